@@ -1,0 +1,26 @@
+"""CLIP Explorer: `streamlit run app.py`. Navigation, the sidebar that all pages share, and the one error boundary."""
+
+import streamlit as st
+
+from clipexplore import catalog, ui
+from clipexplore.space import explorable
+
+st.set_page_config(page_title=ui.text("app.title"), page_icon="🧭", layout="wide")
+ui.warm_up()
+
+page = ui.navigation()
+
+# A link holds what a widget shows, so these show the keys, and the titles stand below.
+with st.sidebar:
+    models, collections = catalog.models(), explorable()
+    model = st.selectbox(ui.text("app.model"), list(models), key="model", bind="query-params")
+    st.caption(models[model].description)
+    collection = st.selectbox(ui.text("app.collection"), list(collections), key="collection", bind="query-params")
+    st.caption(collections[collection])
+    share = st.container()
+
+with ui.show_errors():
+    page.run()
+
+with share:
+    ui.share_box()

@@ -1,0 +1,186 @@
+"""CLIP as two functions into one space: texts and pictures to unit vectors.
+
+Separate because it is the only place that knows `transformers`: what its classes return, what they leave to the
+caller (normalising), and how to feed them without waste. Everything heavy is imported when a model is loaded.
+
+Source: Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision", §2 and fig. 3.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clipexplore.errors import InputError
+from clipexplore.vectors import normalize
+
+if TYPE_CHECKING:
+    import tokenizers
+    import torch
+    from PIL import Image
+    from transformers import CLIPImageProcessorPil, CLIPModel
+
+WEIGHTS = "model.safetensors"
+MAX_BATCH = 64  # a CPU gains nothing beyond 8, and 64 pictures of 224 px are 40 MB
+
+
+class Embedder:
+    """A loaded CLIP. It never changes after loading, so any number of threads may share it.
+
+    Attributes
+    ----------
+    dim
+        The number of dimensions of the joint space.
+    logit_scale
+        exp of the learned temperature: logits = logit_scale × cosine.
+    max_tokens
+        The longest text in tokens, the start and end tokens included; what is longer is cut.
+    revision
+        12 hex digits of the BLAKE2b hash of the weights: two models with the same revision share one space.
+    """
+
+    def __init__(
+        self, model: CLIPModel, tokenizer: tokenizers.Tokenizer, processor: CLIPImageProcessorPil, revision: str
+    ):
+        self._model, self._tokenizer, self._processor = model, tokenizer, processor
+        self._end = tokenizer.encode("").ids[-1]
+        self.dim: int = model.config.projection_dim
+        self.logit_scale = math.exp(model.logit_scale.item())
+        self.max_tokens: int = model.config.text_config.max_position_embeddings
+        self.revision = revision
+
+    @classmethod
+    def load(
+        cls, folder: Path | str, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> Embedder:
+        """The model of a folder as `CLIPModel.save_pretrained` writes it; takes seconds, most of them imports.
+
+        Parameters
+        ----------
+        device
+            Where it runs; by default the accelerator of this machine, else the CPU.
+        dtype
+            By default float16 on CUDA and float32 elsewhere.
+
+        Raises
+        ------
+        InputError
+            If the folder has no safetensors weights, or files that are damaged or of another kind of model.
+        """
+        folder = Path(folder)
+        if not (folder / WEIGHTS).is_file():
+            raise InputError(f"There is no CLIP in {folder}: {WEIGHTS} is missing; fetch or train the model first.")
+        import torch
+
+        if device is None:
+            device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
+        device = torch.device(device)
+        dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
+        model, (tokenizer, processor) = _load_model(folder, dtype), _load_inputs(folder)
+        _check_match(folder, model, tokenizer)
+        return cls(model.to(device), tokenizer, processor, _revision(folder / WEIGHTS))
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Text embeddings `(n, dim)`, float32, unit norm, in the order given; what exceeds `max_tokens` is cut.
+
+        Attention looks back only and the end token is read out, so nothing after it matters: texts run with others
+        of their length and unpadded instead of at full length, which changes no value and saves most of the work.
+        """
+        tokens = [self._cut(encoding.ids) for encoding in self._tokenizer.encode_batch(list(texts))]
+        order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
+        vectors = self._in_batches([tokens[index] for index in order], self._run_texts)
+        return vectors[np.argsort(order, kind="stable")]
+
+    def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """Image embeddings `(n, dim)`, float32, unit norm, in the order given; the shorter side is scaled to the
+        model's size and the middle square is seen."""
+        return self._in_batches(list(images), self._run_images)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each whole text, start and end tokens included: more than `max_tokens` means it would be cut."""
+        return [len(encoding.ids) for encoding in self._tokenizer.encode_batch(list(texts))]
+
+    def _cut(self, tokens: list[int]) -> list[int]:
+        if len(tokens) <= self.max_tokens:
+            return tokens
+        return [*tokens[: self.max_tokens - 1], self._end]
+
+    def _in_batches(self, items: list, run: Callable[[list], torch.Tensor]) -> np.ndarray:
+        import torch
+
+        vectors = np.empty((len(items), self.dim), np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(items), MAX_BATCH):
+                batch = items[start : start + MAX_BATCH]
+                vectors[start : start + len(batch)] = run(batch).float().cpu().numpy()
+        return normalize(vectors)
+
+    def _run_texts(self, tokens: list[list[int]]) -> torch.Tensor:
+        import torch
+
+        width = max(map(len, tokens))
+        padded = [[*row, *[self._end] * (width - len(row))] for row in tokens]  # the first end token is the one read
+        return self._model.get_text_features(torch.tensor(padded, device=self._model.device)).pooler_output
+
+    def _run_images(self, images: list[Image.Image]) -> torch.Tensor:
+        pixels = self._processor(images, return_tensors="pt")["pixel_values"]  # (n, 3, height, width)
+        return self._model.get_image_features(pixels.to(self._model.device, self._model.dtype)).pooler_output
+
+
+def _load_model(folder: Path, dtype: torch.dtype) -> CLIPModel:
+    from safetensors import SafetensorError
+    from transformers import CLIPModel
+
+    try:
+        model, found = CLIPModel.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            attn_implementation="sdpa",
+            dtype=dtype,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"The CLIP in {folder} cannot be loaded: {error}; fetch or train it again.") from error
+    if found["missing_keys"]:  # transformers would go on with random numbers in their place
+        raise InputError(f"The weights in {folder} are not those of a whole CLIP; use a CLIPModel folder.")
+    return model.eval()
+
+
+def _load_inputs(folder: Path) -> tuple[tokenizers.Tokenizer, CLIPImageProcessorPil]:
+    """The tokenizer and the image processor of a folder.
+
+    A `CLIPTokenizer` keeps the truncation and padding of the last call inside, which threads would take from each
+    other; the tokenizer it wraps is only read.
+    """
+    from tokenizers import Tokenizer
+    from transformers import CLIPImageProcessorPil, CLIPTokenizer
+
+    try:
+        wrapped = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        processor = CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise InputError(f"The tokenizer in {folder} cannot be loaded: {error}; fetch or train it again.") from error
+    tokenizer = Tokenizer.from_str(wrapped.backend_tokenizer.to_str())
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer, processor
+
+
+def _check_match(folder: Path, model: CLIPModel, tokenizer: tokenizers.Tokenizer) -> None:
+    """Refuses a tokenizer of another model: its ids would be out of range, or its end token never found and read."""
+    text = model.config.text_config
+    end = tokenizer.encode("").ids[-1]
+    ends = (end, 2)  # 2 is what the first CLIPs say; transformers then reads the highest id
+    if tokenizer.get_vocab_size() > text.vocab_size or text.eos_token_id not in ends:
+        raise InputError(f"The tokenizer in {folder} is not that of its model; fetch or train the model again.")
+
+
+def _revision(weights: Path) -> str:
+    with open(weights, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=6)).hexdigest()

@@ -1,0 +1,191 @@
+"""Opening, shrinking and writing pictures; the only module that lets Pillow see a file.
+
+Separate because a file is the most dangerous thing a visitor can hand over: every cap and the list of accepted formats
+stand here, and whatever a decoder does with hostile bytes ends in a small RGB picture or in an `InputError`.
+"""
+
+import hashlib
+import math
+import re
+import threading
+import warnings
+from contextlib import nullcontext
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, JpegImagePlugin
+
+from clipexplore.errors import InputError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+SIDE = 1024  # pixels; no page shows and no model reads more
+MAX_BYTES = 20_000_000
+MAX_PIXELS = 200_000_000  # in the header: phones make JPEGs of 200 megapixels, which are decoded at a fraction of that
+MAX_DECODED = 40_000_000  # pixels held at once, at most 8 bytes each
+MAX_DECODED_OF = {"WEBP": 16_000_000, "AVIF": 24_000_000}  # these decoders hold a picture three or four times
+MAX_SCANS = 100  # of a JPEG; camera files have about ten, and each one more is another pass over all pixels
+_LARGE = 4_000_000  # pixels; larger pictures are decoded one at a time, so that a class uploading at once fits in memory
+_STRIP = 64  # rows of the reduced picture that are converted together
+
+# Pillow's own guard, for the checks it makes while it reads a header. Both lines hold for the whole process.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+_one_large_picture = threading.Lock()
+
+_JPEG_SEGMENT = re.compile(rb"\xff[\xc0-\xcf\xdb-\xfe]")  # a marker with a length, other than that of a scan
+
+# EXIF orientation -> what makes the picture upright (EXIF 2.32, tag 0x0112).
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def open_picture(data: bytes | Path) -> Image.Image:
+    """A picture as upright RGB on white, its longer side at most 1024 pixels.
+
+    Only the first frame is read. The picture carries no metadata: nothing of the file but its pixels goes further.
+
+    Parameters
+    ----------
+    data : the content of a file in one of `FORMATS`, whatever its name says, or the path of such a file
+
+    Raises
+    ------
+    InputError
+        For anything else: another format, a damaged or truncated file, more than `MAX_BYTES`, more than `MAX_PIXELS`
+        in the header, or more pixels to decode than memory allows.
+    """
+    name = "This picture"
+    if isinstance(data, Path):
+        name, data = f"The picture {data.name!r}", _read(data)
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{name} is larger than {MAX_BYTES // 10**6} MB, the most that can be opened; make it smaller.")
+    try:
+        return _decode(data, name)
+    except InputError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InputError(f"{name} has more than {_millions(MAX_PIXELS)}, the most that can be opened; "
+                         "make it smaller.") from error
+    except Exception as error:  # a decoder fed with damaged bytes raises anything, down to struct.error and KeyError
+        raise InputError(f"{name} cannot be read: it is damaged or not one of {', '.join(FORMATS)}; "
+                         "open it in another program and save it as JPEG or PNG.") from error
+
+
+def thumbnail(picture: Image.Image, size: int) -> Image.Image:
+    """A copy whose longer side is at most `size` pixels; a smaller picture stays as it is."""
+    small = picture.copy()
+    small.thumbnail((size, size), Image.Resampling.LANCZOS)
+    return small
+
+
+def encode(picture: Image.Image, format: str = "WEBP", **options) -> bytes:
+    """The picture as the bytes of a file; `options` are those of Pillow's writer, such as `quality` or `pnginfo`."""
+    file = BytesIO()
+    picture.save(file, format, **options)
+    return file.getvalue()
+
+
+def picture_id(data: bytes) -> str:
+    """`up-` and 12 hexadecimal digits made from the content: the same file has the same id everywhere."""
+    return "up-" + hashlib.blake2b(data, digest_size=6).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    """The file's bytes, of a larger one only as many as show that it is too large."""
+    if not path.is_file():
+        raise InputError(f"The picture {path.name!r} is not a file that exists; check its path.")
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"The picture {path.name!r} cannot be read ({error.strerror}); check its permissions.") from error
+
+
+def _decode(data: bytes, name: str) -> Image.Image:
+    with Image.open(BytesIO(data), formats=FORMATS) as picture:  # reads the header only
+        pixels = _pixels_to_decode(picture, data, name)
+        with _one_large_picture if pixels > _LARGE else nullcontext():
+            picture.load()
+            small = _shrink(picture)
+        turn = _turn(picture)
+    return small if turn is None else small.transpose(turn)
+
+
+def _pixels_to_decode(picture: Image.Image, data: bytes, name: str) -> int:
+    """How many pixels the decoder will hold, refused if too many; a JPEG is set to come out at a fraction of its size."""
+    width, height = picture.size
+    if width * height > MAX_PIXELS:  # again, whatever the filters of warnings say by now
+        raise Image.DecompressionBombError
+    pixels, limit = width * height, MAX_DECODED_OF.get(picture.format, MAX_DECODED)
+    if isinstance(picture, JpegImagePlugin.JpegImageFile):
+        if data.count(b"\xff\xda") > MAX_SCANS:
+            raise InputError(f"{name} is a JPEG with more than {MAX_SCANS} scans, the most that can be opened; "
+                             "save it as an ordinary JPEG.")
+        picture.draft(None, (SIDE, SIDE))
+        if _in_one_pass(picture, data):
+            pixels = picture.width * picture.height
+    if pixels > limit:
+        raise InputError(f"{name} has {width:,} × {height:,} pixels, but from the format {picture.format} at most "
+                         f"{_millions(limit)} can be opened; make it smaller or save it as an ordinary JPEG.")
+    return pixels
+
+
+def _in_one_pass(picture: JpegImagePlugin.JpegImageFile, data: bytes) -> bool:
+    """Whether all channels come in one scan; if not, the decoder keeps every pixel, however small the result shall be."""
+    start = 2  # behind the SOI marker
+    while _JPEG_SEGMENT.match(data, start):
+        start += 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+    first_scan, channels = data[start : start + 2] == b"\xff\xda", data[start + 4 : start + 5]
+    return first_scan and channels == bytes([picture.layers]) and not picture.info.get("progressive")
+
+
+def _shrink(picture: Image.Image) -> Image.Image:
+    """RGB on white, at most `SIDE` pixels long; strip by strip, so that no second picture of full size is ever made."""
+    factor = max(1, max(picture.size) // (2 * SIDE))
+    small = Image.new("RGB", (-(-picture.width // factor), -(-picture.height // factor)))
+    for top in range(0, small.height, _STRIP):
+        box = (0, top * factor, picture.width, min((top + _STRIP) * factor, picture.height))
+        small.paste(_on_white(picture.crop(box)).reduce(factor), (0, top))
+    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    return small
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255 instead of scaling it
+        grey = np.asarray(picture)
+        clear = grey == picture.info.get("transparency", -1)
+        return Image.fromarray(np.where(clear, 255, grey >> 8).astype(np.uint8)).convert("RGB")
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    picture = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+    try:
+        return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
+    except Exception:  # noqa: BLE001 – damaged metadata is no reason to refuse pixels that are whole
+        return None
+
+
+def _millions(pixels: int) -> str:
+    return f"{pixels // 10**6} million pixels"
+
+
+def contact_sheet(pictures: list[Image.Image], size: int = 128) -> Image.Image:
+    """All pictures in one, row by row, each fitted into a square of `size` pixels on white."""
+    columns = max(1, min(len(pictures), math.ceil(math.sqrt(len(pictures) * 1.5))))
+    sheet = Image.new("RGB", (columns * size, math.ceil(len(pictures) / columns) * size), "white")
+    for number, picture in enumerate(pictures):
+        small = ImageOps.pad(picture, (size, size), color="white")
+        sheet.paste(small, (number % columns * size, number // columns * size))
+    return sheet

@@ -1,0 +1,166 @@
+"""Make what the product ships from the world and the trained CLIP: the collections, their embeddings and the background map.
+
+    python -m clipexplore.training.build_assets          # about four minutes on one core, most of it one UMAP fit
+
+Writes assets/collections/: `emoji-world` (pictures), `words` (the word bank) and `background` (10,000 captions
+and the texts of the pages' defaults and examples, with a UMAP map).
+"""
+
+import argparse
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import pandas as pd
+
+from .. import links
+from ..collection import Collection
+from ..embedder import Embedder
+from ..expression import parse
+from ..images import encode, open_picture
+from ..projection import fit_umap, place
+from ..settings import settings
+from . import captions
+from .evaluate import word_bank
+from .places import COLOURS, PLACES
+from .scenes import EYEWEAR, HEADWEAR, MAKERS, WEARERS, Scene, alone, draw, dressed, scene
+from .things import by_name, slug, things
+
+MODEL = "emoji"
+SEED = 2026
+BACKGROUND_CAPTIONS = 10_000
+# Things that stand in every place, twice; a walk from place to place needs them.
+AT_HOME_ANYWHERE = ("lion", "elephant", "cat", "dog", "penguin", "turtle", "owl", "bicycle", "automobile", "sailboat", "rocket", "house", "robot",
+                    "snowman", "person walking", "red apple", "birthday cake", "guitar", "soccer ball", "rose")  # fmt: skip
+MANY_OF = (("lion", "jungle"), ("lion", "snow"), ("cat", "room"), ("dog", "beach"))  # eight of each
+RECOLOURED = ("automobile", "rose", "top hat", "butterfly", "guitar", "house", "t-shirt", "balloon")
+WORN = [(None, None), *((hat, None) for hat in HEADWEAR), *((None, eyewear) for eyewear in EYEWEAR)]
+LICENCE = "Pictures: Noto Color Emoji, SIL OFL 1.1; names: Unicode CLDR, Unicode licence; arrangement: Apache-2.0"
+
+
+def emoji_world() -> list[tuple[str, Scene]]:
+    """(id, scene) of the shipped collection: who wears what, things in places, colours, counts, pairs, and every thing once."""
+    who = [(wearer, hat, eyewear) for wearer in WEARERS for hat, eyewear in WORN]
+    worn = [(slug("-".join(filter(None, each))), dressed(SEED, *each, None, None)) for each in who]
+    seeds = count(SEED)
+    rest = [one for part in (_in_places, _in_colours, _counted, _paired, _each_once) for one in part(seeds)]
+    taken = {id for id, _ in worn}
+    return worn + [(id, one) for id, one in _numbered(rest) if id not in taken]
+
+
+def _in_places(seeds: Iterator[int]) -> list[Scene]:
+    pairs = [(name, place) for name in AT_HOME_ANYWHERE for place in PLACES for _ in range(2)] + [pair for pair in MANY_OF for _ in range(6)]
+    return [alone(next(seeds), name, place) for name, place in pairs]
+
+
+def _in_colours(seeds: Iterator[int]) -> list[Scene]:
+    return [alone(next(seeds), name, colour=colour) for name in RECOLOURED for colour in COLOURS]
+
+
+def _counted(seeds: Iterator[int]) -> list[Scene]:
+    names = [thing.name for thing in things() if thing.plural and thing.kind in ("animal-mammal", "food-fruit", "sport")]
+    return [MAKERS["count"](seed := next(seeds), Random(seed), name, number)
+            for name in Random(SEED).sample(names, 24) for number in (2, 3, 4, 5)]  # fmt: skip
+
+
+def _paired(seeds: Iterator[int]) -> list[Scene]:
+    names = [thing.name for thing in things() if thing.kind.startswith(("animal", "food", "transport"))]
+    pairs = [tuple(Random(next(seeds)).sample(names, 2)) for _ in range(24)]
+    return [MAKERS["pair"](seed := next(seeds), Random(seed), pair, relation) for pair in pairs for relation in ("left", "right", "above", "below")]
+
+
+def _each_once(seeds: Iterator[int]) -> list[Scene]:
+    return [alone(next(seeds), thing.name) for thing in things()]
+
+
+def _numbered(scenes: list[Scene]) -> list[tuple[str, Scene]]:
+    """Ids like `lion-jungle-07`: what is there, where, and a number; things on plain ground have no number unless they need one."""
+    stems = [_stem(one) for one in scenes]
+    total, seen, named = Counter(stems), Counter(), []
+    for stem, one in zip(stems, scenes, strict=True):
+        seen[stem] += 1
+        named.append((stem if total[stem] == 1 and not one.place else f"{stem}-{seen[stem]:02d}", one))
+    return named
+
+
+def _stem(one: Scene) -> str:
+    first = one.items[0]
+    what = {"count": f"{captions.NUMBERS[one.count]} {by_name()[first.name].plural}", "pair": f" {one.relation} ".join(i.name for i in one.items)}
+    return slug(" ".join(filter(None, (first.colour, what.get(one.kind, first.name), one.place or (one.background and f"on {one.background}")))))
+
+
+def fields(one: Scene) -> dict[str, object]:
+    """The columns of an item: what pages colour, filter and test by; `boxes` lists "name left top width height" in pixels of 128."""
+    first = one.items[0]
+    return {
+        "kind": one.kind, "thing": first.name, "group": by_name()[first.name].group, "category": by_name()[first.name].kind, "colour": first.colour, "place": one.place,
+        "background": one.background, "count": one.count, "relation": one.relation, "wearer": one.worn("wearer"),
+        "headwear": one.worn("headwear"), "eyewear": one.worn("eyewear"),
+        "boxes": "; ".join(" ".join(map(str, (item.name, *item.box))) for item in one.items),
+    }  # fmt: skip
+
+
+def background_captions(number: int) -> list[str]:
+    """Different captions by the grammar, of scenes and wordings that the seed draws."""
+    rng, found, seeds = Random(SEED), {}, count(SEED)
+    while len(found) < number:
+        one = scene(next(seeds))
+        found[captions.caption(one, rng) if rng.random() < 0.3 else captions.synonymous(one, rng)] = None
+    return list(found)
+
+
+def page_texts() -> list[str]:
+    """The texts of the pages' defaults and examples: stored, so that these answer before any model is loaded."""
+    examples = json.loads((settings().assets / "examples.json").read_text(encoding="utf-8"))
+    states = [(page, defaults | example["set"]) for page, defaults in links.PAGES.items() for example in [{"set": {}}, *examples.get(page, ())]]
+    found: dict[str, None] = {}
+    for _, state in states:
+        for key in ("q", "image", "points", "stops", "pairs"):
+            for line in str(state.get(key, "")).splitlines():
+                found |= {term.text: None for term in parse(line).terms if not term.is_id}
+        names = str(state.get("class_names", "")).splitlines()
+        found |= {template.replace("{}", name): None for template in str(state.get("templates", "")).splitlines() for name in names}
+    return list(found)
+
+
+def texts_collection(folder: Path, name: str, title: str, texts: list[str], embedder: Embedder) -> Collection:
+    """A collection of captions without pictures, embedded."""
+    ids = [f"{name}-{number:05d}" for number in range(len(texts))]
+    made = Collection.create(folder / name, name=name, title=title, items=pd.DataFrame({"id": ids, "caption": texts}), licence=LICENCE)
+    made.add_embeddings(MODEL, embedder.revision, "captions", embedder.embed_texts(texts))
+    return made
+
+
+def pictures_collection(folder: Path, embedder: Embedder) -> Collection:
+    """`emoji-world`: pictures as WebP, embedded from what is stored, so that anybody who embeds them gets the same vectors."""
+    world = emoji_world()
+    items = pd.DataFrame([{"id": id, "caption": captions.literal(one), **fields(one)} for id, one in world])
+    pictures = [encode(draw(one), "WEBP") for _, one in world]
+    made = Collection.create(folder / "emoji-world", name="emoji-world", title="Emoji World", items=items, pictures=pictures, licence=LICENCE, seed=SEED,
+                             description=f"{len(world):,} drawn scenes: who wears what, things in places, colours, counts, and every thing once.")  # fmt: skip
+    made.add_embeddings(MODEL, embedder.revision, "pictures", embedder.embed_images([open_picture(data) for data in pictures]))
+    made.add_embeddings(MODEL, embedder.revision, "captions", embedder.embed_texts(made.captions))
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--assets", type=Path, default=settings().assets)
+    assets = parser.parse_args().assets
+    embedder = Embedder.load(assets / "models/emoji/clip")
+    shutil.rmtree(assets / "collections", ignore_errors=True)
+    world = pictures_collection(assets / "collections", embedder)
+    texts_collection(assets / "collections", "words", "Words", word_bank(), embedder)
+    texts = list(dict.fromkeys([*page_texts(), *background_captions(BACKGROUND_CAPTIONS)]))
+    background = texts_collection(assets / "collections", "background", "Background captions", texts, embedder)
+    known, places = background.embeddings(MODEL, "captions"), fit_umap(background.embeddings(MODEL, "captions"))
+    background.add_map(MODEL, "umap", places)
+    world.add_map(MODEL, "umap", place(world.embeddings(MODEL, "pictures"), known, places))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,265 @@
+"""Train the bundled CLIP on Emoji World.
+
+    python -m clipexplore.training.train_clip --hours 2            # starts or resumes runs/clip
+    python -m clipexplore.training.train_clip --hours 0.5 --device cuda --workers 14 --batch 1024
+    python -m clipexplore.training.train_clip --export assets/models/emoji/clip
+
+The objective is CLIP's symmetric cross-entropy with more than one right answer: a text is a positive of every picture it is true of.
+Each picture meets the batch's captions and, in a second loss of the same form, the bare words of the batch's scenes, so that a picture's
+vector tends to the sum of the vectors of its words – which is what arithmetic needs. bfloat16 where the device has it, float32 master weights;
+an exponential average of the weights is what is exported. Checkpoints hold tensors and JSON only and resume to the step.
+"""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from torch.utils.data import DataLoader, Dataset
+from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
+
+from . import captions
+from .scenes import draw, group, scene
+
+# The model. Picture size, context length and tokenizer are part of everything made later: decided here once.
+PICTURE_SIZE, PATCH_SIZE = 72, 12
+CONTEXT = 32
+VOCABULARY = 4096
+WIDTH, VISION_LAYERS, TEXT_LAYERS, HEADS = 256, 6, 4, 4
+PROJECTION = 512
+MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+
+# The optimiser.
+LEARNING_RATE, WEIGHT_DECAY, BETAS = 1e-3, 0.05, (0.9, 0.98)
+WARMUP_STEPS, COOLDOWN = 200, 0.2  # the last fifth of the time runs the learning rate down to zero
+EMA = 0.998
+MAX_LOGIT_SCALE = np.log(100.0)
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+
+
+def train_tokenizer(folder: Path, scenes: int = 40_000) -> CLIPTokenizer:
+    """A byte-level BPE tokenizer in CLIP's form, trained on captions of the world, saved to the folder."""
+    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=END))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY - len(alphabet), end_of_word_suffix="</w>", special_tokens=[START, END],
+                                  initial_alphabet=alphabet, show_progress=False)  # fmt: skip
+    rng = Random(0)
+    texts = [captions.synonymous(scene(seed), rng) for seed in range(scenes)] + 20 * list(captions.vocabulary())
+    tokenizer.train_from_iterator(texts, trainer)
+    state = json.loads(tokenizer.to_str())["model"]
+    # As in OpenAI's vocabulary every byte may also end a word; without that an unseen one would become the end token and cut the text.
+    tokens = dict.fromkeys([*state["vocab"], *(letter + "</w>" for letter in alphabet)])
+    result = CLIPTokenizer(vocab={token: number for number, token in enumerate(tokens)},
+                           merges=[tuple(pair) for pair in state["merges"]], model_max_length=CONTEXT)  # fmt: skip
+    result.save_pretrained(folder)
+    return result
+
+
+def build_model(tokenizer: CLIPTokenizer, attention: str = "sdpa") -> CLIPModel:
+    """A CLIP of about 9 M parameters with fresh weights."""
+    towers = dict(hidden_size=WIDTH, intermediate_size=4 * WIDTH, num_attention_heads=HEADS, hidden_act="gelu", projection_dim=PROJECTION)
+    config = CLIPConfig(
+        vision_config=dict(image_size=PICTURE_SIZE, patch_size=PATCH_SIZE, num_hidden_layers=VISION_LAYERS, **towers),
+        text_config=dict(vocab_size=len(tokenizer), max_position_embeddings=CONTEXT, num_hidden_layers=TEXT_LAYERS,
+                         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, **towers),
+        projection_dim=PROJECTION,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    return CLIPModel._from_config(config, attn_implementation=attention)
+
+
+class Batches(Dataset):
+    """Batch number → tensors; any worker makes any batch from its number alone."""
+
+    def __init__(self, tokenizer: CLIPTokenizer, batch: int):
+        self.tokenizer, self.batch = tokenizer, batch
+
+    def __len__(self) -> int:
+        return 1 << 30
+
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+        rng = Random(f"captions {number}")
+        scenes = [one for i in range(self.batch // 4) for one in group(number * self.batch + i)]
+        truths = [captions.words(one) for one in scenes]
+        texts = [captions.caption(one, rng) for one in scenes]
+        words = sorted({word for one in scenes for word in rng.sample(sorted(captions.main_words(one)), 1) + rng.sample(sorted(captions.words(one)), 1)})
+        return {
+            "pictures": torch.from_numpy(np.stack([small_pixels(draw(one)) for one in scenes])),
+            "captions": self._tokens(texts),
+            "captions_true": _truth(truths, texts, own=True),
+            "words": self._tokens(words),
+            "words_true": _truth(truths, words),
+        }
+
+    def _tokens(self, texts: list[str]) -> torch.Tensor:
+        return self.tokenizer(texts, padding=True, truncation=True, max_length=CONTEXT, return_tensors="pt")["input_ids"]
+
+
+def _truth(truths: list[set[str]], texts: list[str], own: bool = False) -> torch.Tensor:
+    """(pictures, texts) bool: which text is true of which picture; with `own`, text i is the caption of picture i, as are its equals."""
+    columns: dict[str, list[int]] = {}
+    for column, text in enumerate(texts):
+        columns.setdefault(text, []).append(column)
+    truth = torch.zeros(len(truths), len(texts), dtype=torch.bool)
+    for row, true in enumerate(truths):
+        for text in true | {texts[row]} if own else true:
+            truth[row, columns.get(text, [])] = True
+    return truth
+
+
+def small_pixels(picture: Image.Image) -> np.ndarray:
+    """(3, 72, 72) uint8, resized as the image processor does it."""
+    return np.asarray(picture.resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
+
+
+def contrastive_loss(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of each positive against the negatives of its row, and of its column; with one positive a row it is CLIP's loss."""
+    return (_rows_loss(logits, truth) + _rows_loss(logits.T, truth.T)) / 2
+
+
+def _rows_loss(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    negatives = logits.masked_fill(truth, -torch.inf).logsumexp(1, keepdim=True)
+    each = F.softplus(negatives - logits).masked_fill(~truth, 0)  # -log(e^positive / (e^positive + sum of negatives))
+    return (each.sum(1) / truth.sum(1).clamp(min=1)).mean()
+
+
+def step_loss(model: CLIPModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    pixels = (batch["pictures"].float() / 255 - MEAN[0]) / STD[0]
+    pictures = F.normalize(model.get_image_features(pixel_values=pixels).pooler_output.float(), dim=-1)
+    scale = model.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
+    loss = 0
+    for kind in ("captions", "words"):
+        texts = F.normalize(model.get_text_features(input_ids=batch[kind]).pooler_output.float(), dim=-1)
+        loss = loss + contrastive_loss(scale * pictures @ texts.T, batch[f"{kind}_true"])
+    return loss / 2
+
+
+class Run:
+    """The state of a training run: weights, their average, the optimiser, the step and the hours spent; saved as safetensors and JSON."""
+
+    def __init__(self, folder: Path, device: str):
+        self.folder, self.device = folder, device
+        folder.mkdir(parents=True, exist_ok=True)
+        files = folder / "tokenizer"
+        self.tokenizer = CLIPTokenizer.from_pretrained(files) if files.exists() else train_tokenizer(files)
+        # On CPUs the fused attention's backward pass takes a third of a step; plain matrix products take a sixth.
+        self.model = build_model(self.tokenizer, "eager" if device == "cpu" else "sdpa").to(device).train()
+        self.average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
+        self.optimizer = torch.optim.AdamW(_groups(self.model), lr=LEARNING_RATE, betas=BETAS, fused=True)
+        self.step, self.seconds, self.pairs = 0, 0.0, 0
+        if (folder / "state.json").exists():
+            self._load()
+
+    def _load(self) -> None:
+        tensors = load_file(self.folder / "state.safetensors", device=self.device)
+        parameters = dict(self.model.named_parameters())
+        with torch.no_grad():
+            for name, value in parameters.items():
+                value.copy_(tensors[f"weights/{name}"])
+                self.average[name] = tensors[f"average/{name}"]
+                if f"first/{name}" in tensors:
+                    self.optimizer.state[value] = {"step": tensors["steps"].clone(), "exp_avg": tensors[f"first/{name}"], "exp_avg_sq": tensors[f"second/{name}"]}
+        self.__dict__.update(json.loads((self.folder / "state.json").read_text()))
+
+    def save(self) -> None:
+        tensors = {"steps": torch.tensor(float(self.step))}
+        for name, value in self.model.named_parameters():
+            moments = self.optimizer.state.get(value, {})
+            tensors |= {f"weights/{name}": value.detach(), f"average/{name}": self.average[name]}
+            tensors |= {f"first/{name}": moments["exp_avg"], f"second/{name}": moments["exp_avg_sq"]} if moments else {}
+        save_file({name: value.contiguous() for name, value in tensors.items()}, self.folder / "state.new")
+        os.replace(self.folder / "state.new", self.folder / "state.safetensors")
+        state = {"step": self.step, "seconds": self.seconds, "pairs": self.pairs}
+        (self.folder / "state.json").write_text(json.dumps(state))
+
+    def export(self, folder: Path) -> None:
+        """The averaged weights in float16 with tokenizer, processor and configuration: a folder `CLIPModel.from_pretrained` loads."""
+        model = build_model(self.tokenizer)
+        model.load_state_dict({name: value.cpu() for name, value in self.average.items()}, strict=False)
+        model.half().save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        CLIPImageProcessorPil(size={"shortest_edge": PICTURE_SIZE}, crop_size={"height": PICTURE_SIZE, "width": PICTURE_SIZE},
+                              image_mean=MEAN, image_std=STD).save_pretrained(folder)  # fmt: skip
+
+
+def _groups(model: CLIPModel) -> list[dict]:
+    """Weight decay for matrices only."""
+    matrices = [p for p in model.parameters() if p.ndim >= 2]
+    return [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0}]
+
+
+def learning_rate(step: int, spent: float, cooldown: bool) -> float:
+    """The rate at a step; `spent` is the share of this slice's time gone, which only matters when the slice ends in a cooldown."""
+    rate = LEARNING_RATE * min(1.0, (step + 1) / WARMUP_STEPS)
+    return rate * min(1.0, (1 - spent) / COOLDOWN) if cooldown else rate
+
+
+def train(run: Run, hours: float, batch: int, workers: int, cooldown: bool) -> None:
+    numbers = range(run.step, 1 << 30)
+    loader = DataLoader(Batches(run.tokenizer, batch), batch_size=None, sampler=numbers, num_workers=workers, prefetch_factor=4 if workers else None)
+    begun, saved, losses = time.time(), time.time(), []
+    before = run.seconds
+    for data in loader:
+        spent = (time.time() - begun) / (hours * 3600)
+        if spent >= 1:
+            break
+        for parameters in run.optimizer.param_groups:
+            parameters["lr"] = learning_rate(run.step, spent, cooldown)
+        losses.append(update(run, {name: value.to(run.device, non_blocking=True) for name, value in data.items()}))
+        run.step, run.pairs, run.seconds = run.step + 1, run.pairs + batch, before + time.time() - begun
+        if run.step % 50 == 0:
+            rate = run.pairs and len(losses) * batch / (time.time() - begun)
+            print(f"step {run.step}  {run.pairs:,} pairs  loss {np.mean(losses[-50:]):.3f}  scale {run.model.logit_scale.exp().item():.1f}  "
+                  f"{rate:.0f} pairs/s  {hours * 3600 * (1 - spent) / 60:.0f} min left", flush=True)  # fmt: skip
+        if time.time() - saved > 300:
+            run.save()
+            saved = time.time()
+    run.save()
+
+
+def update(run: Run, batch: dict[str, torch.Tensor]) -> float:
+    """One optimiser step; the loss."""
+    with torch.autocast(run.device, torch.bfloat16):
+        loss = step_loss(run.model, batch)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+    run.optimizer.step()
+    run.optimizer.zero_grad(set_to_none=True)
+    keep = min(EMA, run.step / (run.step + 10))
+    averages, values = list(run.average.values()), [value.detach() for value in run.model.parameters()]
+    torch._foreach_lerp_(averages, values, 1 - keep)
+    return loss.item()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--run", type=Path, default=Path("runs/clip"))
+    parser.add_argument("--hours", type=float, default=0.0, help="how long this slice trains")
+    parser.add_argument("--cooldown", action="store_true", help="end the slice with a falling learning rate")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch", type=int, default=256, help="pairs a step, a multiple of 4")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
+    parser.add_argument("--threads", type=int, default=1, help="threads a CPU trains with")
+    parser.add_argument("--export", type=Path, help="write the averaged weights as a model folder")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    run = Run(options.run, options.device)
+    if options.hours:
+        train(run, options.hours, options.batch, options.workers, options.cooldown)
+    if options.export:
+        run.export(options.export)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Results: pictures in a gallery, texts as bars, what their cosines mean, and how to take them away."""
+
+import csv
+from io import BytesIO, StringIO
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from clipexplore.expression import parse
+from clipexplore.images import contact_sheet, encode, open_picture
+from clipexplore.space import Hit, What
+
+from .markdown import escape
+from .plots import ACCENT, MUTED, bars, chart
+from .session import space
+from .texts import text
+from .uploads import picture
+
+ACTIONS = ("search", "more", "less")
+
+
+def score(hit: Hit) -> str:
+    return f"{hit.cosine:.3f} · z {hit.z:.1f}"
+
+
+def gallery(hits: list[Hit], key: str, width: int = 132) -> None:
+    """Pictures with their scores; the menu under each searches on from it or adds it to the expression in widget `q`."""
+    if not hits:
+        st.info(text("result.none"))
+    with st.grid("auto", min_column_width=width, gap="small"):
+        for hit in hits:
+            with st.container(gap=None):
+                st.image(picture(hit.id), width="stretch", alt=hit.caption)
+                st.caption(escape(f"@{hit.id}"))
+                with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap=None):
+                    st.caption(score(hit), width="content")
+                    _menu(hit, f"{key}-{hit.id}")
+
+
+def _menu(hit: Hit, key: str) -> None:
+    st.menu_button("⋯", ACTIONS, key=key, on_click=_act, args=(hit.id, key), format_func=lambda name: text(f"result.{name}"), type="tertiary")
+
+
+def _act(id: str, key: str) -> None:
+    """Rewrites the expression: from this picture alone, or with it added or subtracted."""
+    action, before = st.session_state[key], st.session_state.get("q", "")
+    sign = {"more": "+", "less": "-"}.get(action)
+    st.session_state["q"] = f"{before} {sign} @{id}" if sign and _is_expression(before) else f"@{id}"
+
+
+def _is_expression(typed: str) -> bool:
+    try:
+        return bool(parse(typed))
+    except ValueError:
+        return False
+
+
+def result_bars(hits: list[Hit], key: str, alt: str) -> None:
+    """Texts with their cosines as bars, z beside each."""
+    if not hits:
+        st.info(text("result.none"))
+        return
+    bars([hit.caption for hit in hits], [hit.cosine for hit in hits], [score(hit) for hit in hits], alt, key, title=text("result.cosine"))
+
+
+def score_context(vector: np.ndarray, what: What) -> None:
+    """What the cosines of this point are like, in one sentence."""
+    context = space().context(vector, what)
+    st.caption(text("result.context", count=context.count, what=what, best=context.best.cosine, mean=context.mean, std=context.std, z=context.best.z))
+
+
+def distribution(vector: np.ndarray, what: What, key: str) -> None:
+    """The histogram of the cosines of this point with all that is searched."""
+    with st.expander(text("result.distribution"), icon=":material/bar_chart:"):
+        cosines = space().cosines(vector, what)
+        figure = go.Figure(go.Histogram(x=cosines, nbinsx=60, marker_color=MUTED))
+        figure.add_vline(x=float(cosines.max()), line_color=ACCENT, annotation_text=f"{cosines.max():.3f}")
+        figure.update_xaxes(title=text("result.cosine"))
+        chart(figure, text("result.distribution_alt"), key=f"{key}-distribution", height=240)
+
+
+def download_row(hits: list[Hit], vector: np.ndarray | None, key: str) -> None:
+    """Buttons for the results as CSV, the pictures as one PNG, and the point as NPY; each is made when it is asked for."""
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(text("result.csv"), lambda: _csv(hits), "clip-explorer.csv", "text/csv", key=f"{key}-csv", on_click="ignore", icon=":material/download:")
+        if hits and hits[0].kind == "pictures":
+            pictures = [picture(hit.id) for hit in hits]
+            st.download_button(text("result.png"), lambda: _png(pictures), "clip-explorer.png", "image/png", key=f"{key}-png", on_click="ignore", icon=":material/download:")
+        if vector is not None:
+            st.download_button(text("result.npy"), lambda: _npy(vector), "clip-explorer.npy", "application/octet-stream", key=f"{key}-npy", on_click="ignore",
+                               icon=":material/download:")  # fmt: skip
+
+
+def _csv(hits: list[Hit]) -> bytes:
+    out = StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["rank", "id", "caption", "cosine", "z", "kind"])
+    rows.writerows([hit.rank, harmless(hit.id), harmless(hit.caption), f"{hit.cosine:.6f}", f"{hit.z:.3f}", hit.kind] for hit in hits)
+    return out.getvalue().encode("utf-8-sig")
+
+
+def harmless(cell: str) -> str:
+    """A spreadsheet takes a cell that begins like this for a formula."""
+    return "'" + cell if cell.startswith(("=", "+", "-", "@", "\t")) else cell
+
+
+def _png(pictures: list[bytes]) -> bytes:
+    return encode(contact_sheet([open_picture(data) for data in pictures]), "PNG")
+
+
+def _npy(vector: np.ndarray) -> bytes:
+    out = BytesIO()
+    np.save(out, vector)
+    return out.getvalue()

@@ -1,0 +1,102 @@
+"""A visitor's own pictures. An upload is named by its content, lives in its session, and is kept on the server only where the visitor asks.
+
+`@up-3fa9…` in an expression is such a picture. In another session the same link finds it only if it was kept.
+"""
+
+import streamlit as st
+
+from clipexplore.errors import InputError
+from clipexplore.images import FORMATS, encode, open_picture, picture_id, thumbnail
+from clipexplore.settings import settings
+
+from .session import space
+from .texts import text
+
+MOST = 500  # pictures a session holds at most
+SIDE = 256  # pixels of what is shown again
+
+
+class Uploads(dict):
+    """Vectors of the session's pictures by id; a kept picture is looked for on the server when it is not among them."""
+
+    def __init__(self, model: str):
+        super().__init__()
+        self.model, self.pictures = model, {}
+
+    def __contains__(self, id: object) -> bool:
+        return super().__contains__(id) or (isinstance(id, str) and self._load_kept(id))
+
+    def add(self, data: bytes) -> str:
+        """Embeds a picture and gives its id; the same content twice is one picture.
+
+        Raises
+        ------
+        InputError
+            For what is no picture, and when the session holds too many.
+        """
+        id = picture_id(data)
+        if not super().__contains__(id):
+            if len(self) >= MOST:
+                raise InputError(f"This session holds {MOST} uploaded pictures and may hold no more; reload the page to start again.")
+            self._embed(id, encode(thumbnail(open_picture(data), SIDE)))
+        return id
+
+    def _embed(self, id: str, small: bytes) -> None:
+        """What is embedded is what could be kept, so that a link shows others the same numbers."""
+        self.pictures[id] = small
+        self[id] = space().embedder.embed_images([open_picture(small)])[0]
+
+    def keep(self, id: str) -> None:
+        """Writes a picture of the session to the server, so that a link with its id works for others."""
+        folder = settings().home / "uploads"
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / f"{id}.partial"
+        partial.write_bytes(self.pictures[id])
+        partial.replace(folder / f"{id}.webp")
+
+    def _load_kept(self, id: str) -> bool:
+        path = settings().home / "uploads" / f"{id}.webp"
+        if not (id.startswith("up-") and id[3:].isalnum() and path.is_file()):
+            return False
+        self._embed(id, path.read_bytes())
+        return True
+
+
+def uploads() -> Uploads:
+    """Those of this session and of the model it uses; another model starts with none, since vectors are of one space."""
+    model = st.session_state["model"]
+    if "uploads" not in st.session_state or st.session_state["uploads"].model != model:
+        st.session_state["uploads"] = Uploads(model)
+    return st.session_state["uploads"]
+
+
+def picture(id: str) -> bytes:
+    """The picture of an id, of the session or of the collection, encoded.
+
+    Raises
+    ------
+    InputError
+        For an unknown id.
+    """
+    return uploads().pictures[id] if id in uploads() else space().collection.picture(id)
+
+
+def add_picture(on_use) -> None:
+    """A popover to upload, drop or photograph pictures; `on_use(id)` is called when the visitor wants to work with one."""
+    with st.popover(text("uploads.label"), icon=":material/add_photo_alternate:"):
+        files = st.file_uploader(text("uploads.drop"), type=[name.lower() for name in (*FORMATS, "jpg")], accept_multiple_files=True, key="files")
+        photo = st.camera_input(text("uploads.camera"), key="camera") if st.toggle(text("uploads.use_camera"), key="use_camera") else None
+        for file in [*(files or ()), *([photo] if photo else ())]:
+            _upload(file, on_use)
+
+
+def _upload(file, on_use) -> None:
+    try:
+        id = uploads().add(file.getvalue())
+    except InputError as error:
+        st.error(str(error), icon=":material/broken_image:")
+        return
+    left, right = st.columns([1, 2], vertical_alignment="center")
+    left.image(uploads().pictures[id], width=96, alt=file.name)
+    right.button(text("uploads.use"), key=f"use-{id}", on_click=on_use, args=(id,), icon=":material/arrow_forward:")
+    right.button(text("uploads.keep"), key=f"keep-{id}", on_click=uploads().keep, args=(id,), help=text("uploads.keep_help"), type="tertiary")
