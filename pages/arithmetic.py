@@ -39,7 +39,7 @@ if point:
         ui.distribution(mean.vector, what, key="arithmetic")
     with pictures:
         st.subheader(ui.text("arithmetic.pictures"), anchor=False)
-        ui.gallery(ui.space().search(mean.vector, "pictures", 9, exclude=point if without_inputs else None), key="arithmetic-pictures", width=104)
+        ui.gallery(ui.space().search(mean.vector, "pictures", 9, exclude=point if without_inputs else None), key="arithmetic-pictures")
     ui.open_in(point.expression, "arithmetic")
     ui.download_row(hits, mean.vector, key="arithmetic")
     ui.code(f"""

@@ -27,7 +27,7 @@ if len(points) >= 2:
         ui.path_curves(walk, points)
     with plane:
         ui.path_map(walk, points)
-    ui.path_download(walk)
+    ui.path_download(walk, points)
     ui.code(f"""
 from clipexplore import Space, path
 import numpy as np

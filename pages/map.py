@@ -37,7 +37,7 @@ if chosen:
     ui.download_row(chosen, None, key="map-region")
 for number, point in enumerate(points[:4]) if not chosen else ():
     st.subheader(ui.text("map.near", q=str(point.expression)), anchor=False)
-    ui.gallery(ui.space().search(point.vector, "pictures", 8), key=f"map-near-{number}", width=90)
+    ui.gallery(ui.space().search(point.vector, "pictures", 7), key=f"map-near-{number}")
 ui.layout_download(layout)
 ui.code(f"""
 from clipexplore import Space, {"pca" if method == "pca" else "place"}

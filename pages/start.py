@@ -16,7 +16,7 @@ if point:
         ui.result_bars(ui.space().search(point.vector, "words", 14), key="start-words", alt=ui.text("start.words_alt", q=point.expression))
     with pictures:
         st.subheader(ui.text("start.pictures"), anchor=False)
-        ui.gallery(ui.space().search(point.vector, "pictures", 9), key="start-pictures", width=104)
+        ui.gallery(ui.space().search(point.vector, "pictures", 9), key="start-pictures")
     ui.open_in(point.expression, "start")
 
 st.divider()

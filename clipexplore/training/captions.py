@@ -1,7 +1,7 @@
 """What can be said of a scene: the grammar of Emoji World.
 
 `literal` says everything and says it one way, so that two different scenes rarely share it. `caption` draws one of the many ways to say
-it, half of the time the bare word of a single element. `words` is the set of all bare words that are true of a scene.
+it. `words` is the set of all bare words that are true of a scene, `training_words` those that it is trained with this time.
 """
 
 from functools import cache
@@ -62,11 +62,11 @@ def synonymous(scene: Scene, rng: Random) -> str:
 
 
 def caption(scene: Scene, rng: Random) -> str:
-    """A caption to train on: half of the time one bare word, else a sentence that may leave out colours and the place."""
+    """A caption to train on: now and then one bare word, mostly a sentence that may leave out colours and the place."""
     chance = rng.random()
-    if chance < 0.5:
+    if chance < 0.1:
         return rng.choice(main_words(scene))
-    if chance < 0.7:
+    if chance < 0.5:
         return literal(scene)
     setting = rng.choice((_setting(scene, rng), _setting(scene, None), ""))
     wording = rng if rng.random() < 0.5 else None
@@ -78,6 +78,11 @@ def main_words(scene: Scene) -> list[str]:
     """One bare word for each element – thing, synonym, headwear, colour, place – to draw a short caption from."""
     found = [word for item in scene.items for word in _item_words(item)[:2]]
     return found + [word for item in scene.items if item.colour for word in (item.colour,)] + _where_words(scene)[:1]
+
+
+def training_words(scene: Scene, rng: Random) -> set[str]:
+    """Bare words to train on: the name of everything in the scene, and one word more of all that are true."""
+    return {_item_words(item)[0] for item in scene.items} | {rng.choice(main_words(scene)), rng.choice(sorted(words(scene)))}
 
 
 def words(scene: Scene) -> set[str]:

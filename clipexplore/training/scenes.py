@@ -77,7 +77,7 @@ def scene(seed: int) -> Scene:
 def group(seed: int) -> list[Scene]:
     """Four scenes: one contrast for two seeds in three, else four unrelated ones."""
     rng = Random(seed)
-    return rng.choices((_four_any, _hats, _hats_alone, _colours, _places, _siblings, _sides, _counts), (28, 22, 10, 12, 10, 6, 6, 6))[0](seed, rng)
+    return rng.choices((_four_any, _hats, _hats_alone, _colours, _places, _siblings, _sides, _counts), (30, 20, 8, 8, 6, 10, 10, 8))[0](seed, rng)
 
 
 def draw(scene: Scene) -> Image.Image:
@@ -152,7 +152,7 @@ def _worn(seed: int, rng: Random, wearer: str | None = None, headwear: str | Non
         headwear = rng.choice(list(HEADWEAR)) if rng.random() < 0.66 else None
     if eyewear == "any":
         eyewear = rng.choice(EYEWEAR) if rng.random() < 0.25 else None
-    return dressed(seed, wearer, headwear, eyewear, place, background, _repaint(rng, headwear, background), rng)
+    return dressed(seed, wearer, headwear, eyewear, place, background, _repaint(rng, headwear, background), _repaint(rng, wearer, background, 0.25), rng)
 
 
 def alone(seed: int, name: str, place: str | None = None, background: str | None = None, colour: str | None = None) -> Scene:
@@ -162,14 +162,14 @@ def alone(seed: int, name: str, place: str | None = None, background: str | None
 
 
 def dressed(seed: int, wearer: str, headwear: str | None, eyewear: str | None, place: str | None, background: str | None,
-            colour: str | None = None, rng: Random | None = None) -> Scene:  # fmt: skip
+            colour: str | None = None, wearer_colour: str | None = None, rng: Random | None = None) -> Scene:  # fmt: skip
     """A wearer, centred, with or without headwear (in a colour) and eyewear; the wearer's box depends on the seed alone."""
     rng = Random(seed) if rng is None else rng
     centre_x, brim, hat_width, eyes, glasses_width = WEARERS[wearer]
     size = rng.randint(68, 80)
     face = _fit(wearer, 64 + rng.randint(-6, 6), 126 - size // 2 - rng.randint(2, 8), size)
     left, top, width, height = face
-    items = [Item(wearer, face, None, "wearer")]
+    items = [Item(wearer, face, wearer_colour, "wearer")]
     if eyewear:
         items.append(Item(eyewear, _fit(eyewear, left + int(centre_x * width), top + int(eyes * height), int(glasses_width * width)), None, "eyewear"))
     if headwear:
@@ -203,10 +203,10 @@ def _hats(seed: int, rng: Random) -> list[Scene]:
     place, background = _where(rng)
     wearer, other = rng.sample(list(WEARERS), 2)
     first, second = rng.sample(list(HEADWEAR), 2)
-    colour = _repaint(rng, first, background)
+    colours = _repaint(rng, first, background), _repaint(rng, wearer, background, 0.25)
     fourth = (other, first, None) if rng.random() < 0.6 else (wearer, None, rng.choice(EYEWEAR))
     worn = [(wearer, None, None), (wearer, first, None), (wearer, second, None), fourth]
-    return [dressed(seed, *who, place, background, colour) for who in worn]
+    return [dressed(seed, *who, place, background, *colours) for who in worn]
 
 
 def _hats_alone(seed: int, rng: Random) -> list[Scene]:
@@ -252,8 +252,12 @@ def _where(rng: Random) -> tuple[str | None, str | None]:
 
 
 def _repaint(rng: Random, name: str | None, background: str | None, share: float = 0.4) -> str | None:
-    """A colour for a share of things – for most headwear, so that no kind of hat goes with a colour – and never the background's."""
-    if rng.random() < (0.7 if name in HEADWEAR else share):
+    """A colour for a share of things and never the background's.
+
+    Headwear is repainted somewhat more often, so that no kind of hat goes with a colour, but not so often that colour goes with hats:
+    with seven in ten, the nearest words of hat − no hat were names of colours.
+    """
+    if rng.random() < (0.5 if name in HEADWEAR else share):
         return rng.choice([colour for colour in COLOURS if colour != background])
     return None
 

@@ -3,16 +3,21 @@
     python -m clipexplore.training.train_clip --hours 2            # starts or resumes runs/clip
     python -m clipexplore.training.train_clip --hours 0.5 --device cuda --workers 14 --batch 1024
     python -m clipexplore.training.train_clip --export assets/models/emoji/clip
+    python -m clipexplore.training.train_clip --hours 2 --weights assets/models/emoji/clip      # goes on from what is committed
+
 
 The objective is CLIP's symmetric cross-entropy with more than one right answer: a text is a positive of every picture it is true of.
-Each picture meets the batch's captions and, in a second loss of the same form, the bare words of the batch's scenes, so that a picture's
-vector tends to the sum of the vectors of its words – which is what arithmetic needs. bfloat16 where the device has it, float32 master weights;
-an exponential average of the weights is what is exported. Checkpoints hold tensors and JSON only and resume to the step.
+Each picture meets the batch's captions and, in a second loss of the same form and weight, the bare words of the batch's scenes, so that a
+picture's vector tends to the sum of the vectors of its words – which is what arithmetic needs. bfloat16 where the device has it, float32 master weights;
+an exponential average of the weights is what is exported. Checkpoints hold tensors and JSON only and resume to the step; an exported folder
+holds the weights and, in `training.json`, how much training they have seen, so that a new run can go on from it with a fresh optimiser.
 """
 
 import argparse
 import json
 import os
+import signal
+import sys
 import time
 from pathlib import Path
 from random import Random
@@ -93,7 +98,7 @@ class Batches(Dataset):
         scenes = [one for i in range(self.batch // 4) for one in group(number * self.batch + i)]
         truths = [captions.words(one) for one in scenes]
         texts = [captions.caption(one, rng) for one in scenes]
-        words = sorted({word for one in scenes for word in rng.sample(sorted(captions.main_words(one)), 1) + rng.sample(sorted(captions.words(one)), 1)})
+        words = sorted({word for one in scenes for word in captions.training_words(one, rng)})
         return {
             "pictures": torch.from_numpy(np.stack([small_pixels(draw(one)) for one in scenes])),
             "captions": self._tokens(texts),
@@ -146,20 +151,25 @@ def step_loss(model: CLIPModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
 
 
 class Run:
-    """The state of a training run: weights, their average, the optimiser, the step and the hours spent; saved as safetensors and JSON."""
+    """The state of a training run: weights, their average, the optimiser, the step and the time spent; saved as safetensors and JSON.
 
-    def __init__(self, folder: Path, device: str):
+    A folder that holds a run already is resumed; a new one starts from `weights`, an exported model, or from scratch.
+    """
+
+    def __init__(self, folder: Path, device: str, weights: Path | None = None):
         self.folder, self.device = folder, device
         folder.mkdir(parents=True, exist_ok=True)
-        files = folder / "tokenizer"
-        self.tokenizer = CLIPTokenizer.from_pretrained(files) if files.exists() else train_tokenizer(files)
+        begun = (folder / "state.json").exists()
+        self.tokenizer = _tokenizer(folder / "tokenizer", None if begun else weights)
         # On CPUs the fused attention's backward pass takes a third of a step; plain matrix products take a sixth.
         self.model = build_model(self.tokenizer, "eager" if device == "cpu" else "sdpa").to(device).train()
         self.average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
         self.optimizer = torch.optim.AdamW(_groups(self.model), lr=LEARNING_RATE, betas=BETAS, fused=True)
-        self.step, self.seconds, self.pairs = 0, 0.0, 0
-        if (folder / "state.json").exists():
+        self.step, self.seconds, self.pairs, self.optimizer_began = 0, 0.0, 0, 0
+        if begun:
             self._load()
+        elif weights:
+            self._start_from(weights)
 
     def _load(self) -> None:
         tensors = load_file(self.folder / "state.safetensors", device=self.device)
@@ -172,6 +182,15 @@ class Run:
                     self.optimizer.state[value] = {"step": tensors["steps"].clone(), "exp_avg": tensors[f"first/{name}"], "exp_avg_sq": tensors[f"second/{name}"]}
         self.__dict__.update(json.loads((self.folder / "state.json").read_text()))
 
+    def _start_from(self, weights: Path) -> None:
+        tensors = load_file(weights / "model.safetensors", device=self.device)
+        with torch.no_grad():
+            for name, value in self.model.named_parameters():
+                value.copy_(tensors[name])
+                self.average[name].copy_(tensors[name])
+        self.__dict__.update(json.loads((weights / "training.json").read_text()))
+        self.optimizer_began = self.step
+
     def save(self) -> None:
         tensors = {"steps": torch.tensor(float(self.step))}
         for name, value in self.model.named_parameters():
@@ -180,8 +199,11 @@ class Run:
             tensors |= {f"first/{name}": moments["exp_avg"], f"second/{name}": moments["exp_avg_sq"]} if moments else {}
         save_file({name: value.contiguous() for name, value in tensors.items()}, self.folder / "state.new")
         os.replace(self.folder / "state.new", self.folder / "state.safetensors")
-        state = {"step": self.step, "seconds": self.seconds, "pairs": self.pairs}
-        (self.folder / "state.json").write_text(json.dumps(state))
+        (self.folder / "state.json").write_text(json.dumps(self.ledger() | {"optimizer_began": self.optimizer_began}))
+
+    def ledger(self) -> dict[str, float]:
+        """How much training the weights have seen: optimiser steps, seconds, pairs of picture and caption."""
+        return {"step": self.step, "seconds": round(self.seconds), "pairs": self.pairs}
 
     def export(self, folder: Path) -> None:
         """The averaged weights in float16 with tokenizer, processor and configuration: a folder `CLIPModel.from_pretrained` loads."""
@@ -191,6 +213,13 @@ class Run:
         self.tokenizer.save_pretrained(folder)
         CLIPImageProcessorPil(size={"shortest_edge": PICTURE_SIZE}, crop_size={"height": PICTURE_SIZE, "width": PICTURE_SIZE},
                               image_mean=MEAN, image_std=STD).save_pretrained(folder)  # fmt: skip
+        (folder / "training.json").write_text(json.dumps(self.ledger()) + "\n")
+
+
+def _tokenizer(folder: Path, weights: Path | None) -> CLIPTokenizer:
+    if not folder.exists() and weights:
+        CLIPTokenizer.from_pretrained(weights).save_pretrained(folder)
+    return CLIPTokenizer.from_pretrained(folder) if folder.exists() else train_tokenizer(folder)
 
 
 def _groups(model: CLIPModel) -> list[dict]:
@@ -200,7 +229,7 @@ def _groups(model: CLIPModel) -> list[dict]:
 
 
 def learning_rate(step: int, spent: float, cooldown: bool) -> float:
-    """The rate at a step; `spent` is the share of this slice's time gone, which only matters when the slice ends in a cooldown."""
+    """The rate at a step of the optimiser; `spent` is the share of this slice's time gone, which only matters when the slice ends in a cooldown."""
     rate = LEARNING_RATE * min(1.0, (step + 1) / WARMUP_STEPS)
     return rate * min(1.0, (1 - spent) / COOLDOWN) if cooldown else rate
 
@@ -208,6 +237,14 @@ def learning_rate(step: int, spent: float, cooldown: bool) -> float:
 def train(run: Run, hours: float, batch: int, workers: int, cooldown: bool) -> None:
     numbers = range(run.step, 1 << 30)
     loader = DataLoader(Batches(run.tokenizer, batch), batch_size=None, sampler=numbers, num_workers=workers, prefetch_factor=4 if workers else None)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped; the run can be resumed"))
+    try:
+        _steps(run, loader, hours, batch, cooldown)
+    finally:
+        run.save()
+
+
+def _steps(run: Run, loader: DataLoader, hours: float, batch: int, cooldown: bool) -> None:
     begun, saved, losses = time.time(), time.time(), []
     before = run.seconds
     for data in loader:
@@ -215,17 +252,16 @@ def train(run: Run, hours: float, batch: int, workers: int, cooldown: bool) -> N
         if spent >= 1:
             break
         for parameters in run.optimizer.param_groups:
-            parameters["lr"] = learning_rate(run.step, spent, cooldown)
+            parameters["lr"] = learning_rate(run.step - run.optimizer_began, spent, cooldown)
         losses.append(update(run, {name: value.to(run.device, non_blocking=True) for name, value in data.items()}))
         run.step, run.pairs, run.seconds = run.step + 1, run.pairs + batch, before + time.time() - begun
         if run.step % 50 == 0:
-            rate = run.pairs and len(losses) * batch / (time.time() - begun)
+            rate = len(losses) * batch / (time.time() - begun)
             print(f"step {run.step}  {run.pairs:,} pairs  loss {np.mean(losses[-50:]):.3f}  scale {run.model.logit_scale.exp().item():.1f}  "
                   f"{rate:.0f} pairs/s  {hours * 3600 * (1 - spent) / 60:.0f} min left", flush=True)  # fmt: skip
         if time.time() - saved > 300:
             run.save()
             saved = time.time()
-    run.save()
 
 
 def update(run: Run, batch: dict[str, torch.Tensor]) -> float:
@@ -251,10 +287,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=256, help="pairs a step, a multiple of 4")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
     parser.add_argument("--threads", type=int, default=1, help="threads a CPU trains with")
+    parser.add_argument("--weights", type=Path, help="an exported model folder that a new run starts from")
     parser.add_argument("--export", type=Path, help="write the averaged weights as a model folder")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    run = Run(options.run, options.device)
+    run = Run(options.run, options.device, options.weights)
     if options.hours:
         train(run, options.hours, options.batch, options.workers, options.cooldown)
     if options.export:

@@ -98,13 +98,16 @@ def open_in(expression: Expression | str, here: str) -> None:
 
 
 def _show_terms(point: Point) -> None:
-    if len(point.terms) == 1 and not point.terms[0].term.is_id and not point.terms[0].truncated:
-        return
+    tokens = [term.tokens for term in point.terms if term.tokens]
+    if len(point.terms) == 1 and not point.terms[0].term.is_id and not tokens:
+        return  # a word that was typed as it stands there
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         for term in point.terms:
             _show_term(term)
         if len(point.terms) > 1:
             st.caption(text("expression.length", length=point.length), width="content", help=text("expression.length_help"))
+        if tokens:
+            st.caption(text("expression.tokens", tokens=max(tokens), most=space().embedder.max_tokens), width="content")
     for term in point.terms:
         if term.truncated:
             st.warning(escape(text("expression.cut", text=term.term.text, tokens=term.tokens, most=space().embedder.max_tokens)))

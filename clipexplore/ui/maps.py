@@ -4,6 +4,7 @@ A region is text, as it stands in the link: a polygon "x y, x y, …" in the coo
 """
 
 from dataclasses import dataclass
+from functools import partial
 from io import StringIO
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from clipexplore.collection import Collection
 from clipexplore.errors import InputError
 from clipexplore.projection import PCA, inside, pca, place
 from clipexplore.space import Hit, Point
@@ -161,11 +163,11 @@ def _around_middle(rows: np.ndarray) -> list[Hit]:
 
 def layout_download(layout: Layout) -> None:
     """The coordinates of all pictures as CSV."""
-    st.download_button(text("result.csv"), lambda: _csv(layout), "map.csv", "text/csv", key="map-csv", on_click="ignore", icon=":material/download:")
+    st.download_button(text("result.csv"), partial(_csv, space().collection, layout), "map.csv", "text/csv", key="map-csv", on_click="ignore", icon=":material/download:")
 
 
-def _csv(layout: Layout) -> bytes:
-    collection, out = space().collection, StringIO()
+def _csv(collection: Collection, layout: Layout) -> bytes:
+    out = StringIO()
     table = pd.DataFrame({"id": collection.ids, "x": layout.pictures[:, 0], "y": layout.pictures[:, 1], "caption": collection.captions})
     table.to_csv(out, index=False, float_format="%.6f")
     return out.getvalue().encode("utf-8-sig")

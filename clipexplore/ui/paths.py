@@ -1,18 +1,21 @@
 """Interpolate's drawing: what each frame is near to, how far it is from the stops, and the way on a plane."""
 
-from io import BytesIO
+import csv
+from functools import partial
+from io import BytesIO, StringIO
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
 from clipexplore.projection import pca
-from clipexplore.space import Point
+from clipexplore.space import Point, Space
 from clipexplore.vectors import Path, cosine_similarity
 
 from .expressions import stack
 from .markdown import escape
 from .plots import ACCENT, MUTED, chart, mark, plain
+from .results import harmless
 from .session import space
 from .texts import text
 from .uploads import picture
@@ -54,10 +57,23 @@ def path_map(walk: Path, points: list[Point]) -> None:
     chart(figure, text("interpolate.map_alt"), key="path-map", height=380)
 
 
-def path_download(walk: Path) -> None:
-    """All frames as one array."""
+def path_download(walk: Path, points: list[Point]) -> None:
+    """All frames as a table and as one array; both are made off the script's thread, where no session is at hand."""
+    st.download_button(text("result.csv"), partial(_csv, space(), walk, points), "path.csv", "text/csv", key="path-csv", on_click="ignore",
+                       icon=":material/download:")  # fmt: skip
     st.download_button(text("interpolate.npy"), lambda: _npy(walk.points), "path.npy", "application/octet-stream", key="path-npy", on_click="ignore",
                        icon=":material/download:")  # fmt: skip
+
+
+def _csv(here: Space, walk: Path, points: list[Point]) -> bytes:
+    out = StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["frame", "position", "length", "picture", "caption", *(f"cosine with {point.expression}" for point in points)])
+    cosines = cosine_similarity(walk.points, stack(points))
+    for number, (vector, position) in enumerate(zip(walk.points, walk.positions, strict=True)):
+        (near,), (said,) = here.search(vector, "pictures", 1), here.search(vector, "captions", 1)
+        rows.writerow([number + 1, f"{position:.4f}", f"{np.linalg.norm(vector):.6f}", near.id, harmless(said.caption), *(f"{c:.6f}" for c in cosines[number])])
+    return out.getvalue().encode("utf-8-sig")
 
 
 def _npy(points: np.ndarray) -> bytes:

@@ -24,7 +24,7 @@ def score(hit: Hit) -> str:
     return f"{hit.cosine:.3f} · z {hit.z:.1f}"
 
 
-def gallery(hits: list[Hit], key: str, width: int = 132) -> None:
+def gallery(hits: list[Hit], key: str, width: int = 105) -> None:
     """Pictures with their scores; the menu under each searches on from it or adds it to the expression in widget `q`."""
     if not hits:
         st.info(text("result.none"))

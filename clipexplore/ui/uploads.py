@@ -23,6 +23,9 @@ class Uploads(dict):
         super().__init__()
         self.model, self.pictures = model, {}
 
+    def __bool__(self) -> bool:
+        return True  # also while empty: it may find a kept one
+
     def __contains__(self, id: object) -> bool:
         return super().__contains__(id) or (isinstance(id, str) and self._load_kept(id))
 
