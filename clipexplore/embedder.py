@@ -167,6 +167,7 @@ def _load_inputs(folder: Path) -> tuple[tokenizers.Tokenizer, CLIPImageProcessor
     except (OSError, ValueError) as error:
         raise InputError(f"The tokenizer in {folder} cannot be loaded: {error}; fetch or train it again.") from error
     tokenizer = Tokenizer.from_str(wrapped.backend_tokenizer.to_str())
+    tokenizer.encode_special_tokens = True  # "<|endoftext|>" typed by a visitor is text like any other, and ends nothing
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer, processor

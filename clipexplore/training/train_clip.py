@@ -192,14 +192,15 @@ class Run:
         self.optimizer_began = self.step
 
     def save(self) -> None:
-        tensors = {"steps": torch.tensor(float(self.step))}
+        tensors = {"steps": torch.tensor(float(self.step - self.optimizer_began))}
         for name, value in self.model.named_parameters():
             moments = self.optimizer.state.get(value, {})
             tensors |= {f"weights/{name}": value.detach(), f"average/{name}": self.average[name]}
             tensors |= {f"first/{name}": moments["exp_avg"], f"second/{name}": moments["exp_avg_sq"]} if moments else {}
         save_file({name: value.contiguous() for name, value in tensors.items()}, self.folder / "state.new")
         os.replace(self.folder / "state.new", self.folder / "state.safetensors")
-        (self.folder / "state.json").write_text(json.dumps(self.ledger() | {"optimizer_began": self.optimizer_began}))
+        (self.folder / "state.json.new").write_text(json.dumps(self.ledger() | {"optimizer_began": self.optimizer_began}))
+        os.replace(self.folder / "state.json.new", self.folder / "state.json")
 
     def ledger(self) -> dict[str, float]:
         """How much training the weights have seen: optimiser steps, seconds, pairs of picture and caption."""

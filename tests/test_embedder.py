@@ -1,0 +1,181 @@
+"""The embedder against the model it wraps, called in the plain way: padded, in full, one forward pass."""
+
+import hashlib
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clipexplore.embedder import MAX_BATCH, Embedder
+from clipexplore.errors import InputError
+
+SHORT = ["a photo of a cat", "a dog in the snow at night", "a man with a top hat", "two red apples", ""]
+LONG = "two red apples to the left of a lion in the jungle and a man with a top hat in the snow at night"
+TEXTS = [*SHORT, "Cat", "Zażółć 🙂", "'s don't 3 <b>", LONG]
+
+
+@pytest.fixture(scope="module")
+def embedder(tiny_clip):
+    return Embedder.load(tiny_clip, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(0)
+    sizes = [(32, 32), (60, 33), (40, 90), (16, 20), (200, 32)]
+    small = [rng.integers(0, 256, (4, 5, 3), dtype=np.uint8) for _ in sizes]
+    return [Image.fromarray(pixels).resize(size) for pixels, size in zip(small, sizes, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def reference(tiny_clip):
+    """(texts, pictures) → what CLIPModel.forward returns."""
+    import torch
+    from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
+
+    model = CLIPModel.from_pretrained(tiny_clip).eval()
+    tokenizer = CLIPTokenizer.from_pretrained(tiny_clip)
+    processor = CLIPImageProcessorPil.from_pretrained(tiny_clip)
+
+    def run(texts, pictures):
+        tokens = tokenizer(texts, padding="max_length", truncation=True, max_length=16, return_tensors="pt")
+        with torch.inference_mode():
+            return model(**tokens, **processor(pictures, return_tensors="pt"))
+
+    return run
+
+
+def test_scaled_cosines_are_the_logits_of_the_model(embedder, reference, pictures):
+    cosines = embedder.embed_images(pictures) @ embedder.embed_texts(TEXTS).T
+    logits = reference(TEXTS, pictures).logits_per_image.numpy()
+    assert logits.std() > 0.1  # else anything would agree
+    np.testing.assert_allclose(embedder.logit_scale * cosines, logits, atol=1e-4)
+
+
+def test_trimmed_texts_have_the_vectors_of_padded_ones(embedder, reference, pictures):
+    padded = reference(TEXTS, pictures).text_embeds.numpy()
+    np.testing.assert_allclose(embedder.embed_texts(TEXTS), padded, atol=2e-6)
+
+
+def test_vectors_are_float32_unit_rows(embedder, pictures):
+    for vectors, count in ((embedder.embed_texts(TEXTS), len(TEXTS)), (embedder.embed_images(pictures), len(pictures))):
+        assert vectors.dtype == np.float32
+        assert vectors.shape == (count, embedder.dim)
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+def test_order_and_company_change_nothing(embedder, pictures):
+    alone = np.concatenate([embedder.embed_texts([text]) for text in TEXTS])
+    rng = np.random.default_rng(1)
+    rows = rng.integers(0, len(TEXTS), 2 * MAX_BATCH + 5)
+    np.testing.assert_allclose(embedder.embed_texts([TEXTS[row] for row in rows]), alone[rows], atol=2e-6)
+    alone = np.concatenate([embedder.embed_images([picture]) for picture in pictures])
+    rows = rng.integers(0, len(pictures), MAX_BATCH + 3)
+    np.testing.assert_allclose(embedder.embed_images([pictures[row] for row in rows]), alone[rows], atol=2e-6)
+
+
+def test_nothing_in_nothing_out(embedder):
+    assert embedder.embed_texts([]).shape == embedder.embed_images([]).shape == (0, embedder.dim)
+    assert embedder.count_tokens([]) == []
+
+
+def test_the_number_of_texts_in_a_pass_is_bounded(embedder, monkeypatch):
+    seen = []
+    run = embedder._model.get_text_features
+    monkeypatch.setattr(embedder._model, "get_text_features", lambda ids: (seen.append(tuple(ids.shape)), run(ids))[1])
+    embedder.embed_texts(["cat", LONG] * MAX_BATCH)
+    assert sum(count for count, _ in seen) == 2 * MAX_BATCH
+    assert max(count for count, _ in seen) == MAX_BATCH
+    assert seen[0][1] < seen[-1][1] == embedder.max_tokens  # short ones first, and not padded to the long ones
+
+
+def test_tokens_are_counted_in_full_and_cut_at_the_limit(embedder, tiny_clip):
+    from transformers import CLIPTokenizer
+
+    tokenizer = CLIPTokenizer.from_pretrained(tiny_clip)
+    assert embedder.count_tokens(["", "cat", LONG]) == [len(tokenizer(text).input_ids) for text in ("", "cat", LONG)]
+    assert embedder.count_tokens(["", "cat"]) == [2, 3]
+    assert embedder.count_tokens([LONG])[0] > embedder.max_tokens
+    changed_after_the_cut, changed_before_it = LONG + " lion", "lion " + LONG
+    vectors = embedder.embed_texts([LONG, changed_after_the_cut, changed_before_it])
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=2e-6)
+    assert vectors[0] @ vectors[2] < 0.999
+
+
+def test_letter_case_and_spaces_do_not_matter(embedder):
+    lower, upper = embedder.embed_texts(["a photo of a cat", "A  Photo of\na CAT"])
+    np.testing.assert_allclose(lower, upper, atol=2e-6)
+
+
+def test_threads_share_one_embedder(embedder):
+    alone = [embedder.embed_texts([text]) for text in TEXTS]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda row: embedder.embed_texts([TEXTS[row % len(TEXTS)]]), range(40)))
+    for row, vector in enumerate(together):
+        np.testing.assert_allclose(vector, alone[row % len(TEXTS)], atol=2e-6)
+
+
+def test_facts_come_from_the_files(embedder, tiny_clip):
+    weights = (tiny_clip / "model.safetensors").read_bytes()
+    assert embedder.revision == hashlib.blake2b(weights, digest_size=6).hexdigest()
+    config = json.loads((tiny_clip / "config.json").read_text())
+    assert embedder.dim == config["projection_dim"]
+    assert embedder.max_tokens == config["text_config"]["max_position_embeddings"] == 16
+    assert embedder.logit_scale == pytest.approx(1 / 0.07, rel=1e-3)  # where training starts: CLIP paper §2.5
+
+
+def copy(folder, target):
+    return shutil.copytree(folder, target / "model")
+
+
+def test_a_folder_without_weights_is_told(tmp_path):
+    with pytest.raises(InputError, match=r"model\.safetensors is missing; fetch or train"):
+        Embedder.load(tmp_path)
+
+
+@pytest.mark.parametrize("size", [0, 7, 5000])
+def test_truncated_weights_are_told(tiny_clip, tmp_path, size):
+    folder = copy(tiny_clip, tmp_path)
+    with open(folder / "model.safetensors", "r+b") as file:
+        file.truncate(size)
+    with pytest.raises(InputError, match="cannot be loaded"):
+        Embedder.load(folder)
+
+
+def test_weights_that_are_not_a_whole_clip_are_told(tiny_clip, tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    folder = copy(tiny_clip, tmp_path)
+    tensors = load_file(folder / "model.safetensors")
+    text_tower = {name: tensor for name, tensor in tensors.items() if name.startswith("text")}
+    save_file(text_tower, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match="not those of a whole CLIP"):
+        Embedder.load(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_a_damaged_description_is_told(tiny_clip, tmp_path, name):
+    folder = copy(tiny_clip, tmp_path)
+    (folder / name).write_text("{")
+    with pytest.raises(InputError, match="cannot be loaded"):
+        Embedder.load(folder)
+
+
+def test_a_missing_tokenizer_is_told(tiny_clip, tmp_path):
+    folder = copy(tiny_clip, tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt"):
+        (folder / name).unlink()
+    with pytest.raises(InputError, match="tokenizer"):
+        Embedder.load(folder)
+
+
+def test_the_tokenizer_of_another_model_is_told(tiny_clip, tmp_path):
+    folder = copy(tiny_clip, tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["eos_token_id"] = 3
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="not that of its model"):
+        Embedder.load(folder)
