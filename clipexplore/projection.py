@@ -12,6 +12,7 @@ from clipexplore.errors import InputError
 from clipexplore.nearest import search
 from clipexplore.vectors import normalize
 
+METRICS = ("cosine", "euclidean")
 _BLOCK = 4096  # rows centred at a time, so that the float64 copies stay small
 # In cosine. Of 250 text vectors of CLIP B/32 left out of a map, 13 % did not land among the 15 points of the map around
 # their nearest neighbour; 25 % did not with 0.01, and 42 % with 0.02.
@@ -26,30 +27,39 @@ class PCA:
     Attributes
     ----------
     mean
-        `(dim,)` float32.
+        `(dim,)` float32: what was taken away; zero where the cloud was not centred.
     components
         `(k, dim)` float32, orthonormal rows, most variance first; the entry of largest size in each is positive.
     explained_variance_ratio
-        `(k,)` float64 in [0, 1], falling: the share of the cloud's whole variance along each component.
+        `(k,)` float64 in [0, 1], falling: the share of the cloud's whole variance along each component; where it was
+        not centred, of its mean square.
     singular_values
-        `(k,)` float64, falling: those of the centred points.
+        `(k,)` float64, falling: those of the points, centred and divided as asked.
+    scale
+        `(dim,)` float32: what each dimension was divided by; one where the cloud was not standardised.
     """
 
     mean: np.ndarray
     components: np.ndarray
     explained_variance_ratio: np.ndarray
     singular_values: np.ndarray
+    scale: np.ndarray
+
+    def prepare(self, x: np.ndarray) -> np.ndarray:
+        """Points `(n, dim)` as the projection sees them, float32: centred and divided."""
+        return (np.asarray(x, np.float32) - self.mean) / self.scale
 
     def transform(self, x: np.ndarray) -> np.ndarray:
         """The coordinates `(n, k)`, float32, of points `(n, dim)`."""
-        return (np.asarray(x, np.float32) - self.mean) @ self.components.T
+        return self.prepare(x) @ self.components.T
 
     def inverse_transform(self, coordinates: np.ndarray) -> np.ndarray:
-        """The points `(n, dim)`, float32, at coordinates `(n, k)`: of all that have them, the nearest to the mean."""
-        return np.asarray(coordinates, np.float32) @ self.components + self.mean
+        """The points `(n, dim)`, float32, at coordinates `(n, j)`, j ≤ k: of all that have them, the nearest to the mean."""
+        coordinates = np.asarray(coordinates, np.float32)
+        return coordinates @ self.components[: coordinates.shape[1]] * self.scale + self.mean
 
 
-def pca(x: np.ndarray, k: int = 2) -> PCA:
+def pca(x: np.ndarray, k: int = 2, *, center: bool = True, standardize: bool = False) -> PCA:
     """The first `k` principal components of the rows of `x`.
 
     Parameters
@@ -58,6 +68,10 @@ def pca(x: np.ndarray, k: int = 2) -> PCA:
         `(n, dim)`, n ≥ 2.
     k
         At most n and at most dim.
+    center
+        Whether the mean is taken away first; without it the first component points at the mean.
+    standardize
+        Whether every dimension is divided by its standard deviation first, so that all count the same.
 
     Raises
     ------
@@ -74,15 +88,20 @@ def pca(x: np.ndarray, k: int = 2) -> PCA:
     if not 1 <= k <= min(count, dim):
         raise InputError(f"{count} points of {dim} numbers have 1 to {min(count, dim)} components, not {k}; change k.")
     mean = x.mean(axis=0, dtype=np.float64)
-    scatter = _scatter(x, mean)  # (dim, dim)
-    total = float(np.trace(scatter))
-    if total <= 1e-12 * (total + count * mean @ mean):  # a spread of a millionth of the size is rounding
+    around_mean = _scatter(x, mean)  # (dim, dim)
+    size = count * mean @ mean
+    if np.trace(around_mean) <= 1e-12 * (np.trace(around_mean) + size):  # a spread of a millionth of the size is rounding
         raise InputError("All points are the same, so there is nothing to project; add different ones.")
+    deviation = np.sqrt(np.diag(around_mean) / count)
+    scale = np.where(standardize & (deviation > 1e-7), deviation, 1.0)
+    scatter = around_mean if center else around_mean + count * np.outer(mean, mean)
+    scatter = scatter / np.outer(scale, scale)
     values, vectors = np.linalg.eigh(scatter)  # rising
     values, components = np.clip(values[::-1][:k], 0, None), vectors.T[::-1][:k]
     largest = np.take_along_axis(components, np.abs(components).argmax(axis=1, keepdims=True), axis=1)
-    components = components * np.sign(largest)
-    return PCA(mean.astype(np.float32), components.astype(np.float32), values / total, np.sqrt(values))
+    components = (components * np.sign(largest)).astype(np.float32)
+    mean = mean.astype(np.float32) if center else np.zeros(dim, np.float32)
+    return PCA(mean, components, values / np.trace(scatter), np.sqrt(values), scale.astype(np.float32))
 
 
 def place(query: np.ndarray, background: np.ndarray, coordinates: np.ndarray, n_neighbors: int = 15) -> np.ndarray:
@@ -116,11 +135,11 @@ def place(query: np.ndarray, background: np.ndarray, coordinates: np.ndarray, n_
     return np.einsum("qk,qkd->qd", weights, np.asarray(coordinates, np.float32)[near.indices])
 
 
-def fit_umap(x: np.ndarray, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0) -> np.ndarray:
-    """A map on which near points were near before: UMAP by cosine.
+def fit_umap(x: np.ndarray, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0, metric: str = "cosine") -> np.ndarray:
+    """A map on which near points were near before: UMAP by umap-learn, the reference.
 
     Takes about 10 s for 10,000 points on one core, and up to a minute more the first time in a process, which compiles.
-    One fit runs at a time; others wait.
+    One fit runs at a time; others wait. `layout.fit_layout` is faster and holds to this one.
 
     Parameters
     ----------
@@ -132,6 +151,8 @@ def fit_umap(x: np.ndarray, n_neighbors: int = 15, min_dist: float = 0.1, seed: 
         In [0, 1]: how closely points may be packed, in units of the map.
     seed
         The same seed gives the same map, on the same versions and the same kind of machine.
+    metric
+        "cosine" or "euclidean".
 
     Returns
     -------
@@ -147,17 +168,40 @@ def fit_umap(x: np.ndarray, n_neighbors: int = 15, min_dist: float = 0.1, seed: 
     ------
     L. McInnes, J. Healy, J. Melville, UMAP: uniform manifold approximation and projection, arXiv 1802.03426, 2018.
     """
+    return umap_and_transform(x, None, n_neighbors, min_dist, seed, metric)[0]
+
+
+def umap_and_transform(
+    x: np.ndarray, query: np.ndarray | None, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0, metric: str = "cosine"
+) -> tuple[np.ndarray, np.ndarray]:
+    """The map of `fit_umap`, and where umap-learn's own `.transform` puts new points `(q, dim)` on it: `(n, 2)` and `(q, 2)`.
+
+    Raises
+    ------
+    InputError
+        As `fit_umap`.
+    """
+    check_umap(len(x), n_neighbors, min_dist, metric)
+    with _one_fit:
+        from umap import UMAP
+
+        fit = UMAP(n_neighbors=n_neighbors, min_dist=min_dist, metric=metric, random_state=seed, n_jobs=1)
+        coordinates = fit.fit_transform(normalize(x)).astype(np.float32)
+        if query is None or not len(query):
+            return coordinates, np.empty((0, 2), np.float32)
+        return coordinates, fit.transform(normalize(query)).astype(np.float32)
+
+
+def check_umap(count: int, n_neighbors: int, min_dist: float, metric: str) -> None:
+    """Raises InputError when a setting of UMAP is out of range, or `count` points are too few for it."""
     if n_neighbors < 2:
         raise InputError(f"n_neighbors is {n_neighbors} and must be at least 2; raise it.")
     if not 0 <= min_dist <= 1:
         raise InputError(f"min_dist is {min_dist} and must be between 0 and 1; change it.")
-    if len(x) < n_neighbors + 2:
-        raise InputError(f"{len(x)} points are too few for {n_neighbors} neighbours; lower n_neighbors or use PCA.")
-    with _one_fit:
-        from umap import UMAP
-
-        fit = UMAP(n_neighbors=n_neighbors, min_dist=min_dist, metric="cosine", random_state=seed, n_jobs=1)
-        return fit.fit_transform(normalize(x)).astype(np.float32)
+    if metric not in METRICS:
+        raise InputError(f"The metric {metric!r} is unknown; choose one of: {', '.join(METRICS)}.")
+    if count < n_neighbors + 2:
+        raise InputError(f"{count} points are too few for {n_neighbors} neighbours; lower n_neighbors or use PCA.")
 
 
 def _scatter(x: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -174,9 +218,12 @@ def inside(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
     A point is inside when a ray from it crosses the border an odd number of times; the border may cross itself.
     """
-    x, y = points[:, :1], points[:, 1:]
-    (x1, y1), (x2, y2) = corners.T, np.roll(corners, -1, axis=0).T
-    spans = (y1 > y) != (y2 > y)  # (n, c)
+    within = np.flatnonzero(((points >= corners.min(axis=0)) & (points <= corners.max(axis=0))).all(axis=1))
+    x, y = np.asarray(points, np.float64)[within].T
+    odd = np.zeros(len(within), bool)
     with np.errstate(divide="ignore", invalid="ignore"):
-        crosses = spans & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
-    return crosses.sum(axis=1) % 2 == 1
+        for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):  # one at a time: a million points fit
+            odd ^= ((y1 > y) != (y2 > y)) & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
+    found = np.zeros(len(points), bool)
+    found[within] = odd
+    return found

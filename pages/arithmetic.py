@@ -17,7 +17,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     if point:
         st.button(ui.text("arithmetic.reverse"), icon=":material/swap_horiz:", on_click=ui.preset, kwargs={"q": ui.reversed_sum(point.expression)})
     what = st.segmented_control(ui.text("arithmetic.bank"), ["words", "captions", "pictures"], default=DEFAULTS["bank"], required=True, key="bank",
-                                bind="query-params")  # fmt: skip
+                                bind="query-params") or DEFAULTS["bank"]  # fmt: skip
     k = st.slider(ui.text("search.k"), 1, 50, DEFAULTS["k"], key="k", bind="query-params", width=220)
     without_inputs = st.toggle(ui.text("arithmetic.exclude"), DEFAULTS["exclude"], key="exclude", bind="query-params", help=ui.text("arithmetic.exclude_help"))
 with st.expander(ui.text("arithmetic.several"), icon=":material/functions:", expanded=bool(st.session_state.get("pairs"))):

@@ -1,6 +1,7 @@
-"""Zero-shot classification: pictures against class names that anybody can write down.
+"""Zero-shot classification: pictures against class names that anybody can write down; a whole collection; and where in a picture.
 
-What one learns: a classifier made of sentences, why templates help, and that the probabilities are conditional on the list (Radford et al. 2021, §3.1).
+What one learns: a classifier made of sentences, why templates help, that the probabilities are conditional on the list, how to judge it on labelled
+pictures, and what CLIP knows about parts of a picture (Radford et al. 2021, §3.1).
 """
 
 import streamlit as st
@@ -11,16 +12,63 @@ from clipexplore.zeroshot import class_embeddings, classify
 DEFAULTS = links.PAGES["classify"]
 
 ui.header("classify")
+task = st.segmented_control(ui.text("classify.task"), ["pictures", "collection", "where"], default=DEFAULTS["task"], required=True, key="task", bind="query-params",
+                            help=ui.text("classify.task_help")) or DEFAULTS["task"]  # fmt: skip
 image, classes, template = st.columns([3, 3, 2])
-with image:
-    pictures = ui.lines_box(ui.text("classify.image"), DEFAULTS["image"], key="image", least=1, most=12, help=ui.text("classify.image_help"))
-    ui.add_picture(lambda id: ui.preset(image=f"@{id}"))
-with classes:
-    class_names = ui.lines_box(ui.text("classify.class_names"), DEFAULTS["class_names"], key="class_names", least=1, most=200)
+if task == "collection":
+    with image:
+        fields = ui.label_fields()
+        field = st.selectbox(ui.text("judge.field"), fields, index=fields.index(DEFAULTS["field"]) if DEFAULTS["field"] in fields else 0, key="field",
+                             bind="query-params", help=ui.text("judge.field_help"))  # fmt: skip
+    with classes:
+        using = st.segmented_control(ui.text("judge.using"), ["bare", "one", "yours", "many"], default=DEFAULTS["using"], required=True, key="using",
+                                     bind="query-params", help=ui.text("judge.using_help")) or DEFAULTS["using"]  # fmt: skip
+else:
+    with image:
+        pictures = ui.lines_box(ui.text("classify.image"), DEFAULTS["image"], key="image", least=1, most=12, help=ui.text("classify.image_help"))
+        ui.add_picture(lambda id: ui.preset(image=f"@{id}"))
+    with classes:
+        class_names = ui.lines_box(ui.text("classify.class_names"), DEFAULTS["class_names"], key="class_names", least=1, most=200)
 with template:
     templates = ui.lines_box(ui.text("classify.templates"), DEFAULTS["templates"], key="templates", least=1, most=80, help=ui.text("classify.templates_help"))
 
-points = ui.points_of(pictures or [])
+if task == "collection" and templates and (found := ui.judged(field, templates)):
+    ui.judged_accuracies(found)
+    ui.judged_classes(found, using)
+    ui.judged_trust(found, using)
+    ui.judged_mistakes(found, using)
+    ui.code(f"""
+from clipexplore import Space, class_embeddings, classify
+from clipexplore.evaluation import TEMPLATE_SETS, report
+
+space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
+known = space.collection.fields[{field!r}].notna().to_numpy()
+names, truth = {found.names!r}, space.collection.fields[{field!r}][known]
+classes = class_embeddings(space.embed_texts, names, TEMPLATE_SETS["many"])
+scores = classify(space.collection.embeddings(space.model.key, "pictures")[known], classes, space.model.logit_scale)
+print((scores.cosines.argmax(1) == [names.index(str(each)) for each in truth]).mean())
+""")
+
+if task == "where" and pictures and class_names and templates and (seen := ui.window_vectors(pictures[0])):
+    boxes, vectors = seen
+    ui.where_maps(pictures[0], boxes, vectors, class_names[:6], templates)
+    if st.toggle(ui.text("where.judge"), DEFAULTS["judge"], key="judge", bind="query-params", help=ui.text("where.judge_help")):
+        ui.where_judged()
+    ui.code(f"""
+from clipexplore import Space, class_embeddings
+from clipexplore.images import open_picture
+from clipexplore.relevance import best_box, crops, relevance, windows
+
+space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
+picture = open_picture(space.collection.picture({pictures[0][1:]!r}))
+boxes = windows(*picture.size)
+classes = class_embeddings(space.embed_texts, {class_names[:6]!r}, {templates!r})
+cosines = space.embedder.embed_images(crops(picture, boxes)) @ classes.T
+for found in relevance(cosines, boxes, picture.size, space.model.logit_scale):
+    print(best_box(found))
+""")
+
+points = ui.points_of(pictures or []) if task == "pictures" else []
 if points and class_names and templates:
     ui.warn_of_cuts([each.replace("{}", name) for each in templates for name in class_names])
     scores = classify(ui.stack(points), class_embeddings(ui.space().embed_texts, class_names, templates), ui.space().model.logit_scale)

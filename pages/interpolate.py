@@ -16,7 +16,7 @@ with given:
     lines = ui.lines_box(ui.text("interpolate.stops"), DEFAULTS["stops"], key="stops", least=2, most=8, help=ui.text("interpolate.stops_help"))
 with settings:
     frames = st.slider(ui.text("interpolate.frames"), 2, 50, DEFAULTS["frames"], key="frames", bind="query-params", help=ui.text("interpolate.frames_help"))
-    curve = st.segmented_control(ui.text("interpolate.curve"), ["slerp", "lerp"], default=DEFAULTS["curve"], required=True, key="curve", bind="query-params")
+    curve = st.segmented_control(ui.text("interpolate.curve"), ["slerp", "lerp"], default=DEFAULTS["curve"], required=True, key="curve", bind="query-params") or DEFAULTS["curve"]
 
 points = ui.points_of(lines or [])
 if len(points) >= 2:

@@ -1,7 +1,7 @@
-"""The collection on a plane, with the visitor's own points among it.
+"""The collection on a plane, with the visitor's own points among it, and how far that plane can be trusted.
 
 What one learns: what PCA keeps (variance, a linear view) and what UMAP keeps (neighbourhoods); neighbours are always those of the true space.
-Sources: Eckart and Young 1936; McInnes, Healy and Melville, arXiv 1802.03426.
+Sources: Eckart and Young 1936; McInnes, Healy and Melville, arXiv 1802.03426; Venna and Kaski 2001 (trustworthiness).
 """
 
 import streamlit as st
@@ -13,37 +13,37 @@ DEFAULTS = links.PAGES["map"]
 ui.header("map")
 settings, plot = st.columns([1, 3], gap="large")
 with settings:
-    method = st.segmented_control(ui.text("map.method"), ["pca", "umap"], default=DEFAULTS["method"], required=True, key="method", bind="query-params")  # fmt: skip
-    color = st.selectbox(ui.text("map.color"), fields := ui.map_fields(), index=fields.index(DEFAULTS["color"]) if DEFAULTS["color"] in fields else 0, key="color",
-                         bind="query-params")  # fmt: skip
+    method = st.segmented_control(ui.text("map.method"), ["pca", "umap", "own"], default=DEFAULTS["method"], required=True, key="method", bind="query-params",
+                                  help=ui.text("map.method_help"))  # fmt: skip
+    coloring = ui.color_box()
     lines = ui.lines_box(ui.text("map.points"), DEFAULTS["points"], key="points", least=0, most=24, help=ui.text("map.points_help"))
-    if method == "pca":
-        x = st.slider(ui.text("map.x"), 1, 10, DEFAULTS["x"], key="x", bind="query-params")
-        y = st.slider(ui.text("map.y"), 1, 10, DEFAULTS["y"], key="y", bind="query-params")
-points = ui.points_of(lines or [])
-layout = ui.pca_layout(x, y) if method == "pca" else ui.umap_layout()
-with plot:
-    ui.scatter(layout, points, color)
-    st.caption(layout.explanation)
-with settings:
+    if method not in ("umap", "own"):
+        x = st.slider(ui.text("map.x"), 1, 50, DEFAULTS["x"], key="x", bind="query-params")
+        y = st.slider(ui.text("map.y"), 1, 50, DEFAULTS["y"], key="y", bind="query-params")
+    if method == "own":
+        fit = ui.fit_settings()
     region = st.text_input(ui.text("map.region"), DEFAULTS["region"], key="region", bind="query-params", max_chars=4000, help=ui.text("map.region_help"))
     if region:
         st.button(ui.text("map.clear"), on_click=ui.preset, kwargs={"region": ""}, icon=":material/close:")
 
+points = ui.points_of(lines or [])
+with plot:
+    if method == "own":
+        layout = ui.own_layout(fit) or ui.pca_layout(1, 2)
+    else:
+        layout = ui.umap_layout() if method == "umap" else ui.pca_layout(x, y)
+    ui.draw_map(layout, points, coloring, region)
+    ui.say_trust(layout)
+
 chosen = ui.region_hits(layout, region)
 if chosen:
-    st.subheader(ui.text("map.chosen", count=len(chosen)) if len(chosen) > 1 else f"@{chosen[0].id}", anchor=False)
-    ui.gallery(chosen[:48], key="map-region")
+    picture = region.strip().startswith("@")
+    st.subheader(ui.text("map.near", q=ui.escape(region)) if picture else ui.text("map.chosen", count=len(chosen)), anchor=False)
+    ui.say_neighbours(layout, region)
+    ui.gallery(chosen[:48], key="map-region", into="points")
     ui.download_row(chosen, None, key="map-region")
 for number, point in enumerate(points[:4]) if not chosen else ():
-    st.subheader(ui.text("map.near", q=str(point.expression)), anchor=False)
-    ui.gallery(ui.space().search(point.vector, "pictures", 7), key=f"map-near-{number}")
+    st.subheader(ui.text("map.near", q=ui.escape(str(point.expression))), anchor=False)
+    ui.gallery(ui.space().search(point.vector, "pictures", 7), key=f"map-near-{number}", into="points")
 ui.layout_download(layout)
-ui.code(f"""
-from clipexplore import Space, {"pca" if method == "pca" else "place"}
-
-space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
-pictures = space.collection.embeddings(space.model.key, "pictures")
-{"fit = pca(pictures, k=10)" if method == "pca" else 'captions = space.background.embeddings(space.model.key, "captions")'}
-{"coordinates = fit.transform(pictures)" if method == "pca" else 'coordinates = place(pictures, captions, space.background.coordinates(space.model.key, "umap"))'}
-""")
+ui.code(ui.layout_code(fit if method == "own" else method or DEFAULTS["method"]))

@@ -13,7 +13,7 @@ ui.header("search")
 point = ui.expression_box(DEFAULTS["q"])
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     kind = st.segmented_control(ui.text("search.in"), ["pictures", "captions", "words"], default=DEFAULTS["in"], required=True, key="in",
-                                bind="query-params")  # fmt: skip
+                                bind="query-params") or DEFAULTS["in"]  # fmt: skip
     k = st.slider(ui.text("search.k"), 1, 100, DEFAULTS["k"], key="k", bind="query-params", width=220)
     ui.add_picture(lambda id: ui.preset(q=f"@{id}"))
 

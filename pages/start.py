@@ -21,7 +21,7 @@ if point:
 
 st.divider()
 with st.grid("auto", min_column_width=190):
-    for name in ("search", "classify", "map", "interpolate", "arithmetic"):
+    for name in list(ui.PAGES)[1:]:
         with st.container(border=True, height="stretch"):
             st.page_link(f"pages/{name}.py", label=f"**{ui.PAGES[name].title}**")
             st.caption(ui.PAGES[name].lead)

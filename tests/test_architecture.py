@@ -27,7 +27,7 @@ LAYERS = (
     "vectors storage settings images worker",
     "expression nearest trust",
     "zeroshot projection contrast properties evaluation relevance semantics collection embedder catalog",
-    "components layout clusters batcher space",
+    "components layout pixels clusters batcher space",
     "ui",
     "app pages",
 )

@@ -26,7 +26,7 @@ FROZEN = {
     "classify": {
         "image": "@man-top-hat",
         "class_names": "top hat\ncrown\nhelmet\nbaseball cap\nsunglasses",
-        "templates": "a photo of a {}", "task": "pictures", "field": "headwear", "using": "many",
+        "templates": "a photo of a {}", "task": "pictures", "field": "headwear", "using": "many", "judge": False,
     },
     "map": {
         "method": "pca", "points": "hat\nlion\nsnow\n@man-top-hat", "color": "group", "region": "", "x": 1, "y": 2, "heat": "hat", "by": "k-means", "groups": 12,
@@ -36,12 +36,13 @@ FROZEN = {
         "of": "pictures", "center": True, "standardize": False, "part": "spectrum", "rank": 10, "x": 1, "y": 2, "z": 3, "solid": False, "component": 1,
         "points": "hat\nlion\nsnow\n@man-top-hat", "q": "@lion-jungle-07",
     },
+    "pixels": {"source": "collection", "picture": "@lion-jungle-07", "digit": 0, "rank": 10},
     "interpolate": {"stops": "@lion-jungle-07\n@lion-snow-07", "frames": 9, "curve": "slerp"},
     "arithmetic": {"q": "@man-top-hat - @man", "k": 12, "bank": "words", "exclude": False, "pairs": ""},
     "match": {"n": 12, "seed": 0, "swap": 0, "logit_scale": None, "dot": False, "image": "", "captions": "", "show": "cosines", "closed": 0},
     "properties": {
         "objects": "automobile\nrose\nbutterfly\nguitar\nhouse\nballoon",
-        "values": "red\norange\nyellow\ngreen\nblue\npurple\npink\nblack",
+        "values": "red\nbrown\nyellow\ngreen\nblue\npurple\npink\nblack",
         "cell": "a {value} {object}", "before": "red", "after": "blue",
     },
     "words": {"q": "man - boy + girl", "k": 10, "window": 4, "rank": 100},

@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA as SklearnPCA
 from sklearn.manifold import trustworthiness
 
 from clipexplore.errors import InputError
-from clipexplore.projection import fit_umap, inside, pca, place
+from clipexplore.projection import fit_umap, inside, pca, place, umap_and_transform
 from clipexplore.vectors import normalize
 
 
@@ -148,6 +148,16 @@ def test_umap_keeps_neighbours_and_repeats_itself_under_a_seed():
     assert kept > 0.95 > trustworthiness(x, pca(x).transform(x), n_neighbors=10, metric="cosine")
     np.testing.assert_array_equal(fit_umap(5 * x, n_neighbors=10), found)
     assert not np.array_equal(fit_umap(x, n_neighbors=10, seed=1), found)
+
+
+@pytest.mark.slow
+def test_transform_puts_new_points_among_their_kind():
+    x, kind = kinds(180)
+    places, moved = umap_and_transform(x[:150], x[150:], n_neighbors=8)
+    np.testing.assert_array_equal(places, fit_umap(x[:150], n_neighbors=8))
+    nearest = np.linalg.norm(moved[:, None] - places[None], axis=2).argmin(axis=1)
+    assert (kind[nearest] == kind[150:]).mean() > 0.8
+    assert umap_and_transform(x[:150], None, n_neighbors=8)[1].shape == (0, 2)
 
 
 @pytest.mark.parametrize(

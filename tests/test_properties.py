@@ -3,7 +3,15 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from clipexplore.errors import InputError
-from clipexplore.properties import additive, change, difference_cosines, direction, held_out_ranks, parallelism, predict_cell
+from clipexplore.properties import (
+    additive,
+    change,
+    difference_cosines,
+    direction,
+    held_out_ranks,
+    parallelism,
+    predict_cell,
+)
 
 
 def test_one_difference_is_its_own_direction(axes):

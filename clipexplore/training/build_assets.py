@@ -116,15 +116,20 @@ def background_captions(number: int) -> list[str]:
 def page_texts() -> list[str]:
     """The texts of the pages' defaults and examples: stored, so that these answer before any model is loaded."""
     examples = json.loads((settings().assets / "examples.json").read_text(encoding="utf-8"))
-    states = [(page, defaults | example["set"]) for page, defaults in links.PAGES.items() for example in [{"set": {}}, *examples.get(page, ())]]
     found: dict[str, None] = {}
-    for _, state in states:
-        for key in ("q", "image", "points", "stops", "pairs"):
-            for line in str(state.get(key, "")).splitlines():
-                found |= {term.text: None for term in parse(line).terms if not term.is_id}
-        names = str(state.get("class_names", "")).splitlines()
-        found |= {template.replace("{}", name): None for template in str(state.get("templates", "")).splitlines() for name in names}
+    for page, defaults in links.PAGES.items():
+        for example in [{"set": {}}, *examples.get(page, ())]:
+            found |= dict.fromkeys(_texts_of({key: str(value) for key, value in (defaults | example["set"]).items()}))
     return list(found)
+
+
+def _texts_of(state: dict[str, str]) -> list[str]:
+    """What a page in a state embeds: the texts in its expressions, its classes in their templates, the cells of its grid."""
+    lines = {key: value.splitlines() for key, value in state.items()}
+    written = [line for key in ("q", "image", "points", "stops", "pairs", "picture") for line in lines.get(key, ())]
+    texts = [template.replace("{}", name) for template in lines.get("templates", ()) for name in lines.get("class_names", ())]
+    cells = [state["cell"].replace("{value}", value).replace("{object}", thing) for thing in lines.get("objects", ()) for value in lines["values"]]
+    return [term.text for line in written + cells for term in parse(line).terms if not term.is_id] + texts
 
 
 def texts_collection(folder: Path, name: str, title: str, texts: list[str], embedder: Embedder) -> Collection:

@@ -1,46 +1,49 @@
-"""Map's drawing: where the collection lies on a plane, the visitor's points on top, and what a region holds.
+"""Map's layouts: where the collection lies on a plane, by PCA, by the shipped UMAP or by a fit of the visitor's own; and how far to trust it."""
 
-A region is text, as it stands in the link: a polygon "x y, x y, …" in the coordinates of the map, or the `@id` of one picture.
-"""
-
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from io import StringIO
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
+from clipexplore import links
 from clipexplore.collection import Collection
-from clipexplore.errors import InputError
-from clipexplore.projection import PCA, inside, pca, place
-from clipexplore.space import Hit, Point
+from clipexplore.layout import fit_layout
+from clipexplore.projection import METRICS, PCA, pca, place, umap_and_transform
+from clipexplore.space import Space
+from clipexplore.trust import Trust, trust
+from clipexplore.worker import Job
 
-from .expressions import show_error, stack
-from .plots import MUTED, chart, mark, plain
+from .fits import fitted
 from .session import space
 from .texts import text
 
-COMPONENTS = 10
-SHARES = 10  # values of a field with a colour of their own, the most frequent; the rest is grey
-OWN_VALUES = {"boxes", "thing"}  # fields with another value for nearly every item
-CORNERS = 40  # of a region, so that it fits into a link
+COMPONENTS = 50  # that can be an axis
+NEIGHBORS = 15  # that a map is judged by
+LOOKED_AT = 1e7  # cosines computed to judge a map; of a larger one, rows are drawn at random
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """A plane: where the pictures lie `(n, 2)`, where any vectors would `(q, dim) → (q, 2)`, its axes and what it is worth."""
+    """A plane: where the pictures lie `(n, 2)`, where any vectors would `(q, dim) → (q, 2)`, its axes, and what there is to say about it."""
 
     pictures: np.ndarray
-    project: object
+    project: Callable[[np.ndarray], np.ndarray]
     axes: tuple[str, str]
-    explanation: str
+    explain: Callable[[], str]
+
+    @property
+    def name(self) -> str:
+        """The same for the same places."""
+        return _name(self.pictures)
 
 
 def pca_layout(x: int, y: int) -> Layout:
     """The pictures along two of their principal components, counted from 1."""
-    fit = _pca(space(), space().model.key, space().collection.name)
+    fit = _pca(space(), space().revision, space().collection.name)
     shares = fit.explained_variance_ratio
 
     def project(vectors: np.ndarray) -> np.ndarray:
@@ -48,122 +51,163 @@ def pca_layout(x: int, y: int) -> Layout:
 
     axes = tuple(text("map.component", number=each, share=shares[each - 1]) for each in (x, y))
     kept = shares[[x - 1, y - 1]].sum() if x != y else shares[x - 1]
-    return Layout(project(_pictures()), project, axes, text("map.pca_says", kept=kept, lost=1 - kept))
+    return Layout(project(pictures()), project, axes, lambda: text("map.pca_says", kept=kept, lost=1 - kept))
 
 
 def umap_layout() -> Layout:
     """The pictures among the background's captions, whose UMAP is shipped."""
     here = space()
+    captions, coordinates = here.background.embeddings(here.model.key, "captions"), here.background.coordinates(here.model.key, "umap")
+    stored = here.collection.coordinates(here.model.key, "umap")
+    placed = _placed(here, here.revision, here.collection.name) if stored is None else stored
 
-    def project(vectors: np.ndarray) -> np.ndarray:
-        return place(vectors, here.background.embeddings(here.model.key, "captions"), here.background.coordinates(here.model.key, "umap"))
+    def explain() -> str:
+        worth = _judge(captions, coordinates, f"shipped {here.revision}")
+        return text("map.umap_says", count=len(here.background), trust=worth.trustworthiness, share=worth.shares.mean())
 
-    coordinates = here.collection.coordinates(here.model.key, "umap")
-    if coordinates is None:
-        coordinates = _umap(here, here.model.key, here.collection.name)
-    return Layout(coordinates, project, ("UMAP 1", "UMAP 2"), text("map.umap_says", count=len(here.background)))
+    return Layout(placed, lambda vectors: place(vectors, captions, coordinates), ("UMAP 1", "UMAP 2"), explain)
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """What a fit of the visitor's own depends on, as the link has it."""
+
+    fit: str
+    n_neighbors: int
+    min_dist: float
+    seed: int
+    metric: str
+    fitter: str
+    placing: str
+
+    @property
+    def umap(self) -> dict[str, object]:
+        """As `fit_umap` and `fit_layout` take them."""
+        return {"n_neighbors": self.n_neighbors, "min_dist": self.min_dist, "seed": self.seed, "metric": self.metric}
+
+
+def fit_settings() -> FitSettings:
+    """The widgets of a fit of the visitor's own."""
+    defaults = links.PAGES["map"]
+
+    def choice(key: str, options: list[str]) -> str:
+        return st.selectbox(text(f"map.{key}"), options, index=options.index(defaults[key]), key=key, bind="query-params", help=text(f"map.{key}_help"))
+
+    fit = choice("fit", ["background", "collection", "both"])
+    n_neighbors = st.slider(text("map.n_neighbors"), 2, 100, defaults["n_neighbors"], key="n_neighbors", bind="query-params", help=text("map.n_neighbors_help"))
+    min_dist = st.slider(text("map.min_dist"), 0.0, 1.0, defaults["min_dist"], 0.05, key="min_dist", bind="query-params", help=text("map.min_dist_help"))
+    seed = st.number_input(text("map.seed"), 0.0, 4294967295.0, float(defaults["seed"]), step=1.0, format="%.0f", key="seed", bind="query-params")
+    metric, fitter = choice("metric", list(METRICS)), choice("fitter", ["torch", "umap-learn"])
+    placing = choice("placing", ["neighbours", "transform"]) if fitter == "umap-learn" and fit == "background" else defaults["placing"]
+    return FitSettings(fit, n_neighbors, min_dist, int(seed), metric, fitter, placing)
+
+
+def own_layout(settings: FitSettings) -> Layout | None:
+    """A UMAP by these settings; None, with its progress on screen, while it is fitted."""
+    here, new = space(), pictures()
+    captions = here.background.embeddings(here.model.key, "captions")
+    parts = {"background": [captions], "collection": [new], "both": [captions, new]}[settings.fit]
+    key = ("umap", here.revision, here.collection.name, replace(settings, placing=""))
+    found = fitted(lambda job: _fit(job, parts, new, settings), key, "umap", on="fit")
+    if found is None:
+        return None
+    anchors, places, mine, moved = found
+
+    def explain() -> str:
+        says = text("map.own_says", count=len(anchors), fitter=settings.fitter)
+        if not len(moved):
+            return says
+        worth = [_judge(new, each, f"{here.revision} {_name(each)}").trustworthiness for each in (mine, moved)]
+        return says + " " + text("map.transform_says", neighbours=worth[0], transform=worth[1])
+
+    shown = moved if settings.placing == "transform" and len(moved) else mine
+    return Layout(shown, lambda vectors: place(vectors, anchors, places), ("UMAP 1", "UMAP 2"), explain)
+
+
+def _fit(job: Job, parts: list[np.ndarray], new: np.ndarray, settings: FitSettings) -> tuple[np.ndarray, ...]:
+    """On the fit lane: what was fitted and its places, those of the pictures `new`, and those `.transform` gives them where umap-learn can be asked."""
+    anchors, moved = np.concatenate(parts), np.empty((0, 2), np.float32)
+    over = across_gap(new, anchors) if settings.fit == "background" else None
+    if settings.fitter == "torch":
+        places = fit_layout(anchors, **settings.umap, report=job.report)
+    else:
+        job.report(0.05, text("map.compiling"))
+        places, moved = umap_and_transform(anchors, over, **settings.umap)
+    return anchors, places, places[-len(new) :] if over is None else place(over, anchors, places), moved
+
+
+def layout_code(settings: FitSettings | str) -> str:
+    """The lines of Python that make a layout: "pca", "umap", or a fit by settings."""
+    head = f"""
+from clipexplore import Space, pca, place
+import numpy as np
+
+space = Space.open(model={space().model.key!r}, collection={space().collection.name!r})
+pictures = space.collection.embeddings(space.model.key, "pictures")
+captions = space.background.embeddings(space.model.key, "captions")
+gap = captions.mean(axis=0) - pictures.mean(axis=0)
+"""
+    if settings == "pca":
+        return head + "coordinates = pca(pictures, k=50).transform(pictures)"
+    if settings == "umap":
+        return head + 'coordinates = place(pictures + gap, captions, space.background.coordinates(space.model.key, "umap"))'
+    module, function = ("layout", "fit_layout") if settings.fitter == "torch" else ("projection", "fit_umap")
+    anchors = {"background": "captions", "collection": "pictures", "both": "np.concatenate([captions, pictures])"}[settings.fit]
+    given = ", ".join(f"{name}={value!r}" for name, value in settings.umap.items())
+    lines = f"from clipexplore.{module} import {function}\n\nfitted = {function}({anchors}, {given})\n"
+    return head + lines + ("coordinates = place(pictures + gap, captions, fitted)" if settings.fit == "background" else "coordinates = fitted[-len(pictures):]")
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _pca(_space, model: str, collection: str) -> PCA:
-    return pca(_space.collection.embeddings(model, "pictures"), COMPONENTS)
+def _pca(_space: Space, revision: str, collection: str) -> PCA:
+    embeddings = _space.collection.embeddings(_space.model.key, "pictures")
+    return pca(embeddings, min(COMPONENTS, *embeddings.shape))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _umap(_space, model: str, collection: str) -> np.ndarray:
-    background = _space.background
-    return place(_space.collection.embeddings(model, "pictures"), background.embeddings(model, "captions"), background.coordinates(model, "umap"))
+def _placed(_space: Space, revision: str, collection: str) -> np.ndarray:
+    background, model = _space.background, _space.model.key
+    captions = background.embeddings(model, "captions")
+    return place(across_gap(_space.collection.embeddings(model, "pictures"), captions), captions, background.coordinates(model, "umap"))
 
 
-def _pictures() -> np.ndarray:
+def across_gap(pictures: np.ndarray, captions: np.ndarray) -> np.ndarray:
+    """Pictures `(n, dim)` moved to where the captions are, so that the nearest captions are not the few that lie towards all pictures."""
+    return pictures + (captions.mean(axis=0) - pictures.mean(axis=0))
+
+
+def pictures() -> np.ndarray:
+    """The embeddings of the collection's pictures, `(n, dim)`."""
     return space().collection.embeddings(space().model.key, "pictures")
 
 
-def map_fields() -> list[str]:
-    """The fields of the collection that can colour a map."""
-    return [name for name in space().collection.fields.columns if name not in OWN_VALUES]
+def judged(layout: Layout) -> Trust:
+    """How far the neighbours on a map of the pictures are those of the space."""
+    return _judge(pictures(), layout.pictures, f"{space().revision} {layout.name}")
 
 
-def scatter(layout: Layout, points: list[Point], field: str) -> None:
-    """Pictures as dots coloured by a field, the visitor's points as labelled diamonds; click or lasso sets the region."""
-    collection = space().collection
-    values = collection.fields[field].astype("string").fillna(text("map.nothing"))
-    common = values.value_counts().index[:SHARES]
-    figure = go.Figure()
-    for value in [*common, None]:
-        rows = np.flatnonzero(values == value if value is not None else ~values.isin(common))
-        if len(rows):
-            _add_dots(figure, layout, rows, value)
-    if points:
-        mark(figure, layout.project(stack(points)), [str(point.expression) for point in points], text("map.yours"))
-    figure.update_xaxes(title=layout.axes[0], zeroline=False)
-    figure.update_yaxes(title=layout.axes[1], zeroline=False)
-    chart(figure, text("map.alt", count=len(collection), field=field), key="scatter", height=620, showlegend=True, dragmode="lasso",
-          legend=dict(orientation="h", yanchor="top", y=-0.1, itemsizing="constant"), on_select=_select, selection_mode=("points", "lasso", "box"))  # fmt: skip
+@st.cache_data(max_entries=64, show_spinner=False)
+def _judge(_x: np.ndarray, _coordinates: np.ndarray, name: str) -> Trust:
+    count = len(_x)
+    rows = None if count**2 <= LOOKED_AT else np.random.default_rng(0).choice(count, max(200, int(LOOKED_AT / count)), replace=False)
+    return trust(_x, _coordinates, min(NEIGHBORS, (count - 1) // 2), rows)
 
 
-def _add_dots(figure: go.Figure, layout: Layout, rows: np.ndarray, value: str | None) -> None:
-    collection = space().collection
-    grey = {"color": MUTED, "opacity": 0.45} if value in (None, text("map.nothing")) else {"opacity": 0.8}
-    figure.add_trace(go.Scattergl(
-        x=layout.pictures[rows, 0], y=layout.pictures[rows, 1], mode="markers", name=plain(value or text("map.rest")), marker=dict(size=6, **grey),
-        customdata=[collection.ids[row] for row in rows], hovertemplate="%{text}<extra></extra>", text=[plain(collection.captions[row]) for row in rows],
-    ))  # fmt: skip
+def _name(places: np.ndarray) -> str:
+    return blake2b(np.ascontiguousarray(places).tobytes(), digest_size=8).hexdigest()
 
 
-def _select() -> None:
-    """What was clicked or drawn becomes the text of the region."""
-    selection = st.session_state["scatter"].get("selection", {})
-    if shapes := [*selection.get("lasso", ()), *selection.get("box", ())]:
-        st.session_state["region"] = _written(shapes[-1]["x"], shapes[-1]["y"])
-    elif picked := [point["customdata"] for point in selection.get("points", ()) if point.get("customdata")]:
-        st.session_state["region"] = f"@{picked[0] if isinstance(picked[0], str) else picked[0][0]}"
-
-
-def _written(xs: list[float], ys: list[float]) -> str:
-    if len(xs) == 2:  # a box is given by two opposite corners
-        xs, ys = [xs[0], xs[1], xs[1], xs[0]], [ys[0], ys[0], ys[1], ys[1]]
-    step = max(1, -(-len(xs) // CORNERS))
-    return ", ".join(f"{x:.3g} {y:.3g}" for x, y in list(zip(xs, ys, strict=True))[::step])
-
-
-def region_hits(layout: Layout, region: str) -> list[Hit]:
-    """The pictures of a region: those inside a polygon, nearest its middle first, or those nearest a picture in the true space."""
-    if not region.strip():
-        return []
-    try:
-        if region.strip().startswith("@"):
-            return space().search(space().point(region).vector, "pictures", 24)
-        corners = _corners(region)
-    except InputError as error:
-        show_error(error)
-        return []
-    rows = np.flatnonzero(inside(layout.pictures, corners))
-    return _around_middle(rows)
-
-
-def _corners(region: str) -> np.ndarray:
-    try:
-        corners = np.array([[float(number) for number in corner.split()] for corner in region.split(",")])
-        if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3 or not np.isfinite(corners).all():
-            raise ValueError
-    except ValueError:
-        raise InputError("The region is no polygon; write three or more corners as x y, x y, … or the @id of a picture.") from None
-    return corners
-
-
-def _around_middle(rows: np.ndarray) -> list[Hit]:
-    if not len(rows):
-        return []
-    collection, inner = space().collection, _pictures()[rows]
-    cosines = inner @ inner.mean(0) / np.linalg.norm(inner.mean(0))
-    return [Hit(collection.ids[row], collection.captions[row], float(cosine), 0.0, rank, "pictures")
-            for rank, (cosine, row) in enumerate(sorted(zip(cosines, rows, strict=True), reverse=True), 1)]  # fmt: skip
+def say_trust(layout: Layout) -> None:
+    """What a map shows, and in one sentence how far it can be trusted."""
+    st.caption(layout.explain())
+    worth = judged(layout)
+    st.caption(text("map.trust_says", trust=worth.trustworthiness, share=worth.shares.mean(), k=NEIGHBORS))
 
 
 def layout_download(layout: Layout) -> None:
     """The coordinates of all pictures as CSV."""
-    st.download_button(text("result.csv"), partial(_csv, space().collection, layout), "map.csv", "text/csv", key="map-csv", on_click="ignore", icon=":material/download:")
+    here = space().collection
+    st.download_button(text("result.csv"), lambda: _csv(here, layout), "map.csv", "text/csv", key="map-csv", on_click="ignore", icon=":material/download:")
 
 
 def _csv(collection: Collection, layout: Layout) -> bytes:

@@ -33,7 +33,7 @@ def header(page: str) -> None:
         with st.popover(text("page.why"), icon=":material/lightbulb:"):
             st.markdown(says.why)
             st.latex(says.formula)
-            st.markdown(f"**{text('page.try')}**{says.attempt}")
+            st.markdown(f"**{text('page.try')}** {says.attempt}")
     st.markdown(says.lead)
     _show_examples(page)
 

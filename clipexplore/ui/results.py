@@ -17,15 +17,15 @@ from .session import space
 from .texts import text
 from .uploads import picture
 
-ACTIONS = ("search", "more", "less")
+ACTIONS = {"q": ("search", "more", "less"), "points": ("point",)}  # what a menu offers, by the widget it works on
 
 
 def score(hit: Hit) -> str:
     return f"{hit.cosine:.3f} · z {hit.z:.1f}"
 
 
-def gallery(hits: list[Hit], key: str, width: int = 105) -> None:
-    """Pictures with their scores; the menu under each searches on from it or adds it to the expression in widget `q`."""
+def gallery(hits: list[Hit], key: str, into: str = "q", width: int = 105) -> None:
+    """Pictures with their scores; the menu under each works on the widget of key `into`: an expression "q", or "points", one a line."""
     if not hits:
         st.info(text("result.none"))
     with st.grid("auto", min_column_width=width, gap="small"):
@@ -35,18 +35,19 @@ def gallery(hits: list[Hit], key: str, width: int = 105) -> None:
                 st.caption(escape(f"@{hit.id}"))
                 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap=None):
                     st.caption(score(hit), width="content")
-                    _menu(hit, f"{key}-{hit.id}")
+                    _menu(hit.id, f"{key}-{hit.id}", into)
 
 
-def _menu(hit: Hit, key: str) -> None:
-    st.menu_button("⋯", ACTIONS, key=key, on_click=_act, args=(hit.id, key), format_func=lambda name: text(f"result.{name}"), type="tertiary")
+def _menu(id: str, key: str, into: str) -> None:
+    st.menu_button("⋯", ACTIONS[into], key=key, on_click=_act, args=(id, key, into), format_func=lambda name: text(f"result.{name}"), type="tertiary")
 
 
-def _act(id: str, key: str) -> None:
-    """Rewrites the expression: from this picture alone, or with it added or subtracted."""
-    action, before = st.session_state[key], st.session_state.get("q", "")
-    sign = {"more": "+", "less": "-"}.get(action)
-    st.session_state["q"] = f"{before} {sign} @{id}" if sign and _is_expression(before) else f"@{id}"
+def _act(id: str, key: str, into: str) -> None:
+    """Rewrites the expression – from this picture alone, or with it added or subtracted – or adds a point."""
+    action, before = st.session_state[key], st.session_state.get(into, "")
+    sign = {"more": " + ", "less": " - ", "point": "\n"}.get(action)
+    keep = sign and (into == "points" or _is_expression(before))
+    st.session_state[into] = f"{before}{sign}@{id}" if keep else f"@{id}"
 
 
 def _is_expression(typed: str) -> bool:
@@ -102,7 +103,7 @@ def _csv(hits: list[Hit]) -> bytes:
 
 def harmless(cell: str) -> str:
     """A spreadsheet takes a cell that begins like this for a formula."""
-    return "'" + cell if cell.startswith(("=", "+", "-", "@", "\t")) else cell
+    return "'" + cell if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def _png(pictures: list[bytes]) -> bytes:

@@ -9,6 +9,7 @@ from clipexplore.errors import InputError
 from clipexplore.images import FORMATS, encode, open_picture, picture_id, thumbnail
 from clipexplore.settings import settings
 
+from .markdown import escape
 from .session import space
 from .texts import text
 
@@ -97,7 +98,7 @@ def _upload(file, on_use) -> None:
     try:
         id = uploads().add(file.getvalue())
     except InputError as error:
-        st.error(str(error), icon=":material/broken_image:")
+        st.error(escape(str(error)), icon=":material/broken_image:")
         return
     left, right = st.columns([1, 2], vertical_alignment="center")
     left.image(uploads().pictures[id], width=96, alt=file.name)

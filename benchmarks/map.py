@@ -1,0 +1,198 @@
+"""How fast a map is drawn, lassoed and moved in a real browser, ours beside plotly; and projections beside each other.
+
+    python benchmarks/map.py                       # 10 k, 100 k and 1 M points; about six minutes on two cores
+    python benchmarks/map.py --points 10000        # a first look
+    python benchmarks/map.py --only projections
+
+Needs Chromium and playwright (requirements-dev.txt). Without a GPU the browser draws in software; figures with one are better.
+Every fit runs in a process of its own, so that it pays for what it imports and compiles, as the first visitor does.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FLAGS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-first-run", "--disable-background-networking")
+PATIENCE = 180_000  # milliseconds until a library is said to have failed
+# How many frames a second of dragging gives, counted in the browser.
+FRAMES = "() => { window.frames_seen = 0; const count = () => { window.frames_seen++; requestAnimationFrame(count); }; requestAnimationFrame(count); }"
+
+FIT = """
+import json, sys, time
+sys.path.insert(0, {root!r})
+import numpy as np
+from clipexplore import Space
+from clipexplore.trust import trust
+here = Space.open()
+x = here.background.embeddings(here.model.key, "captions")[:{count}]
+start, cpu = time.perf_counter(), time.process_time()
+{lines}
+seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+rows = np.random.default_rng(0).choice(len(x), min(len(x), 2000), replace=False)
+worth = trust(x, places, 15, rows)
+print(json.dumps([seconds, cpu, worth.trustworthiness, float(worth.shares.mean())]))
+"""
+FITS = {
+    "PCA": "from clipexplore.projection import pca\nplaces = pca(x).transform(x)",
+    "UMAP, torch": "from clipexplore.layout import fit_layout\nplaces = fit_layout(x)",
+    "UMAP, umap-learn": "from clipexplore.projection import fit_umap\nplaces = fit_umap(x)",
+}
+
+
+@contextmanager
+def server():
+    """The address of `map_page.py`, served on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(Path(__file__).with_name("map_page.py")), "--server.port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def draw(browser, url: str, by: str, count: int) -> dict[str, float | None]:
+    """Seconds until `count` points are on screen and until a lasso is answered, and frames a second while they are moved."""
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.set_default_timeout(PATIENCE)
+    found: dict[str, float | None] = {"paint": None, "lasso": None, "frames": None}
+    try:
+        page.goto(f"{url}/?by=none&n=2")  # Streamlit itself is loaded, and is not what is measured
+        page.get_by_text("holds").wait_for()
+        start = time.perf_counter()
+        page.goto(f"{url}/?by={by}&n={count}")
+        canvas = page.locator(f".cloud[data-drawn='{count}'] .over" if by == "cloud" else ".js-plotly-plot .nsewdrag")
+        canvas.wait_for()
+        page.get_by_text("holds 0").wait_for()
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        found["paint"] = time.perf_counter() - start
+        page.wait_for_timeout(1500)
+        found["lasso"] = lasso(page, canvas)
+        if by == "cloud":
+            page.locator(".bar button[data-does=pan]").click()
+        else:
+            page.locator("[data-title=Pan]").first.click(force=True)
+        found["frames"] = pan(page, canvas)
+    except Exception as problem:  # the point of a benchmark is also to see where a library ends
+        print(f"    {by}, {count:,} points: {str(problem).splitlines()[0][:100]}")
+    finally:
+        page.context.close()
+    return found
+
+
+def lasso(page, canvas) -> float:
+    """Seconds to draw a loop around nearly all points, until the answer of the server is on screen; says how many that held.
+
+    The hand moves as fast as the page lets it, so what a library computes during the drag counts, as it does for who draws.
+    """
+    box = canvas.bounding_box()
+
+    def at(right: float, down: float) -> tuple[float, float]:
+        return box["x"] + box["width"] * right, box["y"] + box["height"] * down
+
+    page.mouse.move(*at(0.04, 0.12))
+    start = time.perf_counter()
+    page.mouse.down()
+    for corner in ((0.96, 0.1), (0.97, 0.96), (0.03, 0.95)):
+        page.mouse.move(*at(*corner), steps=8)
+    page.mouse.up()
+    page.wait_for_function("[...document.querySelectorAll('[data-testid=stText]')].some((each) => /holds [1-9]/.test(each.innerText))")
+    took = time.perf_counter() - start
+    print(f"    the lasso {page.get_by_text('holds').inner_text()}")
+    return took
+
+
+def pan(page, canvas) -> float:
+    """Frames a second while the points are dragged to and fro."""
+    box = canvas.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.evaluate(FRAMES)
+    start = time.perf_counter()
+    for step in range(60):
+        page.mouse.move(x + 80 * (step % 20) / 20, y + step % 7)
+    frames = page.evaluate("window.frames_seen") / (time.perf_counter() - start)
+    page.mouse.up()
+    return frames
+
+
+def drawing(sizes: list[int]) -> None:
+    from playwright.sync_api import sync_playwright
+
+    print(f"{'':10}{'points':>12}{'first paint':>14}{'lasso':>10}{'frames/s':>10}")
+    with server() as url, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        for count in sizes:
+            seen = {}
+            for by in ("cloud", "plotly"):
+                seen[by] = draw(browser, url, by, count)
+                paint, took, frames = (f"{value:.2f}" if value is not None else "failed" for value in seen[by].values())
+                print(f"{by:10}{count:12,}{paint:>12} s{took:>8} s{frames:>10}", flush=True)
+            ours, theirs = seen["cloud"]["lasso"], seen["plotly"]["lasso"]
+            if ours and theirs:
+                print(f"    the lasso is {theirs / ours:.0f} times as fast as plotly's")
+        browser.close()
+
+
+def projections(count: int) -> None:
+    print(f"\n{count:,} captions of the background, each fit in a fresh process\n{'':20}{'seconds':>9}{'CPU':>8}{'trust':>9}{'kept':>8}")
+    worth = {}
+    for name, lines in FITS.items():
+        script = FIT.format(root=str(ROOT), count=count, lines=lines)
+        run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+        seconds, cpu, trustworthiness, kept = worth[name] = json.loads(run.stdout.splitlines()[-1])
+        print(f"{name:20}{seconds:9.1f}{cpu:8.1f}{trustworthiness:9.4f}{kept:8.3f}", flush=True)
+    torch, reference = worth["UMAP, torch"], worth["UMAP, umap-learn"]
+    print(f"    torch: {reference[0] / torch[0]:.1f} times as fast, {torch[2] / reference[2]:.3f} of the trustworthiness, {torch[3] / reference[3]:.3f} of the neighbours kept")
+
+
+def solvers(k: int = 10) -> None:
+    sys.path.insert(0, str(ROOT))
+    from clipexplore import Space
+    from clipexplore.components import SOLVERS, same_subspace, solve
+    from clipexplore.projection import pca
+
+    here = Space.open()
+    x = here.background.embeddings(here.model.key, "captions")
+    solve(x[:200], 2, "full")  # imports scikit-learn
+    reference = pca(x, k).components
+    print(f"\nThe first {k} components of {x.shape[0]:,} × {x.shape[1]}\n{'':20}{'seconds':>9}{'cosine of the largest angle to ours':>40}")
+    for solver in SOLVERS:
+        found = solve(x, k, solver)
+        print(f"{solver:20}{found.seconds:9.2f}{same_subspace(found.components, reference):40.6f}", flush=True)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    options.add_argument("--points", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    options.add_argument("--captions", type=int, default=10_000, help="how many the projections are fitted to")
+    options.add_argument("--only", choices=["drawing", "projections"])
+    asked = options.parse_args()
+    if asked.only != "projections":
+        drawing(asked.points)
+    if asked.only != "drawing":
+        solvers()
+        projections(asked.captions)
+
+
+if __name__ == "__main__":
+    main()

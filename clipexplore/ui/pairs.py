@@ -1,0 +1,176 @@
+"""Match's drawing: a batch of pairs as a matrix, and what training would do to each cell."""
+
+import csv
+from base64 import b64encode
+from dataclasses import dataclass
+from io import StringIO
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from clipexplore.contrast import Contrast, hardest_negatives, recall_at, rotated
+from clipexplore.errors import InputError
+from clipexplore.space import Point
+
+from .expressions import points_of
+from .markdown import escape
+from .plots import chart, plain
+from .results import harmless
+from .session import space
+from .texts import text
+from .uploads import picture
+
+NAMED = 30  # pairs that still have room for labels
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Pictures and captions in their order: what they are called, their vectors `(n, dim)`, and who belongs together."""
+
+    pictures: list[str]
+    captions: list[str]
+    images: np.ndarray
+    texts: np.ndarray
+
+
+def drawn_pairs(count: int, seed: int) -> Batch:
+    """Pairs of the collection by a seed; no caption twice, since its second picture would be as right as the first."""
+    collection, model = space().collection, space().model.key
+    different = [collection.rows_captioned(caption)[0] for caption in dict.fromkeys(collection.captions)]
+    rows = np.random.default_rng(seed).permutation(sorted(set(different)))[:count]
+    return Batch([f"@{collection.ids[row]}" for row in rows], [collection.captions[row] for row in rows],
+                 collection.embeddings(model, "pictures")[rows], collection.embeddings(model, "captions")[rows])  # fmt: skip
+
+
+def own_pairs(pictures: list[str], captions: list[str]) -> Batch:
+    """The visitor's pairs, line by line; with the length of each sum, which only an un-normalised comparison sees.
+
+    Raises
+    ------
+    InputError
+        When there are not as many usable lines of one as of the other.
+    """
+    found, said = points_of(pictures), points_of(captions)
+    if (len(found), len(said)) != (len(pictures), len(captions)):
+        raise InputError("A line above names nothing, so it is not known which caption belongs to which picture; correct it.")
+    if (len(found), len(said)) != (len(pictures), len(captions)):
+        raise InputError("A line above names nothing, so it is not known which caption belongs to which picture; correct it.")
+    if len(found) != len(said):
+        raise InputError(f"There are {len(found)} pictures and {len(said)} captions; give one caption for each picture, in the same order.")
+    return Batch([str(point.expression) for point in found], [str(point.expression) for point in said], _long(found), _long(said))
+
+
+def append_picture(id: str) -> None:
+    """For an upload: its `@id` becomes one more picture of the visitor's."""
+    st.session_state["image"] = f"{st.session_state.get('image', '')}\n@{id}".strip()
+
+
+def _long(points: list[Point]) -> np.ndarray:
+    return np.stack([point.vector * np.float32(point.length) for point in points]) if points else np.empty((0, 1), np.float32)
+
+
+def swapped(batch: Batch, percent: int) -> Batch:
+    """The batch with the captions of the first percent of its pictures passed on to the next of them."""
+    order = rotated(len(batch.captions), round(len(batch.captions) * percent / 100))
+    return Batch(batch.pictures, [batch.captions[i] for i in order], batch.images, batch.texts[order])
+
+
+def match_metrics(found: Contrast) -> None:
+    """Loss beside chance, and R@k both ways."""
+    with st.container(horizontal=True, gap="large"):
+        st.metric(text("match.loss"), f"{found.loss:.3f}", f"{found.loss - found.chance:+.3f} {text('match.against_chance')}", delta_color="inverse", width="content")
+        st.metric(text("match.chance", count=len(found.cosines)), f"{found.chance:.3f}", width="content", help=text("match.chance_help"))
+        ways = {text("match.by_picture"): found.cosines, text("match.by_caption"): found.cosines.T}
+        for label, cosines in ways.items():
+            st.metric(f"{label} R@1", f"{recall_at(cosines, 1):.0%}", width="content")
+    further = [f"{label} R@{k} {recall_at(cosines, k):.0%}" for label, cosines in ways.items() for k in (5, 10) if k < len(cosines)]
+    st.caption(" · ".join([text("match.loss_says", images=found.image_loss, texts=found.text_loss), *further]))
+
+
+def match_matrix(batch: Batch, found: Contrast, show: str) -> None:
+    """One of the four matrices: a picture each row, a caption each column, the right pairs framed."""
+    values = {"cosines": found.cosines, "by picture": found.image_probs, "by caption": found.text_probs, "gradient": found.gradient}[show]
+    named, count = len(values) <= NAMED, len(values)
+    middle = {"colorscale": "RdBu_r", "zmid": 0} if show == "gradient" else {"colorscale": "Viridis"}
+    figure = go.Figure(go.Heatmap(
+        z=values, customdata=_hover(batch, found), hovertemplate="%{customdata}<extra></extra>", colorbar=dict(title=dict(text=show, side="right"), thickness=12),
+        text=_short(values) if count <= 16 else None, texttemplate="%{text}" if count <= 16 else None, textfont=dict(size=9), **middle,
+    ))  # fmt: skip
+    for i in range(count) if named else ():
+        figure.add_shape(type="rect", x0=i - 0.5, x1=i + 0.5, y0=i - 0.5, y1=i + 0.5, line=dict(color="#ff4b4b", width=2))
+    if not named:
+        figure.add_shape(type="line", x0=-0.5, y0=-0.5, x1=count - 0.5, y1=count - 0.5, line=dict(color="#ff4b4b", width=1, dash="dot"))
+    _name_axes(figure, batch, named)
+    figure.update_layout(meta=show)
+    chart(figure, text("match.alt", show=show, count=count), key="match-matrix", height=620 if named else 700, dragmode=False)
+
+
+def _short(values: np.ndarray) -> list[list[str]]:
+    """Two decimals without a zero before them, so that a cell of a phone holds them."""
+    return [[f"{value:.2f}".replace("0.", ".", 1) for value in row] for row in values]
+
+
+def _name_axes(figure: go.Figure, batch: Batch, named: bool) -> None:
+    """Captions below, pictures at the left: the pictures themselves where each is one."""
+    figure.update_xaxes(title=text("match.captions"), showgrid=False)
+    figure.update_yaxes(title=text("match.pictures"), autorange="reversed", showgrid=False)
+    if not named:
+        return
+    ticks = list(range(len(batch.pictures)))
+    figure.update_xaxes(tickvals=ticks, ticktext=[plain(caption, 26) for caption in batch.captions], tickangle=-50, title=None)
+    shown = [_data_uri(name) for name in batch.pictures]
+    figure.update_yaxes(tickvals=ticks, ticktext=[" " * 9 if uri else plain(name, 18) for name, uri in zip(batch.pictures, shown, strict=True)], title=None)
+    for row, uri in enumerate(shown):
+        if uri:
+            figure.add_layout_image(source=uri, xref="paper", yref="y", x=-0.005, y=row, xanchor="right", yanchor="middle", sizex=0.2, sizey=0.9)
+
+
+def _data_uri(name: str) -> str | None:
+    """A picture as Plotly takes it; None for a sum or a text."""
+    if not name.startswith("@") or " " in name:
+        return None
+    return "data:image/webp;base64," + b64encode(picture(name[1:])).decode()
+
+
+def _hover(batch: Batch, found: Contrast) -> list[list[str]]:
+    """What each cell says under the pointer: its pair, its numbers, and what training would do with it."""
+    verdicts = text("match.together"), text("match.apart")
+
+    def says(i: int, j: int) -> str:
+        return text("match.cell", picture=plain(batch.pictures[i], 40), caption=plain(batch.captions[j], 60), cosine=found.cosines[i, j], row=found.image_probs[i, j],
+                    column=found.text_probs[i, j], verdict=verdicts[int(found.gradient[i, j] > 0)], slope=found.gradient[i, j])  # fmt: skip
+
+    return [[says(i, j) for j in range(len(batch.captions))] for i in range(len(batch.pictures))]
+
+
+def match_training(batch: Batch, found: Contrast) -> None:
+    """What the next step of training would do most, in words, and the hardest negatives."""
+    pull, push = np.unravel_index(found.gradient.argmin(), found.gradient.shape), np.unravel_index(found.gradient.argmax(), found.gradient.shape)
+    st.markdown(text("match.pull", picture=escape(batch.pictures[pull[0]]), caption=escape(batch.captions[pull[1]]), slope=found.gradient[pull]))
+    st.markdown(text("match.push", picture=escape(batch.pictures[push[0]]), caption=escape(batch.captions[push[1]]), slope=found.gradient[push]))
+    st.subheader(text("match.hardest"), anchor=False)
+    for number, negative in enumerate(hardest_negatives(found.cosines, 5)):
+        name = batch.pictures[negative.image]
+        values = {"wrong": batch.captions[negative.text], "right": batch.captions[negative.image], "cosine": negative.cosine, "own": negative.cosine - negative.margin}
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            if _data_uri(name):
+                st.image(picture(name[1:]), width=64, alt=name)
+            else:
+                st.caption(escape(name), width=64)
+            st.markdown(escape(text("match.negative", number=number + 1, **values)), width="stretch")
+
+
+def match_download(batch: Batch, found: Contrast) -> None:
+    """The matrix as CSV: one row a cell."""
+    st.download_button(text("result.csv"), lambda: _csv(batch, found), "match.csv", "text/csv", key="match-csv", on_click="ignore", icon=":material/download:")
+
+
+def _csv(batch: Batch, found: Contrast) -> bytes:
+    out = StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["picture", "caption", "pair", "cosine", "prob by picture", "prob by caption", "gradient"])
+    for i, j in np.ndindex(found.cosines.shape):
+        numbers = (found.cosines[i, j], found.image_probs[i, j], found.text_probs[i, j], found.gradient[i, j])
+        rows.writerow([harmless(batch.pictures[i]), harmless(batch.captions[j]), int(i == j), *(f"{number:.6f}" for number in numbers)])
+    return out.getvalue().encode("utf-8-sig")

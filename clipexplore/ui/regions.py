@@ -1,0 +1,112 @@
+"""Map's region: what is drawn or clicked becomes text, as it stands in the link, and the text becomes pictures and lines.
+
+A region is a polygon "x y, x y, …" in the coordinates of the map, or the `@id` of one picture.
+"""
+
+import numpy as np
+import streamlit as st
+
+from clipexplore.errors import InputError
+from clipexplore.projection import inside
+from clipexplore.space import Hit
+
+from .cloud import Overlay
+from .expressions import show_error
+from .maps import NEIGHBORS, Layout, pictures
+from .session import space
+from .texts import text
+
+CORNERS = 40  # of a region, so that it fits into a link
+NEAR = 24  # pictures that are listed for one picture
+
+
+def take_region(corners: list[list[float]]) -> None:
+    """A drawn polygon becomes the text of the region, [] no region; of many corners every few are kept."""
+    step = max(1, -(-len(corners) // CORNERS))
+    st.session_state["region"] = ", ".join(f"{x:.3g} {y:.3g}" for x, y in corners[::step])
+
+
+def take_picture(ids: list[str], row: int) -> None:
+    """A clicked picture becomes the text of the region."""
+    if 0 <= row < len(ids):
+        st.session_state["region"] = f"@{ids[row]}"
+
+
+def corners_of(region: str) -> np.ndarray:
+    """The corners `(c, 2)` of a polygon as it is written.
+
+    Raises
+    ------
+    InputError
+        For what is no polygon.
+    """
+    try:
+        corners = np.array([[float(number) for number in corner.split()] for corner in region.split(",")])
+        if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3 or not np.isfinite(corners).all():
+            raise ValueError
+    except ValueError:
+        raise InputError("The region is no polygon; write three or more corners as x y, x y, … or the @id of a picture.") from None
+    return corners
+
+
+def region_hits(layout: Layout, region: str) -> list[Hit]:
+    """The pictures of a region: those inside a polygon, nearest its middle first, or those nearest a picture in the true space."""
+    if not region.strip():
+        return []
+    try:
+        if region.strip().startswith("@"):
+            return space().search(space().point(region).vector, "pictures", NEAR)
+        corners = corners_of(region)
+    except InputError as error:
+        show_error(error)
+        return []
+    return _around_middle(np.flatnonzero(inside(layout.pictures, corners)))
+
+
+def _around_middle(rows: np.ndarray) -> list[Hit]:
+    if not len(rows):
+        return []
+    collection, within = space().collection, pictures()[rows]
+    middle = within.mean(axis=0)
+    cosines = within @ (middle / np.linalg.norm(middle))
+    ordered = sorted(zip(cosines.tolist(), rows.tolist(), strict=True), reverse=True)
+    return [Hit(collection.ids[row], collection.captions[row], cosine, 0.0, rank, "pictures") for rank, (cosine, row) in enumerate(ordered, 1)]
+
+
+def region_overlay(layout: Layout, region: str) -> Overlay:
+    """What a region adds to the map: its polygon, or lines from a picture to its true nearest."""
+    over = Overlay()
+    row = _row_of(region)
+    if row is not None:
+        here, there = layout.pictures[row], layout.pictures[_true_nearest(row)]
+        over.lines.extend((float(here[0]), float(here[1]), float(x), float(y)) for x, y in there)
+        return Overlay(over.marks, over.labels, over.lines, None, row)
+    try:
+        return Overlay(region=[(float(x), float(y)) for x, y in corners_of(region)])
+    except InputError:  # said where the pictures are listed
+        return over
+
+
+def say_neighbours(layout: Layout, region: str) -> None:
+    """For one picture, how many of its true nearest are among its nearest on the map."""
+    row = _row_of(region)
+    if row is None:
+        return
+    distances = np.square(layout.pictures - layout.pictures[row]).sum(axis=1)
+    distances[row] = np.inf
+    on_map = np.argsort(distances, kind="stable")[:NEIGHBORS]
+    st.caption(text("map.neighbours_say", k=NEIGHBORS, count=len(np.intersect1d(on_map, _true_nearest(row)))))
+
+
+def _row_of(region: str) -> int | None:
+    """The row of the picture of the collection that a region is, if it is one."""
+    written = region.strip()
+    known = written.startswith("@") and written[1:] in space().collection
+    return space().collection.row(written[1:]) if known else None
+
+
+def _true_nearest(row: int) -> np.ndarray:
+    """The rows of the pictures nearest to one in the true space, itself left out."""
+    cosines = pictures() @ pictures()[row]
+    cosines[row] = -np.inf
+    return np.argsort(-cosines, kind="stable")[:NEIGHBORS]

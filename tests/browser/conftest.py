@@ -1,0 +1,162 @@
+"""The real server in a process of its own, and Chromium in front of it. Skipped where Playwright or Chromium is missing.
+
+Every page that a test opens is watched: a request to any other host, an error of a script, or one on the console fails the test.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+DESKTOP = {"width": 1280, "height": 900}
+PATIENCE = 30_000  # milliseconds, on a busy machine
+# Streamlit's frontend looks for its server below the address of the page first.
+KNOWN = ("/_stcore/health", "/_stcore/host-config")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in Path(item.path).parents:
+            item.add_marker(pytest.mark.browser)
+
+
+class Server:
+    """`streamlit run app.py` on a port of its own, which it keeps when it is started again."""
+
+    def __init__(self, home: Path):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url, self.log = f"http://127.0.0.1:{self.port}", home / "server.log"
+        self.environ = {**os.environ, "CLIPEXPLORE_HOME": str(home), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+        self.process = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environ, stdout=log, stderr=log)
+        for _ in range(600):
+            if self.process.poll() is not None:
+                break
+            try:
+                return urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5).close()
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
+
+    def kill(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture(scope="session")
+def new_server(tmp_path_factory):
+    """Makes servers that have not answered anybody yet."""
+    made = []
+
+    def make() -> Server:
+        made.append(Server(tmp_path_factory.mktemp("server")))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def server(new_server) -> Server:
+    """The one that most tests share."""
+    return new_server()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """One running Chromium; each visitor gets a profile of their own."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    executable = shutil.which("chromium") or "/usr/bin/chromium"
+    if not Path(executable).exists():
+        pytest.skip("no Chromium is installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """What went wrong on the pages of a test, seen from the browser."""
+
+    def __init__(self):
+        self.requests, self.problems, self.forgiven = [], [], ()
+
+    def follow(self, page) -> None:
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        page.on("console", lambda message: self._note(message) if message.type == "error" else None)
+
+    def _note(self, message) -> None:
+        where = urlsplit(message.location["url"]).path
+        if not where.endswith(KNOWN):
+            self.problems.append(f"console: {message.text} ({where})")
+
+    def assert_clean(self) -> None:
+        hosts = {urlsplit(url).hostname for url in self.requests if urlsplit(url).scheme in ("http", "https", "ws", "wss")}
+        assert hosts <= {"127.0.0.1"}, f"a page asked another host: {hosts}"
+        assert not [each for each in self.problems if not any(excuse in each for excuse in self.forgiven)], self.problems
+
+
+@pytest.fixture
+def watched():
+    seen = Watched()
+    yield seen
+    seen.assert_clean()
+
+
+@pytest.fixture(scope="session")
+def profile(chromium):
+    """One profile for all tests, so that Streamlit's scripts are fetched once. Every window is a session of its own all the same."""
+    with _profile(chromium) as context:
+        yield context
+
+
+@contextmanager
+def _profile(chromium):
+    context = chromium.new_context(viewport=DESKTOP, accept_downloads=True)
+    context.set_default_timeout(PATIENCE)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visitor(profile, watched):
+    """Opens windows."""
+    opened = []
+
+    def visit():
+        opened.append(profile.new_page())
+        watched.follow(opened[-1])
+        return opened[-1]
+
+    yield visit
+    for window in opened:
+        window.close()
+
+
+@pytest.fixture
+def stranger(chromium, watched):
+    """A window in a browser that has never been here."""
+    with _profile(chromium) as context:
+        window = context.new_page()
+        watched.follow(window)
+        yield window

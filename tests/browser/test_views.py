@@ -1,0 +1,114 @@
+"""Each page as a visitor sees it and works with it: whole, on a phone too, and everything on it does what it says."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from views import open_view, query, settle, shown, write
+
+from clipexplore import links
+
+FITS = """() => [document.documentElement, ...document.querySelectorAll("[data-testid=stMain], [data-testid=stMainBlockContainer]")]
+  .every((each) => each.scrollWidth <= innerWidth)"""
+
+
+def address(server, page: str) -> str:
+    return f"{server.url}/{'' if page == 'start' else page}"
+
+
+def error(window) -> str:
+    return window.get_by_test_id("stMain").get_by_test_id("stAlert").first.inner_text()
+
+
+@pytest.mark.parametrize("page", links.PAGES)
+def test_the_default_view(visitor, server, page):
+    window = open_view(visitor(), address(server, page))
+    view = shown(window)
+    assert view["pictures"] or view["bars"] or window.locator("canvas").count()
+    assert not window.get_by_test_id("stAlertContentError").count() and not window.get_by_test_id("stException").count()
+    assert not query(window), "a default is absent from the link"
+    window.set_viewport_size({"width": 390, "height": 844})
+    window.wait_for_timeout(300)
+    assert window.evaluate(FITS), "a phone would have to scroll sideways"
+
+
+@pytest.mark.parametrize("page", ["start", "search", "classify", "map", "interpolate", "arithmetic"])
+def test_an_example_is_a_link_and_back_undoes_it(visitor, server, page):
+    window = open_view(visitor(), address(server, page))
+    before = shown(window)
+    window.get_by_test_id("stMain").get_by_test_id("stButton").nth(1).click()
+    window.wait_for_function("location.search.length > 1")
+    after = shown(window)
+    assert (after["typed"], after["chosen"]) != (before["typed"], before["chosen"]) and after["text"] != before["text"]
+    for _ in range(6):  # Streamlit makes an entry for each value that changed
+        if not query(window):
+            break
+        window.go_back()
+        settle(window)
+    assert shown(window) == before
+
+
+def test_a_menu_below_a_picture_rewrites_the_expression(visitor, server):
+    window = open_view(visitor(), f"{server.url}/search?q=lion&k=4")
+    for item, expected in (("Less like this", r"lion - @[\w.-]+"), ("More like this", r"lion - @[\w.-]+ \+ @[\w.-]+"), ("Search from this", r"@[\w.-]+")):
+        window.get_by_role("button", name="⋯").nth(1).click()
+        window.get_by_text(item).click()
+        settle(window)
+        typed = window.get_by_label("Expression", exact=True).input_value()
+        assert re.fullmatch(expected, typed) and window.evaluate("new URLSearchParams(location.search).get('q')") == typed
+
+
+def test_open_in_carries_the_expression_and_back_returns(visitor, server):
+    window = open_view(visitor(), f"{server.url}/search?q=cat+%2B+crown")
+    there = shown(window)
+    window.get_by_test_id("stMain").get_by_role("link", name="Arithmetic").click()
+    window.get_by_text("Turn around").wait_for()
+    settle(window)
+    assert window.get_by_label("Expression", exact=True).input_value() == "cat + crown" and "/arithmetic?q=" in window.url
+    for _ in range(6):
+        if "/search?" in window.url:
+            break
+        window.go_back()
+        settle(window)
+    assert shown(window) == there
+
+
+@pytest.mark.parametrize(("page", "files"), [("search", 3), ("arithmetic", 2), ("classify", 1), ("interpolate", 1), ("map", 1)])
+def test_every_download_arrives(visitor, server, page, files):
+    window = open_view(visitor(), address(server, page))
+    buttons = window.get_by_test_id("stDownloadButton").get_by_role("button")
+    buttons.nth(files - 1).wait_for()
+    for number in range(buttons.count()):
+        with window.expect_download() as arriving:
+            buttons.nth(number).click()
+        path, name = arriving.value.path(), arriving.value.suggested_filename
+        if name.endswith(".npy"):
+            assert np.isfinite(np.load(path, allow_pickle=False)).all()
+        elif name.endswith(".png"):
+            assert Image.open(path).format == "PNG"
+        else:
+            assert path.read_text(encoding="utf-8-sig").count("\n") > 3
+
+
+def test_a_picture_of_ones_own(visitor, stranger, server, tmp_path):
+    window, file = open_view(visitor(), f"{server.url}/search"), tmp_path / "![x](http:evil) <img src=x onerror=window.__pwn=1>.png"
+    Image.new("RGB", (90, 60), (200, 30, 30)).save(file)
+    window.get_by_role("button", name="Add a picture").click()
+    window.locator("input[type=file]").set_input_files(file)
+    window.get_by_role("button", name="Keep for links").click()
+    settle(window)
+    window.get_by_role("button", name="Use it").click()
+    window.wait_for_url(re.compile(r"q=(%40|@)up-[0-9a-f]{12}"))
+    mine = [each for each in shown(window)["pictures"] if each]
+    theirs = shown(open_view(stranger, window.url))["pictures"]
+    assert len(theirs) >= 25 and theirs == [each for each in mine if each in theirs]
+    assert window.evaluate("window.__pwn === undefined")
+
+
+def test_an_error_on_a_phone(visitor, server):
+    window = visitor()
+    window.set_viewport_size({"width": 390, "height": 844})
+    open_view(window, f"{server.url}/search")
+    write(window, "Expression", "cat + " + "a_word_without_an_end" * 20 + " - ")
+    assert "Nothing follows" in error(window) and window.evaluate(FITS)

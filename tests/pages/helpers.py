@@ -1,0 +1,127 @@
+"""What the tests of the pages share: opening a page by its link, and reading what it shows."""
+
+import base64
+import json
+import re
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import numpy as np
+from streamlit.testing.v1 import AppTest
+
+from clipexplore import links
+from clipexplore.ui import texts
+
+APP = Path(__file__).parents[2] / "app.py"
+PAGES = tuple(links.PAGES)
+
+# What a link may carry by mistake or malice, for any key.
+HOSTILE = (
+    "", " ", "inf", "-inf", "nan", "1e309", "-1", "0", "٣", "9" * 400, "\0", "a\0b", "\u202etxt.exe", "\ufffd", "\ud7ff\U0010ffff", "x" * 10_000, "\n" * 500,
+    "cat - cat", "-", "+ + +", '"', "0*cat", "1e999*cat", "@", "@@", "@nope", "@../../etc/passwd", "@up-../../x", "@up-000000000000", "{}", "{0.__class__}", "%s%n",
+    "<script>alert(1)</script>", "![x](http://evil.example/x.png)", "None", "[]", "true", "__proto__", "emoji-world", "words", "background",
+)  # fmt: skip
+
+
+def open_page(page: str, link: dict | None = None) -> AppTest:
+    """The page as the first thing a visitor opens, by a link with these parameters (a list for a repeated one)."""
+    app = AppTest.from_file(APP, default_timeout=120)
+    for key, value in (link or {}).items():
+        app.query_params[key] = value
+    app.switch_page(f"pages/{page}.py").run()
+    assert_whole(app, page)
+    return app
+
+
+def open_link(page: str, query: str) -> AppTest:
+    """As `open_page`, for a link as it is written."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return open_page(page, {key: [value for name, value in pairs if name == key] for key, _ in pairs})
+
+
+def assert_whole(app: AppTest, page: str) -> None:
+    """Nothing was raised, and what stands around a page is there: title, sidebar and share box."""
+    assert not app.exception, [each.value for each in app.exception]
+    assert not [each for each in errors(app) if "went wrong" in each], "the error boundary caught a defect"
+    assert app.title[0].value == texts.PAGES[page].title
+    assert [box.key for box in app.sidebar.selectbox] == ["model", "collection"]
+    assert app.sidebar.code, "the share box shows no link"
+
+
+def errors(app: AppTest) -> list[str]:
+    return [unescaped(each.value) for each in app.error]
+
+
+def the_error(app: AppTest) -> str:
+    """The one error on the page, which has to be one sentence in plain words."""
+    (found,) = errors(app)
+    assert found[0].isupper() or found[0] in "'\"", found
+    assert found.endswith((".", "?")) and "Traceback" not in found and "\n" not in found, found
+    return found
+
+
+def unescaped(markdown: str) -> str:
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown).replace("\u2060", "")
+
+
+def captions(app: AppTest) -> str:
+    return "\n".join(unescaped(each.value) for each in app.caption)
+
+
+def pictures(app: AppTest, key: str) -> list[str]:
+    """The ids of a gallery, in order."""
+    own = [each.key for each in app.menu_button if each.key.startswith(f"{key}-")]
+    return [each.removeprefix(f"{key}-") for each in own if not each.startswith(f"{key}-pictures-")]
+
+
+def figure(app: AppTest, key: str) -> dict:
+    """What a chart was given to draw."""
+    (found,) = [each for each in app.get("plotly_chart") if each.key == key]
+    return json.loads(found.proto.spec)
+
+
+def figures(app: AppTest) -> list[str]:
+    return [each.key for each in app.get("plotly_chart")]
+
+
+def labels(app: AppTest, key: str) -> list[str]:
+    """The labels of a bar chart, the longest bar first."""
+    return figure(app, key)["layout"]["yaxis"]["ticktext"]
+
+
+def numbers(values: object) -> np.ndarray:
+    """Numbers of a figure, however Plotly wrote them."""
+    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]) if isinstance(values, dict) else np.array(values)
+
+
+def values(app: AppTest, page: str) -> dict[str, object]:
+    """What the widgets of a page that are part of its link show."""
+    return {key: app.session_state[key] for key in links.PAGES[page] if key in app.session_state}
+
+
+def scores(app: AppTest) -> list[float]:
+    """The cosines under pictures, in the order of the page."""
+    return [float(found[1]) for each in app.caption if (found := re.fullmatch(r"(-?\d\.\d{3}) · z -?\d+\.\d", each.value))]
+
+
+def click(app: AppTest, label: str) -> AppTest:
+    (button,) = [each for each in app.button if each.label == label]
+    return button.click().run()
+
+
+def follow(app: AppTest, page: str) -> AppTest:
+    """The same view for somebody else: a new session, opened by what this one has in its link."""
+    return open_page(page, {key: str(value) for key, value in values(app, page).items() if value != links.PAGES[page][key]})
+
+
+def examples(page: str) -> list[dict]:
+    return json.loads((APP.parent / "assets" / "examples.json").read_text(encoding="utf-8"))[page]
+
+
+def cloud(app: AppTest) -> dict:
+    """What the map's canvas was given to draw: the header of cloud.py, with `places` and `colors`."""
+    (block,) = [each.proto.bytes for each in app.get("bidi_component") if each.proto.component_name == "clipexplore_cloud"]
+    start = 4 + int.from_bytes(block[:4], "little")
+    head = json.loads(block[4:start])
+    places, colors = block[start : start + 8 * head["count"]], block[start + 8 * head["count"] :]
+    return {**head, "places": np.frombuffer(places, "<f4").reshape(-1, 2), "colors": np.frombuffer(colors, np.uint8)}

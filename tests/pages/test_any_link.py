@@ -1,0 +1,71 @@
+"""Whatever stands in a link, the page behind it is whole: nothing is raised, and every value is one that its widget allows."""
+
+import pytest
+from helpers import HOSTILE, PAGES, captions, errors, figures, open_link, open_page, values
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from clipexplore import catalog, links
+from clipexplore.space import explorable
+
+ANY = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=40), st.integers(-(10**400), 10**400).map(str), st.floats().map(str))
+
+
+def assert_in_range(app, page: str) -> None:
+    """What the browser would hold back holds on the server too."""
+    assert app.session_state["model"] in catalog.models() and app.session_state["collection"] in explorable()
+    for slider in app.slider:
+        assert slider.min <= slider.value <= slider.max
+    for choice in app.main.selectbox:
+        assert choice.value in choice.options
+    for choice in app.segmented_control:  # an empty value in a link is "none" to Streamlit; the pages take it for the default
+        assert choice.value is None or choice.value in choice.options
+    for field in [*app.text_input, *app.text_area]:
+        assert len(field.value) <= field.proto.max_chars
+    assert values(app, page).keys() <= links.PAGES[page].keys()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_key_of_a_page_set_to_the_same_nonsense(page):
+    for nonsense in HOSTILE[:: len(HOSTILE) // 6]:
+        assert_in_range(open_page(page, dict.fromkeys([*links.ALL, *links.PAGES[page]], nonsense)), page)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@settings(max_examples=6, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_links_of_anything(page, data):
+    keys = [*links.ALL, *links.PAGES[page], "unknown", "__proto__", "embed"]
+    link = data.draw(st.dictionaries(st.sampled_from(keys), st.one_of(ANY, st.lists(ANY, min_size=2, max_size=3)), max_size=4))
+    assert_in_range(open_page(page, link), page)
+
+
+@pytest.mark.parametrize("query", ["q=cat&q=dog", "k=1&k=2", "q", "=", "&&&", "q=%00&k=%ff", "q=%zz", "k=7;drop", "Q=cat", "q=" + "a%20" * 5000])
+def test_links_as_no_browser_writes_them(query):
+    assert_in_range(open_link("search", query), "search")
+
+
+@pytest.mark.parametrize("k", ["0", "-1", "101", "", "inf", "nan", "many"])
+def test_a_count_out_of_range_is_the_default(k):
+    assert values(open_page("search", {"k": k}), "search")["k"] == 24
+
+
+@pytest.mark.parametrize(("page", "key"), [("search", "in"), ("map", "method"), ("map", "color"), ("interpolate", "curve"), ("arithmetic", "bank")])
+def test_an_unknown_choice_is_the_default(page, key):
+    usual = open_page(page)
+    for choice in ("nonsense", ""):
+        app = open_page(page, {key: choice})
+        assert not errors(app) and captions(app) == captions(usual) and figures(app) == figures(usual)
+
+
+TYPED = "![x](http://evil.example/x.png)"
+AS_TYPED = {"text_input", "text_area", "code", "plotly_chart", "image", "bidi_component"}  # show a text as it is; all else reads Markdown
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("text", [f'"{TYPED}"', f"{TYPED}\ncat", f'cat + "{TYPED}', f"{{}} {TYPED}\n{{}}"], ids=["expression", "lines", "error", "templates"])
+def test_no_text_of_a_visitor_is_read_as_markdown(page, text):
+    keys = [key for key, default in links.PAGES[page].items() if isinstance(default, str)]
+    app = open_page(page, dict.fromkeys(keys, text))
+    read = [node for node in app if hasattr(node, "proto") and node.proto is not None and node.type not in AS_TYPED]
+    assert len(read) > 10 and not [str(node.proto) for node in read if TYPED[:4] in str(node.proto)]

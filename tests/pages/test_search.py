@@ -1,0 +1,163 @@
+from io import BytesIO
+
+import pytest
+from helpers import (
+    captions,
+    click,
+    errors,
+    examples,
+    figures,
+    follow,
+    labels,
+    open_page,
+    pictures,
+    scores,
+    the_error,
+    values,
+)
+from PIL import Image
+
+from clipexplore import Space, links
+
+
+def test_the_default_view_is_that_of_the_library():
+    app, space = open_page("search"), Space.open()
+    hits = space.search(space.point("lion + snow").vector, "pictures", 24)
+    assert pictures(app, "search") == [hit.id for hit in hits]
+    assert scores(app) == [pytest.approx(hit.cosine, abs=6e-4) for hit in hits]
+    assert values(app, "search") == links.PAGES["search"] and "search-distribution" in figures(app)
+    assert f"{hits[0].cosine:.3f}" in captions(app) and f"Among {len(space.collection):,} pictures" in captions(app)
+    assert "space.point('lion + snow')" in app.main.code[-1].value
+
+
+def test_a_link_gives_its_widgets_and_its_result():
+    link = {"q": "@penguin", "k": "9", "in": "words"}
+    app, space = open_page("search", link), Space.open()
+    assert values(app, "search") == {**links.PAGES["search"], **link, "k": 9}
+    hits = space.search(space.point("@penguin").vector, "words", 9)
+    assert labels(app, "search-bars") == [hit.caption for hit in hits] and not pictures(app, "search")
+
+
+@pytest.mark.parametrize("example", examples("search"), ids=lambda example: example["label"])
+def test_examples(example):
+    app = click(open_page("search"), example["label"])
+    shown = values(app, "search")
+    assert {**shown, **example["set"]} == shown and not errors(app)
+    there = follow(app, "search")
+    assert values(there, "search") == shown and scores(there) == scores(app) and (scores(app) or labels(app, "search-bars"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("", "is empty"),
+        ("cat +", "Nothing follows"),
+        ('"cat', "not closed"),
+        ("@nope", "There is no @nope"),
+        ("@up-000000000000", "upload it again"),
+        ("cat - cat", "length 0"),
+        ("0*cat", "out of range"),
+        (" + ".join(["cat"] * 40), "more than 32 terms"),
+    ],
+)
+def test_what_is_no_expression_is_told_and_the_page_stays(typed, says):
+    app = open_page("search")
+    app.text_input(key="q").set_value(typed).run()
+    assert says in the_error(app)
+    assert [each.key for each in app.slider] == ["k"] and app.file_uploader and not pictures(app, "search")
+    assert pictures(app.text_input(key="q").set_value("cat").run(), "search")
+
+
+def test_an_error_of_the_grammar_is_pointed_at():
+    app = open_page("search", {"q": 'a black cat + "dog'})
+    line, mark = app.main.code[0].value.split("\n")
+    assert line == 'a black cat + "dog' and mark.index("^") == line.index('"')
+
+
+def test_a_dash_in_a_prompt_is_remarked_on():
+    app = open_page("search", {"q": "a cat - sitting on a very old mat, asleep"})
+    assert any("quotes" in each.value for each in app.info)
+
+
+@pytest.mark.parametrize("typed", ["a very long walk " * 40, "x" * 10_000])
+def test_a_text_that_is_too_long_for_the_model_says_so_and_is_searched(typed):
+    app = open_page("search")
+    app.text_input(key="q").set_value(typed).run()
+    assert "its end does not count" in app.warning[0].value and len(app.warning[0].value) < 5000
+    assert pictures(app, "search") and not errors(app) and len(values(app, "search")["q"]) <= 2000
+
+
+def test_more_less_and_search_from_a_picture():
+    app = open_page("search", {"q": "lion", "k": "3"})
+    first = pictures(app, "search")[0]
+    app.menu_button(key=f"search-{first}").click("less").run()
+    assert values(app, "search")["q"] == f"lion - @{first}" and first not in pictures(app, "search")
+    second = pictures(app, "search")[0]
+    app.menu_button(key=f"search-{second}").click("more").run()
+    assert values(app, "search")["q"] == f"lion - @{first} + @{second}" and not errors(app)
+    app.menu_button(key=f"search-{second}").click("search").run()
+    assert values(app, "search")["q"] == f"@{second}" and pictures(app, "search")[0] == second
+
+
+def test_open_in_carries_the_expression_to_every_page():
+    app = open_page("search", {"q": "cat + crown"})
+    taken = {link.label: link.proto.query_string for link in app.page_link}
+    assert set(taken) >= {"Arithmetic", "Classify", "Map", "Interpolate"}
+    assert all("cat+%2B+crown" in query for query in taken.values())
+
+
+# uploads
+
+
+def png(size: tuple[int, int] = (40, 30), mode: str = "RGB", color: object = (200, 30, 30)) -> bytes:
+    file = BytesIO()
+    Image.new(mode, size, color).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_an_uploaded_picture_is_searched_from():
+    app = open_page("search")
+    app.file_uploader(key="files").upload("../../red square.png", png(), "image/png").run()
+    (use,) = [button for button in app.button if button.key.startswith("use-up-")]
+    id = use.key.removeprefix("use-")
+    use.click().run()
+    assert values(app, "search")["q"] == f"@{id}" and not errors(app) and len(scores(app)) == 24
+    assert "upload it again" in the_error(open_page("search", {"q": f"@{id}"}))  # another visitor
+    app.button(key=f"keep-{id}").click().run()
+    assert scores(open_page("search", {"q": f"@{id}"})) == scores(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("text.png", b"this is no picture", "damaged or not one of"),
+        ("bomb.png", png((13_000, 13_000), "1", 0), "can be opened"),
+        ("empty.png", b"", "damaged or not one of"),
+        ("cut.png", png()[:60], "damaged or not one of"),
+    ],
+)
+def test_what_is_no_picture_is_told_beside_those_that_are(name, data, says):
+    app = open_page("search")
+    app.file_uploader(key="files").set_value([(name, data, "image/png"), ("good.png", png(), "image/png")]).run()
+    assert says in the_error(app) and len(pictures(app, "search")) == 24
+    assert [button.label for button in app.button if button.key.startswith("use-up-")] == ["Use it"]
+
+
+def test_without_the_models_weights_what_is_stored_is_still_answered(tmp_path, monkeypatch):
+    import streamlit as st
+
+    from clipexplore.settings import settings
+
+    real = settings().assets
+    (tmp_path / "assets").mkdir()
+    for name in ("collections", "examples.json"):
+        (tmp_path / "assets" / name).symlink_to(real / name)
+    monkeypatch.setenv("CLIPEXPLORE_ASSETS", str(tmp_path / "assets"))
+    settings.cache_clear()
+    st.cache_resource.clear()
+    try:
+        assert len(pictures(open_page("search"), "search")) == 24
+        missing = open_page("search", {"q": "a word that nobody has stored"})
+        assert "model" in the_error(missing) and not pictures(missing, "search")
+    finally:
+        st.cache_resource.clear()
