@@ -428,7 +428,7 @@ class Cloud {
 
   take(corners) {
     const step = Math.max(1, Math.ceil(corners.length / CORNERS));
-    this.region = corners.filter((_, i) => i % step === 0).map((corner) => corner.map((each) => Number(each.toPrecision(4))));
+    this.region = corners.filter((_, i) => i % step === 0).map((corner) => corner.map((each) => Number(each.toPrecision(5))));
     this.select();
     this.draw();
     this.send("region", this.region);

@@ -23,7 +23,7 @@ NEAR = 24  # pictures that are listed for one picture
 def take_region(corners: list[list[float]]) -> None:
     """A drawn polygon becomes the text of the region, [] no region; of many corners every few are kept."""
     step = max(1, -(-len(corners) // CORNERS))
-    st.session_state["region"] = ", ".join(f"{x:.3g} {y:.3g}" for x, y in corners[::step])
+    st.session_state["region"] = ", ".join(f"{x:.5g} {y:.5g}" for x, y in corners[::step])
 
 
 def take_picture(ids: list[str], row: int) -> None:

@@ -3,6 +3,7 @@
 `@up-3fa9…` in an expression is such a picture. In another session the same link finds it only if it was kept.
 """
 
+import numpy as np
 import streamlit as st
 
 from clipexplore.errors import InputError
@@ -13,7 +14,7 @@ from .markdown import escape
 from .session import space
 from .texts import text
 
-MOST = 500  # pictures a session holds at most
+MOST, MOST_BYTES = 500, 300_000_000  # pictures a session holds at most, and of files together
 SIDE = 256  # pixels of what is shown again
 
 
@@ -51,12 +52,21 @@ class Uploads(dict):
         self[id] = space().embedder.embed_images([open_picture(small)])[0]
 
     def keep(self, id: str) -> None:
-        """Writes a picture of the session to the server, so that a link with its id works for others."""
+        """Writes a picture of the session to the server, so that a link with its id works for others.
+
+        Raises
+        ------
+        InputError
+            When the disk refuses.
+        """
         folder = settings().home / "uploads"
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f"{id}.partial"
-        partial.write_bytes(self.pictures[id])
-        partial.replace(folder / f"{id}.webp")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            partial = folder / f"{id}.partial"
+            partial.write_bytes(self.pictures[id])
+            partial.replace(folder / f"{id}.webp")
+        except OSError as error:
+            raise InputError(f"The picture @{id} was not kept, because the server's disk refused it ({error.strerror}); tell who runs the server.") from error
 
     def _load_kept(self, id: str) -> bool:
         path = settings().home / "uploads" / f"{id}.webp"
@@ -90,17 +100,30 @@ def add_picture(on_use) -> None:
     with st.popover(text("uploads.label"), icon=":material/add_photo_alternate:"):
         files = st.file_uploader(text("uploads.drop"), type=[name.lower() for name in (*FORMATS, "jpg")], accept_multiple_files=True, key="files")
         photo = st.camera_input(text("uploads.camera"), key="camera") if st.toggle(text("uploads.use_camera"), key="use_camera") else None
-        for file in [*(files or ()), *([photo] if photo else ())]:
-            _upload(file, on_use)
+        given = [*(files or ()), *([photo] if photo else ())]
+        held = np.cumsum([file.size for file in given])
+        for id, name in {_take(file, size): file.name for file, size in zip(given, held, strict=True)}.items():
+            if id:  # the same picture given twice is shown once
+                _offer(id, name, on_use)
 
 
-def _upload(file, on_use) -> None:
+def _take(file, held: int) -> str | None:
+    """The id of a picture; None, with the reason on screen, for what is none or more than a session may hold."""
     try:
-        id = uploads().add(file.getvalue())
+        if held > MOST_BYTES:
+            raise InputError(f"With this picture the session would hold more than {MOST_BYTES // 10**6} MB of files; remove some of them first.")
+        return uploads().add(file.getvalue())
     except InputError as error:
         st.error(escape(str(error)), icon=":material/broken_image:")
-        return
+        return None
+
+
+def _offer(id: str, name: str, on_use) -> None:
     left, right = st.columns([1, 2], vertical_alignment="center")
-    left.image(uploads().pictures[id], width=96, alt=file.name)
+    left.image(uploads().pictures[id], width=96, alt=name)
     right.button(text("uploads.use"), key=f"use-{id}", on_click=on_use, args=(id,), icon=":material/arrow_forward:")
-    right.button(text("uploads.keep"), key=f"keep-{id}", on_click=uploads().keep, args=(id,), help=text("uploads.keep_help"), type="tertiary")
+    if right.button(text("uploads.keep"), key=f"keep-{id}", help=text("uploads.keep_help"), type="tertiary"):
+        try:
+            uploads().keep(id)
+        except InputError as error:
+            st.error(escape(str(error)), icon=":material/error:")

@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 DESKTOP = {"width": 1280, "height": 900}
-PATIENCE = 30_000  # milliseconds, on a busy machine
+PATIENCE = 60_000  # milliseconds, on a busy machine
 # Streamlit's frontend looks for its server below the address of the page first.
 KNOWN = ("/_stcore/health", "/_stcore/host-config")
 

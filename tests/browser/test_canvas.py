@@ -47,7 +47,8 @@ def test_what_is_pointed_at_shows_its_picture_and_a_click_chooses_it(window):
     assert window.get_by_text("of them are among its 15 nearest").count()
 
 
-def test_a_lasso_is_in_the_link_and_shows_what_is_inside(window):
+def test_a_lasso_is_in_the_link_and_shows_what_is_inside(window, watched):
+    watched.forgiven = ("/media/",)  # pictures that are no longer shown when the browser gets round to them
     x, y = middle(window)
     window.mouse.move(x - 150, y - 100)
     window.mouse.down()

@@ -33,9 +33,15 @@ def settle(page) -> None:
 
 def open_view(page, address: str):
     """Goes to an address and waits for the last thing a page draws."""
-    page.goto(address)
-    page.get_by_text("Show code").or_(page.get_by_test_id("stException")).or_(page.get_by_text("Something went wrong")).first.wait_for()
+    arrive(page, address)
     assert page.get_by_text("Show code").count(), page.get_by_test_id("stMain").inner_text()
+    return page
+
+
+def arrive(page, address: str):
+    """Goes to an address whose page may end with an error, and waits until it is still."""
+    page.goto(address)
+    page.get_by_role("heading", level=1).or_(page.get_by_test_id("stException")).first.wait_for()
     settle(page)
     return page
 

@@ -1,4 +1,6 @@
+import errno
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from helpers import (
@@ -18,6 +20,7 @@ from helpers import (
 from PIL import Image
 
 from clipexplore import Space, links
+from clipexplore.ui import uploads
 
 
 def test_the_default_view_is_that_of_the_library():
@@ -161,3 +164,30 @@ def test_without_the_models_weights_what_is_stored_is_still_answered(tmp_path, m
         assert "model" in the_error(missing) and not pictures(missing, "search")
     finally:
         st.cache_resource.clear()
+
+
+def test_the_same_picture_given_twice_is_one():
+    app = open_page("search")
+    app.file_uploader(key="files").set_value([("a.png", png(), "image/png"), ("b.png", png(), "image/png")]).run()
+    assert not errors(app) and len([button for button in app.button if button.key.startswith("use-up-")]) == 1
+
+
+def test_what_passes_the_quota_of_a_session_is_refused_and_the_rest_stays(monkeypatch):
+    monkeypatch.setattr(uploads, "MOST_BYTES", 2 * len(png()) + 1)
+    app = open_page("search")
+    files = [(f"{color}.png", png(color=(color, 30, 30)), "image/png") for color in (0, 90, 200)]
+    app.file_uploader(key="files").set_value(files).run()
+    assert "remove some" in the_error(app) and len([button for button in app.button if button.key.startswith("use-up-")]) == 2
+
+
+def test_a_disk_that_is_full_is_told_and_the_page_stays(monkeypatch):
+    app = open_page("search")
+    app.file_uploader(key="files").upload("a.png", png(), "image/png").run()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    (keep,) = [button for button in app.button if button.key.startswith("keep-up-")]
+    keep.click().run()
+    assert "No space left" in the_error(app) and len(pictures(app, "search")) == 24 and not app.exception

@@ -106,3 +106,13 @@ def test_a_damaged_kept_picture_is_told(home):
     assert id in mine
     with pytest.raises(InputError, match="cannot be read"):
         assert id in Uploads("emoji")
+
+
+def test_a_disk_that_refuses_is_told_and_leaves_no_kept_picture(home):
+    mine = Uploads("emoji")
+    id = mine.add(png())
+    home.mkdir()
+    (home / "uploads").write_text("a file where the folder should be")
+    with pytest.raises(InputError, match=f"@{id} was not kept"):
+        mine.keep(id)
+    assert id not in Uploads("emoji")
