@@ -22,7 +22,7 @@ from ..collection import Collection
 from ..embedder import Embedder
 from ..expression import parse
 from ..images import encode, open_picture
-from ..projection import fit_umap, place
+from ..projection import across_gap, fit_umap, place
 from ..settings import settings
 from . import captions
 from .evaluate import word_bank
@@ -164,7 +164,7 @@ def main() -> None:
     background = texts_collection(assets / "collections", "background", "Background captions", texts, embedder)
     known, places = background.embeddings(MODEL, "captions"), fit_umap(background.embeddings(MODEL, "captions"))
     background.add_map(MODEL, "umap", places)
-    world.add_map(MODEL, "umap", place(world.embeddings(MODEL, "pictures"), known, places))
+    world.add_map(MODEL, "umap", place(across_gap(world.embeddings(MODEL, "pictures"), known), known, places))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import streamlit as st
 from clipexplore import links
 from clipexplore.collection import Collection
 from clipexplore.layout import fit_layout
-from clipexplore.projection import METRICS, PCA, pca, place, umap_and_transform
+from clipexplore.projection import METRICS, PCA, across_gap, pca, place, umap_and_transform
 from clipexplore.space import Space
 from clipexplore.trust import Trust, trust
 from clipexplore.worker import Job
@@ -169,11 +169,6 @@ def _placed(_space: Space, revision: str, collection: str) -> np.ndarray:
     background, model = _space.background, _space.model.key
     captions = background.embeddings(model, "captions")
     return place(across_gap(_space.collection.embeddings(model, "pictures"), captions), captions, background.coordinates(model, "umap"))
-
-
-def across_gap(pictures: np.ndarray, captions: np.ndarray) -> np.ndarray:
-    """Pictures `(n, dim)` moved to where the captions are, so that the nearest captions are not the few that lie towards all pictures."""
-    return pictures + (captions.mean(axis=0) - pictures.mean(axis=0))
 
 
 def pictures() -> np.ndarray:
