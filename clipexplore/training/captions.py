@@ -19,6 +19,10 @@ RELATIONS = {
     "below": ("{0} below {1}", "{0} under {1}", "{1} at the top and {0} at the bottom"),
     "on": ("{0} on {1}", "{0} on top of {1}", "{1} with {0} on top"),
 }
+SIDES = {
+    "left": ("on the left", "on the right"), "right": ("on the right", "on the left"),
+    "above": ("at the top", "at the bottom"), "below": ("at the bottom", "at the top"),
+}  # fmt: skip
 WEARING = ("{0} with {1}", "{0} wearing {1}", "{0} in {1}", "{1} on {0}")
 FRAMES = ("{}", "{}", "{}", "a photo of {}", "a picture of {}", "an image of {}", "a drawing of {}", "an emoji of {}", "this is {}")
 BACKGROUND = ("on {} background", "against {} background", "in front of {} wall")
@@ -81,8 +85,14 @@ def main_words(scene: Scene) -> list[str]:
 
 
 def training_words(scene: Scene, rng: Random) -> set[str]:
-    """Bare words to train on: the name of everything in the scene, and one word more of all that are true."""
-    return {_item_words(item)[0] for item in scene.items} | {rng.choice(main_words(scene)), rng.choice(sorted(words(scene)))}
+    """Bare words to train on: the name of everything in the scene, one word more of all that are true, and for a pair who is where."""
+    return {_item_words(item)[0] for item in scene.items} | {rng.choice(main_words(scene)), rng.choice(sorted(words(scene)))} | sides(scene)
+
+
+def sides(scene: Scene) -> set[str]:
+    """Where each of a pair is, said of it alone ("lion on the left"): a relation is learned as two such halves."""
+    where = SIDES.get(scene.relation, ())
+    return {f"{item.name} {side}" for item, side in zip(scene.items, where, strict=False)}
 
 
 def words(scene: Scene) -> set[str]:

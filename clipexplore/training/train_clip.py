@@ -96,7 +96,7 @@ class Batches(Dataset):
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
         rng = Random(f"captions {number}")
         scenes = [one for i in range(self.batch // 4) for one in group(number * self.batch + i)]
-        truths = [captions.words(one) for one in scenes]
+        truths = [captions.words(one) | captions.sides(one) for one in scenes]
         texts = [captions.caption(one, rng) for one in scenes]
         words = sorted({word for one in scenes for word in captions.training_words(one, rng)})
         return {

@@ -89,7 +89,19 @@ def test_words_to_train_on_are_true_and_name_every_thing():
     rng = Random(0)
     for one in some_scenes():
         found = captions.training_words(one, rng)
-        assert found <= captions.words(one) and {item.name for item in one.items} <= found
+        assert found <= captions.words(one) | captions.sides(one) and {item.name for item in one.items} <= found
+
+
+def test_each_of_a_pair_is_said_to_be_where_it_is():
+    pairs = [one for one in some_scenes() if one.kind == "pair"]
+    assert pairs
+    for one in pairs:
+        across = one.relation in ("left", "right")
+        first, second = ((item.box[0] + item.box[2] / 2 if across else item.box[1] + item.box[3] / 2) for item in one.items)
+        low, high = ("on the left", "on the right") if across else ("at the top", "at the bottom")
+        said = (low, high) if first < second else (high, low)
+        assert captions.sides(one) == {f"{item.name} {side}" for item, side in zip(one.items, said, strict=True)}
+    assert not any(captions.sides(one) for one in some_scenes() if one.kind != "pair")
 
 
 def test_the_same_choices_give_the_same_caption():
