@@ -1,7 +1,7 @@
 """A fresh server is asked for a page in the middle first, is killed, and comes back: nobody loses what is on screen."""
 
 import pytest
-from views import open_view, settle, shown, write
+from views import comes_to_show, open_view, shown, write
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,6 @@ def test_a_killed_server_comes_back_under_open_pages(visitor, fresh, watched):
     fresh.start()
     for window in (search, arithmetic):
         window.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]", timeout=20_000)
-        settle(window)
-    assert [shown(window) for window in (search, arithmetic)] == before
+    assert [comes_to_show(*each) for each in zip((search, arithmetic), before, strict=True)] == before
     write(search, "Expression", "dog + crown")
     assert shown(search)["pictures"] != before[0]["pictures"]

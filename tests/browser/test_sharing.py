@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from views import choose, open_view, query, settle, shared_link, shown, slide, write
+from views import choose, comes_to_show, open_view, query, settle, shared_link, shown, slide, write
 
 
 def start(window):
@@ -57,7 +57,7 @@ def test_a_link_shows_others_the_same(visitor, stranger, server, set_up):
     settle(window)
     mine, link = shown(window), shared_link(window)
     assert link.replace(server.url + "/", server.url) == window.url.replace(server.url + "/", server.url) and query(window)
-    assert shown(open_view(stranger, link)) == mine
+    assert comes_to_show(open_view(stranger, link), mine) == mine
     assert stranger.url == window.url, "opening a link does not change it"
 
 

@@ -2,12 +2,17 @@
 
 import re
 
-# The server has answered and the page has been still for a quarter of a second.
+# The server has answered, what its widgets are drawn by has been fetched, and nothing on the page has changed for a third of a second.
 STILL = """() => {
+  if (!window.watching) {
+    window.watching = new MutationObserver(() => (window.changed = performance.now()));
+    window.watching.observe(document.body, { childList: true, subtree: true, characterData: true, attributes: true });
+  }
   const app = document.querySelector("[data-testid=stApp]")?.dataset ?? {};
-  const still = app.testScriptState === "notRunning" && app.testConnectionState === "CONNECTED";
-  window.stillSince = still ? (window.stillSince ?? performance.now()) : undefined;
-  return still && performance.now() - window.stillSince > 250;
+  const done = app.testScriptState === "notRunning" && app.testConnectionState === "CONNECTED"
+    && !document.querySelector("[data-testid=stSkeleton]") && [...document.images].every((each) => each.complete);
+  window.changed = done ? (window.changed ?? performance.now()) : undefined;
+  return done && performance.now() - window.changed > 300;
 }"""
 
 # Everything a visitor sees of the page's own part: texts, pictures by their address, charts by their labels, and what the widgets are set to.
@@ -26,14 +31,15 @@ SHOWN = """() => {
 
 def settle(page) -> None:
     """Until what was done has reached the server, and its answer the page."""
-    page.wait_for_timeout(100)
-    page.evaluate("window.stillSince = undefined")
+    page.evaluate("window.changed = performance.now()")
     page.wait_for_function(STILL)
 
 
 def open_view(page, address: str):
     """Goes to an address and waits for the last thing a page draws."""
     arrive(page, address)
+    page.get_by_text("Show code").or_(page.get_by_text("Something went wrong")).first.wait_for()
+    settle(page)
     assert page.get_by_text("Show code").count(), page.get_by_test_id("stMain").inner_text()
     return page
 
@@ -49,6 +55,15 @@ def arrive(page, address: str):
 def shown(page) -> dict:
     settle(page)
     return page.evaluate(SHOWN)
+
+
+def comes_to_show(page, expected: dict) -> dict:
+    """What a page shows, as soon as it is what was expected; else what it shows after a while."""
+    for _ in range(20):
+        if (view := shown(page)) == expected:
+            break
+        page.wait_for_timeout(250)
+    return view
 
 
 def query(page) -> str:
@@ -77,6 +92,7 @@ def slide(page, label: str, steps: int) -> None:
     handle.focus()
     for _ in range(abs(steps)):
         handle.press("ArrowRight" if steps > 0 else "ArrowLeft")
+    page.wait_for_timeout(300)  # a slider waits for more
     settle(page)
 
 
