@@ -94,7 +94,7 @@ def open_in(expression: Expression | str, here: str) -> None:
         st.caption(text("expression.open_in"), width="content")
         for page, query in links.items():
             if page != here:
-                st.page_link(f"pages/{page}.py", label=PAGES[page].title, query_params=query)
+                st.page_link(f"pages/{page}.py", label=PAGES[page].title, query_params={f"to-{key}": value for key, value in query.items()})
 
 
 def _show_terms(point: Point) -> None:

@@ -7,6 +7,7 @@ from functools import cache
 
 import streamlit as st
 
+from clipexplore import links
 from clipexplore.errors import InputError
 from clipexplore.settings import settings
 
@@ -15,6 +16,7 @@ from .session import preset
 from .texts import PAGES, text
 
 log = logging.getLogger(__name__)
+CARRIED = "to-"  # before a key in a link from page to page, as `open_in` writes it
 
 
 def navigation():
@@ -27,6 +29,7 @@ def navigation():
 def header(page: str) -> None:
     """The title, one line about the page, its explanation and its examples."""
     _under_app()
+    _take_carried(page)
     says = PAGES[page]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         st.title(says.title, anchor=False, width="content")
@@ -36,6 +39,17 @@ def header(page: str) -> None:
             st.markdown(f"**{text('page.try')}** {says.attempt}")
     st.markdown(says.lead)
     _show_examples(page)
+
+
+def _take_carried(page: str) -> None:
+    """Puts into the link what one of `open_in` carries: on its way to this page Streamlit drops every key that the page before has too, such as `q`."""
+    carried = [name for name in st.query_params if name.startswith(CARRIED)]
+    for name in carried:
+        if (key := name.removeprefix(CARRIED)) in links.PAGES[page]:
+            st.query_params[key] = st.query_params[name]
+        del st.query_params[name]
+    if carried:
+        st.rerun()
 
 
 def _under_app() -> None:

@@ -11,6 +11,7 @@ from helpers import (
     figures,
     follow,
     labels,
+    open_link,
     open_page,
     pictures,
     scores,
@@ -104,9 +105,23 @@ def test_more_less_and_search_from_a_picture():
 
 def test_open_in_carries_the_expression_to_every_page():
     app = open_page("search", {"q": "cat + crown"})
-    taken = {link.label: link.proto.query_string for link in app.page_link}
-    assert set(taken) >= {"Arithmetic", "Classify", "Map", "Interpolate"}
-    assert all("cat+%2B+crown" in query for query in taken.values())
+    taken = {link.proto.page: link.proto.query_string for link in app.page_link}
+    assert set(taken) >= {"arithmetic", "classify", "map", "interpolate"}
+    for page, query in taken.items():
+        there = open_link(page, query)
+        assert "cat + crown" in "\n".join(map(str, values(there, page).values())) and not errors(there)
+        assert not [key for key in there.query_params if key.startswith("to-")], "on arrival the link is that of any visitor"
+
+
+@pytest.mark.parametrize("brought", ["x" * 10_000, "\0", " ", "cat -", ["a", "b"]])
+def test_a_page_is_whole_whatever_a_link_from_another_brings(brought):
+    assert len(values(open_page("search", {"to-q": brought}), "search")["q"]) <= 2000
+
+
+@pytest.mark.parametrize("key", ["to-model", "to-collection", "to-in", "to-k", "to-nothing", "to-"])
+def test_only_what_is_carried_can_be_carried(key):
+    app = open_page("search", {key: "words", "to-q": "cat"})
+    assert values(app, "search")["q"] == "cat" and not errors(app)
 
 
 # uploads
