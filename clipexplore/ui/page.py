@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import cache
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from clipexplore import links
 from clipexplore.errors import InputError
@@ -46,10 +47,17 @@ def _take_carried(page: str) -> None:
     carried = [name for name in st.query_params if name.startswith(CARRIED)]
     for name in carried:
         if (key := name.removeprefix(CARRIED)) in links.PAGES[page]:
-            st.query_params[key] = st.query_params[name]
+            _set_in_link(key, st.query_params[name])
         del st.query_params[name]
     if carried:
         st.rerun()
+
+
+def _set_in_link(key: str, value: str) -> None:
+    try:
+        st.query_params[key] = value
+    except StreamlitAPIException:  # its widget is there already: somebody went back to the link
+        st.session_state[key] = value
 
 
 def _under_app() -> None:
