@@ -85,14 +85,15 @@ def main_words(scene: Scene) -> list[str]:
 
 
 def training_words(scene: Scene, rng: Random) -> set[str]:
-    """Bare words to train on: the name of everything in the scene, one word more of all that are true, and for a pair who is where."""
+    """Bare words to train on: the name of everything in the scene, one word more of all that are true, and what is on which side."""
     return {_item_words(item)[0] for item in scene.items} | {rng.choice(main_words(scene)), rng.choice(sorted(words(scene)))} | sides(scene)
 
 
 def sides(scene: Scene) -> set[str]:
-    """Where each of a pair is, said of it alone ("lion on the left"): a relation is learned as two such halves."""
-    where = SIDES.get(scene.relation, ())
-    return {f"{item.name} {side}" for item, side in zip(scene.items, where, strict=False)}
+    """Where each thing is, said of it alone ("lion on the left"): a relation is learned as two such halves."""
+    where = SIDES["left"] if scene.kind == "row" else SIDES.get(scene.relation, ())
+    ends = (scene.items[0], scene.items[-1])
+    return {f"{item.name} {side}" for item, side in zip(ends if len(scene.items) > 1 else ends[:1], where, strict=False)}
 
 
 def words(scene: Scene) -> set[str]:
@@ -146,6 +147,8 @@ def _subject(scene: Scene, rng: Random | None, colours: bool = True) -> str:
     if scene.kind == "worn":
         worn = " and ".join(parts[:0:-1])
         return (rng.choice(WEARING) if rng else WEARING[0]).format(parts[0], worn) if worn else parts[0]
+    if scene.relation and scene.kind == "single":
+        return f"{parts[0]} {SIDES[scene.relation][0]}"
     if scene.relation:
         return (rng.choice(RELATIONS[scene.relation]) if rng else RELATIONS[scene.relation][0]).format(*parts)
     return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]

@@ -4,7 +4,7 @@ A `Scene` is a description – things with their boxes and colours, a place, a c
 pixels. The same seed gives the same bytes on the same versions of Pillow, FreeType and the font. Seeds from `HELD_OUT` on are never trained on.
 
 Scenes come in groups of four that differ in one respect (`group`), because a contrastive batch teaches what tells its members apart:
-with and without a hat, four colours of one thing, four places, left and right.
+with and without a hat, four colours of one thing, four places, one thing or two on four sides.
 """
 
 from dataclasses import dataclass, replace
@@ -49,7 +49,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is in a picture. `kind` is "single", "count", "pair", "row", "worn" or "on"; `relation` places the first item against the second."""
+    """What is in a picture. `kind` is "single", "count", "pair", "row", "worn" or "on".
+
+    `relation` places the first item against the second, or a single one in the picture.
+    """
 
     seed: int
     kind: str
@@ -77,7 +80,8 @@ def scene(seed: int) -> Scene:
 def group(seed: int) -> list[Scene]:
     """Four scenes: one contrast for two seeds in three, else four unrelated ones."""
     rng = Random(seed)
-    return rng.choices((_four_any, _hats, _hats_alone, _colours, _places, _siblings, _sides, _counts), (30, 20, 8, 8, 6, 10, 10, 8))[0](seed, rng)
+    contrasts = (_four_any, _hats, _hats_alone, _colours, _places, _siblings, _sides, _spots, _counts)
+    return rng.choices(contrasts, (24, 16, 6, 6, 4, 14, 18, 6, 6))[0](seed, rng)
 
 
 def draw(scene: Scene) -> Image.Image:
@@ -234,6 +238,15 @@ def _siblings(seed: int, rng: Random) -> list[Scene]:
 def _sides(seed: int, rng: Random) -> list[Scene]:
     names = _distinct_names(rng, 2)
     return [_pair(seed, Random(seed), names, relation) for relation in ("left", "right", "above", "below")]
+
+
+def _spots(seed: int, rng: Random) -> list[Scene]:
+    """One thing on each side of the picture: what a side is, learned before who is on which."""
+    place, background = _where(rng)
+    name = _distinct_names(rng, 1)[0]
+    colour, size = _repaint(rng, name, background, 0.3), rng.randint(48, 58)
+    spots = {"left": (34, 64), "right": (94, 64), "above": (64, 34), "below": (64, 94)}
+    return [Scene(seed, "single", (_at(name, *spot, size, Random(seed), colour),), place, background, side) for side, spot in spots.items()]
 
 
 def _counts(seed: int, rng: Random) -> list[Scene]:

@@ -10,7 +10,7 @@ import pytest
 
 from clipexplore.training import captions
 from clipexplore.training.places import COLOURS, PLACES
-from clipexplore.training.scenes import EYEWEAR, HEADWEAR, HELD_OUT, Item, Scene, alone, dressed, scene
+from clipexplore.training.scenes import EYEWEAR, HEADWEAR, HELD_OUT, Item, Scene, alone, dressed, group, scene
 from clipexplore.training.things import by_name, things, with_article
 
 pytestmark = pytest.mark.usefixtures("world")
@@ -92,16 +92,27 @@ def test_words_to_train_on_are_true_and_name_every_thing():
         assert found <= captions.words(one) | captions.sides(one) and {item.name for item in one.items} <= found
 
 
-def test_each_of_a_pair_is_said_to_be_where_it_is():
+def _side(item, across):
+    """Where a box lies in the 128-px picture, measured from its middle."""
+    left, top, width, height = item.box
+    middle = left + width / 2 if across else top + height / 2
+    return ("on the left", "on the right")[middle > 64] if across else ("at the top", "at the bottom")[middle > 64]
+
+
+def test_what_is_said_to_be_on_a_side_is_there():
+    spots = [one for seed in range(600) for one in group(seed) if one.kind == "single" and one.relation]
     pairs = [one for one in some_scenes() if one.kind == "pair"]
-    assert pairs
-    for one in pairs:
-        across = one.relation in ("left", "right")
-        first, second = ((item.box[0] + item.box[2] / 2 if across else item.box[1] + item.box[3] / 2) for item in one.items)
-        low, high = ("on the left", "on the right") if across else ("at the top", "at the bottom")
-        said = (low, high) if first < second else (high, low)
-        assert captions.sides(one) == {f"{item.name} {side}" for item, side in zip(one.items, said, strict=True)}
-    assert not any(captions.sides(one) for one in some_scenes() if one.kind != "pair")
+    rows = [one for one in some_scenes() if one.kind == "row"]
+    assert spots and pairs and rows
+    for one in spots + pairs + rows:
+        across = one.kind == "row" or one.relation in ("left", "right")
+        ends = one.items if one.kind != "row" else one.items[::2]
+        assert captions.sides(one) == {f"{item.name} {_side(item, across)}" for item in ends}
+    assert not any(captions.sides(one) for one in some_scenes() if one.kind not in ("pair", "row"))
+
+
+def test_a_single_thing_on_a_side_says_so():
+    assert captions.literal(made("single", "lion", place="jungle", relation="above")) == "a lion at the top in the jungle"
 
 
 def test_the_same_choices_give_the_same_caption():
