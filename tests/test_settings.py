@@ -1,11 +1,13 @@
 """Settings from every source, and every mistake told."""
 
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from clipexplore.errors import InputError
-from clipexplore.settings import read_settings, settings
+from clipexplore.settings import Settings, read_settings, settings
 
 
 @pytest.fixture
@@ -58,6 +60,15 @@ def test_an_empty_variable_counts_as_unset(folder):
         ("home = 7", "home in .* is 7; give the path"),
         ('home = ""', "home in .* is ''; give the path"),
         ("[home]", "home in .* is {}; give the path"),
+        ('roots = "assets"', "roots in .* is 'assets'; give a list of folders"),
+        ('roots = ["assets", 7]', "roots in .* give a list of folders"),
+        ('roots = ["gone"]', "gone among the roots does not exist"),
+        ('log_level = "LOUD"', "log_level in .* is 'LOUD'; give one of DEBUG, INFO"),
+        ("session_pictures = 2.5", "session_pictures in .* is 2.5; give a whole number"),
+        ("session_pictures = true", "session_pictures in .* is True; give a whole number"),
+        ("jobs_waiting = 0", "jobs_waiting in .* is 0; give a number of at least 1"),
+        ('abandon_seconds = "long"', "abandon_seconds in .* is 'long'; give a number"),
+        ("abandon_seconds = nan", "abandon_seconds in .* is nan; give a number of at least 1"),
         ("home = ", "cannot be read: .*; correct it"),
         ('assets = "missing"', "assets folder .*missing does not exist; set CLIPEXPLORE_ASSETS"),
         ('home = "clipexplore.toml"', "is a file; set CLIPEXPLORE_HOME"),
@@ -67,6 +78,37 @@ def test_mistakes_in_the_file_are_told(folder, text, message):
     write(folder / "clipexplore.toml", text)
     with pytest.raises(InputError, match=message):
         read_settings({}, folder)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("JOBS_WAITING", "many", "CLIPEXPLORE_JOBS_WAITING is 'many'; give a whole number"),
+        ("ABANDON_SECONDS", "0", "CLIPEXPLORE_ABANDON_SECONDS is 0.0; give a number of at least 1"),
+        ("ROOTS", "assets:gone", "gone among the roots does not exist"),
+    ],
+)
+def test_mistakes_in_the_environment_are_told(folder, variable, value, message):
+    with pytest.raises(InputError, match=message):
+        read_settings({f"CLIPEXPLORE_{variable}": value}, folder)
+
+
+def test_values_of_every_type_are_read_from_both_places(folder):
+    write(folder / "clipexplore.toml", 'roots = ["assets"]\njobs_waiting = 8\nabandon_seconds = 5\nlog_level = "DEBUG"')
+    found = read_settings({}, folder)
+    assert (found.roots, found.jobs_waiting, found.abandon_seconds, found.log_level) == ((folder / "assets",), 8, 5.0, "DEBUG")
+    found = read_settings({"CLIPEXPLORE_ROOTS": "assets:other", "CLIPEXPLORE_JOBS_WAITING": "9", "CLIPEXPLORE_ABANDON_SECONDS": "2.5"}, folder)
+    assert (found.roots, found.jobs_waiting, found.abandon_seconds) == ((folder / "assets", folder / "other"), 9, 2.5)
+
+
+def test_the_example_shows_every_key_at_its_default(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder))
+    example = Path(__file__).parent.parent / "clipexplore.example.toml"
+    (folder / "own").mkdir()
+    write(folder / "own/clipexplore.toml", example.read_text(encoding="utf-8"))
+    assert read_settings({}, folder / "own") == read_settings({}, folder)
+    told = set(re.findall(r"^(?:# )?(\w+) =", example.read_text(encoding="utf-8"), re.M))
+    assert told == {each.name for each in fields(Settings)} - {"assets"}  # where the assets are is for those who package the program
 
 
 def test_a_file_that_is_not_text_is_told(folder):
