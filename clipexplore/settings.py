@@ -35,11 +35,16 @@ class Settings:
     home: Path = Path("~/.clipexplore")
     assets: Path = Path(__file__).parent.parent / "assets"
     roots: tuple[Path, ...] = ()
+    public_url: str = ""
+    passcode: str = ""
     log_level: str = field(default="INFO", metadata={"among": LEVELS})
     session_pictures: int = _number(500, 0)
     session_megabytes: int = _number(300, 0)
     jobs_waiting: int = _number(64, 1)
     abandon_seconds: float = _number(20.0, 1)
+    models: tuple[dict, ...] = ()
+    downloads: bool = False
+    safety_checker: str = field(default="auto", metadata={"among": ("auto", "on", "off")})
 
 
 @cache
@@ -106,6 +111,8 @@ def _from_text(each, text: str) -> object:
             return each.type(text)
         except ValueError:
             return text
+    if each.type is bool:
+        return {"true": True, "false": False}.get(text.lower(), text)
     return text.split(os.pathsep) if each.type == tuple[Path, ...] else text
 
 
@@ -130,6 +137,13 @@ def _paths(value: object, folder: Path) -> tuple[Path, ...] | None:
     return None if None in found else tuple(found)
 
 
+def _tables(value: object, folder: Path) -> tuple[dict, ...] | None:
+    """Tables as they are, and in each under "folder" the one that relative paths in it start from."""
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        return None
+    return tuple({**each, "folder": folder} for each in value)
+
+
 def _is_number(value: object, kinds: type | tuple) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool)
 
@@ -139,6 +153,8 @@ _READERS = {
     Path: (_path, "the path of a folder in quotes"),
     tuple[Path, ...]: (_paths, 'a list of folders, such as ["/data/photos"]'),
     str: (lambda value, folder: value if isinstance(value, str) else None, "a text in quotes"),
+    bool: (lambda value, folder: value if isinstance(value, bool) else None, "true or false"),
+    tuple[dict, ...]: (lambda value, folder: _tables(value, folder), "tables, each under a line [[models]]"),
     int: (lambda value, folder: value if _is_number(value, int) else None, "a whole number"),
     float: (lambda value, folder: float(value) if _is_number(value, (int, float)) else None, "a number"),
 }

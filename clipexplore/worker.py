@@ -7,6 +7,7 @@ one thread with one queue, so its jobs never overlap, and lanes do not wait for 
 import logging
 import math
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Hashable
 from statistics import median
@@ -16,6 +17,7 @@ from clipexplore.errors import InputError
 
 log = logging.getLogger(__name__)
 
+_lanes: "weakref.WeakSet[Lane]" = weakref.WeakSet()
 _DURATIONS = 20  # of the last jobs done; their median is the estimate for the next
 _RECENT = 8  # results that a lane keeps for whoever asks for the same thing next
 _FAILED = "Something went wrong on the server, which has noted it in its log; try again, or change what you asked for."
@@ -92,6 +94,17 @@ class Job:
             self.preview = self.preview if preview is None else preview
 
 
+def lanes() -> "list[Lane]":
+    """All lanes of the process, by name."""
+    return sorted(_lanes, key=lambda lane: lane.name)
+
+
+def close_all() -> None:
+    """Cancel everything on every lane, before the process ends."""
+    for lane in lanes():
+        lane.close()
+
+
 class Lane:
     """A thread that does one job after the other, in the order in which they came; all sessions share it.
 
@@ -112,6 +125,17 @@ class Lane:
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=f"lane-{name}", daemon=True)
         self._thread.start()
+        _lanes.add(self)
+
+    @property
+    def running(self) -> Job | None:
+        """The job at work, if any."""
+        return self._running
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs are queued."""
+        return len(self._queue)
 
     def submit(self, function: Callable[[Job], object], key: Hashable = None, owner: Hashable = None) -> Job:
         """The job that will call `function(job)`, or the job that does or did the same.
@@ -240,6 +264,7 @@ class Lane:
     def _finish(self, job: Job, state: str, result: object, error: str | None) -> None:
         with self._lock:
             self._running = None
+            log.info("%s %s after %.1f s", job.id, "cancelled" if job._cancelled else state, monotonic() - job._started)
             if job._cancelled:  # a cancel that came first wins, whatever the work made of it
                 state, result, error = "cancelled", None, None
             elif state == "done":

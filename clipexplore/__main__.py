@@ -1,0 +1,27 @@
+"""The command line: `python -m clipexplore COMMAND`. Each command is a module of its own; this only chooses."""
+
+import argparse
+import sys
+
+from clipexplore import serving
+from clipexplore.errors import InputError
+
+COMMANDS = (serving,)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; its exit status. What a user can correct is one sentence and status 2."""
+    parser = argparse.ArgumentParser(prog="python -m clipexplore", description="Explore the latent space of CLIP.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_command(commands)
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
