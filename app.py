@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from clipexplore import catalog, ui
+from clipexplore import catalog, links, ui
 from clipexplore.space import explorable
 
 st.set_page_config(page_title=ui.text("app.title"), page_icon="🧭", layout="wide")
@@ -17,6 +17,10 @@ with st.sidebar:
     st.caption(models[model].description)
     collection = st.selectbox(ui.text("app.collection"), list(collections), key="collection", bind="query-params")
     st.caption(collections[collection])
+    with st.expander(ui.text("names.label"), icon=":material/bookmark:", expanded=bool(st.session_state.get("names"))):
+        st.text_area(ui.text("names.lines"), links.ALL["names"], key="names", bind="query-params", max_chars=4000, placeholder=ui.text("names.line_example"),
+                     help=ui.text("names.help"))  # fmt: skip
+        ui.check_names()
     share = st.container()
 
 with ui.show_errors():

@@ -21,8 +21,8 @@ def points(count: int) -> tuple[np.ndarray, np.ndarray]:
 places, kinds = points(count)
 if by == "cloud":
     region = st.session_state.get("region")
-    block = packed(places, Shades(kinds, [f"kind {kind}" for kind in range(10)]), Overlay(region=region), ("x", "y"), "benchmark", None)
-    draw_cloud(block, "cloud", lambda corners: st.session_state.update(region=corners), lambda row: None)
+    drawn = packed(places, Shades(kinds, [f"kind {kind}" for kind in range(10)]), Overlay(region=region), ("x", "y"), "benchmark", None)
+    draw_cloud(drawn, "cloud", lambda corners: st.session_state.update(region=corners), lambda row: None)
     held = int(inside(places, np.array(region)).sum()) if region else 0
 else:
     figure = go.Figure([go.Scattergl(x=places[kinds == kind, 0], y=places[kinds == kind, 1], mode="markers", name=f"kind {kind}") for kind in range(10)])

@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from clipexplore import serving
+from clipexplore import fetching, indexing, serving
 from clipexplore.errors import InputError
 
-COMMANDS = (serving,)
+COMMANDS = (serving, fetching, indexing)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clipexplore.devices import calibrate_threads
 from clipexplore.embedder import Embedder
 from clipexplore.errors import InputError
+from clipexplore.residents import Residents, shared, size_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -102,24 +104,27 @@ class Batcher:
 class SharedEmbedder:
     """An `Embedder` for all visitors: loaded by whoever first needs it, and everybody's texts and pictures share its passes.
 
+    It may be unloaded when another model needs the room, and is loaded again when it is next asked.
+
     Parameters
     ----------
     folder : of the model, as `Embedder.load` takes it
+    revision : what its revision is called; by default that of the weights
+    residents : who keeps what is loaded
     """
 
-    def __init__(self, folder: Path):
-        self._folder = folder
-        self._loaded: Embedder | None = None
-        self._loading = threading.Lock()
+    def __init__(self, folder: Path, revision: str | None = None, residents: Residents = shared):
+        self._folder, self._revision, self._residents = folder, revision, residents
         self._texts = Batcher(lambda texts: self._model.embed_texts(texts))
         self._images = Batcher(lambda images: self._model.embed_images(images))
 
     @property
     def _model(self) -> Embedder:
-        with self._loading:
-            if self._loaded is None:
-                self._loaded = Embedder.load(self._folder)
-            return self._loaded
+        return self._residents.get(("clip", self._folder), self._load, needs=size_of(self._folder))
+
+    def _load(self) -> Embedder:
+        calibrate_threads()
+        return Embedder.load(self._folder, revision=self._revision)
 
     @property
     def max_tokens(self) -> int:

@@ -3,16 +3,18 @@
 Separate because everything durable about what can be explored is here, and nothing of the models that embed it.
 
 A folder holds `manifest.json` (what it is, and size and checksum of every other file), `items.parquet` (id, caption,
-further fields), `pictures.parquet` (id, encoded picture; absent for texts alone), `embeddings/<model>/<kind>.npy`
-(float16) and `maps/<model>/<method>.npy` (float32). Rows are in the same order everywhere.
+further fields), `shards/<number>.parquet` (the same items, 256 in a file, with their encoded pictures; absent for
+bundled texts), `embeddings/<model>/<kind>.npy` and `maps/<model>/<method>.npy` (float32). Rows are in the same order
+everywhere. Embeddings are float32, which are mapped and take no memory, or float16, which are read and converted. What
+a collection that grows has beside this is told in `shards.py`.
 """
 
 from __future__ import annotations
 
 import difflib
 import io
-import re
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +23,7 @@ import numpy as np
 from clipexplore.errors import InputError
 from clipexplore.nearest import Hits, search
 from clipexplore.storage import Store
+from clipexplore.tables import CONTENT, GROUP, ITEMS, SHARD, check_items, parquet, shard_name, shard_parquet
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:
@@ -29,9 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Collection", "Hits", "search"]  # searching is what one does with the embeddings of a collection
 
-ITEMS, PICTURES = "items.parquet", "pictures.parquet"
+_GROUPS = 64  # row groups that a collection keeps in memory, a few hundred kilobytes each
 Kind = Literal["pictures", "captions"]
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # what "@id" can say in an expression
+_OLDER = "pictures.parquet"  # all pictures in one file, as the first collections had them
 
 
 class Collection:
@@ -55,13 +58,16 @@ class Collection:
     def __init__(self, store: Store):
         self._store = store
         self._arrays: dict[str, np.ndarray] = {}
-        self._pictures: pa.ChunkedArray | None = None
+        self._groups: dict[tuple[int, int], pa.ChunkedArray] = {}
         self.name: str = self.manifest["name"]
         self.title: str = self.manifest["title"]
         items = self._table(ITEMS).to_pandas()
         self.ids: list[str] = items["id"].tolist()
         self.captions: list[str] = items["caption"].tolist()
-        self.fields: pd.DataFrame = items.drop(columns=["id", "caption"])
+        self.fields: pd.DataFrame = items.drop(columns=["id", "caption", CONTENT], errors="ignore")
+        # The shards of the pictures, and the row behind the last of each.
+        shards = self.manifest.get("shards", {_OLDER: len(self.ids)})
+        self._shards, self._ends = list(shards), np.cumsum(list(shards.values()))
         self._rows = {id: row for row, id in enumerate(self.ids)}
 
     @classmethod
@@ -77,6 +83,8 @@ class Collection:
             If there is no collection, if it is of another schema, or damaged.
         """
         store = Store.open(Path(folder))
+        if "parts" in store.manifest and not store.manifest["counts"]["items"]:
+            raise InputError(f"{store.manifest['title']} is still being imported; wait until it is done, or go on with the import.")
         if not {"name", "title", "counts", "models"} <= store.manifest.keys() or ITEMS not in store.manifest["files"]:
             raise store.damage("the manifest is not that of a collection")
         for name in store.manifest["files"] if verify else ():
@@ -112,13 +120,16 @@ class Collection:
         """
         import pyarrow as pa
 
-        _check_items(items, pictures)
-        files = {ITEMS: _parquet(pa.Table.from_pandas(items, preserve_index=False))}
+        check_items(items, pictures)
+        table = pa.Table.from_pandas(items, preserve_index=False)
+        files, shards = {ITEMS: parquet(table)}, {}
         if pictures is not None:
-            table = pa.table({"id": items["id"].tolist(), "picture": pictures})
-            files[PICTURES] = _parquet(table, compression="none", use_dictionary=False)
+            whole = table.append_column("picture", pa.array(pictures, pa.binary()))
+            for number, start in enumerate(range(0, len(items), SHARD)):
+                part = whole[start : start + SHARD]
+                files[shard_name(number)], shards[shard_name(number)] = shard_parquet(part), len(part)
         counts = {"items": len(items), "pictures": len(pictures or ())}
-        head = {"name": name, "title": title, **manifest, "counts": counts, "models": {}}
+        head = {"name": name, "title": title, **manifest, "counts": counts, "models": {}, "shards": shards}
         return cls(Store.create(Path(folder), head, files))
 
     @property
@@ -127,7 +138,13 @@ class Collection:
 
     @property
     def has_pictures(self) -> bool:
-        return PICTURES in self.manifest["files"]
+        return self.manifest["counts"]["pictures"] > 0
+
+    @property
+    def version(self) -> str:
+        """A few digits made from the content of all files: another collection, or other items, has others."""
+        checksums = sorted(f"{name} {entry['blake2b']}" for name, entry in self.manifest["files"].items())
+        return blake2b("\n".join(checksums).encode(), digest_size=6).hexdigest()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -164,9 +181,9 @@ class Collection:
         row = self.row(id)
         if not self.has_pictures:
             raise InputError(f"{self.title} holds texts only; choose a collection with pictures.")
-        if self._pictures is None:
-            self._pictures = self._table(PICTURES)["picture"]
-        return self._pictures[row].as_py()
+        number = int(np.searchsorted(self._ends, row, side="right"))
+        start = int(self._ends[number - 1]) if number else 0
+        return self._picture(number, row - start)
 
     def revision(self, model: str) -> str:
         """The revision of the model that made the embeddings.
@@ -191,9 +208,14 @@ class Collection:
         if name not in self.manifest["files"]:
             raise InputError(f"The {kind} of {self.title} are not embedded by the model {model}; choose another model.")
         if name not in self._arrays:
-            self._arrays[name] = normalize(self._array(name, shape))
-            self._arrays[name].flags.writeable = False
+            mapped = self._array(name, shape)
+            self._arrays[name] = mapped if mapped.dtype == np.float32 else _read_only(normalize(mapped))
         return self._arrays[name]
+
+    def lengths(self, model: str, kind: Kind) -> np.ndarray | None:
+        """How long the embeddings were before they were normalised, `(n,)` float32; None where that was not kept."""
+        name = self._lengths_name(model, kind)
+        return self._array(name, (len(self), 1))[:, 0] if name in self.manifest["files"] else None
 
     def coordinates(self, model: str, method: str) -> np.ndarray | None:
         """The stored map of the items, `(n, 2)` float32; None where there is none."""
@@ -217,6 +239,17 @@ class Collection:
             stale = (f"embeddings/{model}/", f"maps/{model}/")
             manifest["files"] = {old: file for old, file in manifest["files"].items() if not old.startswith(stale)}
         self._add(name, array.astype(np.float16), manifest)
+
+    def add_lengths(self, model: str, kind: Kind, lengths: np.ndarray) -> None:
+        """Stores how long the embeddings `(n,)` of the "pictures" or "captions" were before they were normalised.
+
+        Raises
+        ------
+        InputError
+            If the model has made no embeddings, for a wrong number of them, a full disk.
+        """
+        self._model(model)
+        self._add(self._lengths_name(model, kind), np.asarray(lengths, np.float32).reshape(-1, 1), self.manifest)
 
     def add_map(self, model: str, method: str, array: np.ndarray) -> None:
         """Stores a map `(n, 2)` of the items by the embeddings of a model.
@@ -249,16 +282,33 @@ class Collection:
             raise InputError(f"{self.title} holds texts only; choose a collection with pictures.")
         return f"embeddings/{model}/{kind}.npy"
 
+    def _lengths_name(self, model: str, kind: Kind) -> str:
+        return self._embeddings_name(model, kind).replace(".npy", ".lengths.npy")
+
+    def _picture(self, shard: int, row: int) -> bytes:
+        """The picture of a row of a shard; those of its group are kept a while, since who reads one often reads others."""
+        import pyarrow.parquet
+
+        name = self._shards[shard]
+        group, place = divmod(row, len(self) if name == _OLDER else GROUP)
+        if (found := self._groups.get((shard, group))) is None:
+            file = pyarrow.parquet.ParquetFile(self._store.path(name), memory_map=True)
+            found = file.read_row_group(group, columns=["picture"])["picture"]
+            if len(self._groups) >= _GROUPS:
+                self._groups.clear()
+            self._groups[shard, group] = found
+        return found[place].as_py()
+
     def _table(self, name: str) -> pa.Table:
         import pyarrow.parquet
 
         return pyarrow.parquet.read_table(io.BytesIO(self._store.read(name)))
 
     def _array(self, name: str, shape: tuple[int, int]) -> np.ndarray:
-        array = np.load(io.BytesIO(self._store.read(name)), allow_pickle=False)
+        array = np.load(self._store.path(name), mmap_mode="r", allow_pickle=False)
         if array.shape != shape:
             raise self._store.damage(f"{name} is {array.shape} and not {shape}")
-        return array
+        return np.asarray(array)
 
     def _add(self, name: str, array: np.ndarray, manifest: dict) -> None:
         if array.ndim != 2 or len(array) != len(self):
@@ -273,25 +323,6 @@ def _folded(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-def _parquet(table: pa.Table, **options: Any) -> bytes:
-    import pyarrow.parquet
-
-    data = io.BytesIO()
-    pyarrow.parquet.write_table(table, data, **options)
-    return data.getvalue()
-
-
-def _check_items(items: pd.DataFrame, pictures: list[bytes] | None) -> None:
-    if missing := {"id", "caption"} - set(items.columns):
-        raise InputError(f"The items lack the column {' and '.join(sorted(missing))}; give each an id and a caption.")
-    if items.empty:
-        raise InputError("There are no items; a collection needs at least one.")
-    for id in items["id"]:
-        if not (isinstance(id, str) and _ID.fullmatch(id)):
-            raise InputError(f"The id {id!r} cannot be written as @id; use letters, digits, dots, dashes, underscores.")
-    if len(twice := items["id"][items["id"].duplicated()]):
-        raise InputError(f"The id {twice.iloc[0]} is there twice; give each item its own.")
-    if not all(isinstance(caption, str) for caption in items["caption"]):
-        raise InputError("An item has no caption; give each one a text.")
-    if pictures is not None and len(pictures) != len(items):
-        raise InputError(f"There are {len(pictures)} pictures for {len(items)} items; give one for each.")
+def _read_only(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array

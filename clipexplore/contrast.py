@@ -32,6 +32,8 @@ class Contrast:
     gradient
         `(n, n)` float64: of the loss by each logit. Training moves against it: a pair below zero is pulled together, one
         above is pushed apart. All cells together are zero.
+    normalized
+        Whether `cosines` holds cosines; else it holds dot products.
     """
 
     cosines: np.ndarray
@@ -42,6 +44,7 @@ class Contrast:
     loss: float
     chance: float
     gradient: np.ndarray
+    normalized: bool
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Negative:
     margin: float
 
 
-def contrast(images: np.ndarray, texts: np.ndarray, logit_scale: float, normalized: bool = True) -> Contrast:
+def match_pairs(images: np.ndarray, texts: np.ndarray, logit_scale: float, normalized: bool = True) -> Contrast:
     """The training objective of CLIP for one batch.
 
     Parameters
@@ -82,7 +85,7 @@ def contrast(images: np.ndarray, texts: np.ndarray, logit_scale: float, normaliz
     image_probs, text_probs = np.exp(by_row), np.exp(by_column)
     gradient = (image_probs + text_probs - 2 * np.eye(len(cosines))) / (2 * len(cosines))
     return Contrast(cosines, image_probs, text_probs, image_loss, text_loss, (image_loss + text_loss) / 2,
-                    float(np.log(len(cosines))), gradient)  # fmt: skip
+                    float(np.log(len(cosines))), gradient, normalized)  # fmt: skip
 
 
 def recall_at(cosines: np.ndarray, k: int) -> float:

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clipexplore.devices import default_device, default_dtype
 from clipexplore.errors import InputError
+from clipexplore.preparing import Picture, Preparer, batches_ahead
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:
     import tokenizers
     import torch
-    from PIL import Image
     from transformers import CLIPImageProcessorPil, CLIPModel
 
 WEIGHTS = "model.safetensors"
@@ -47,7 +48,7 @@ class Embedder:
     def __init__(
         self, model: CLIPModel, tokenizer: tokenizers.Tokenizer, processor: CLIPImageProcessorPil, revision: str
     ):
-        self._model, self._tokenizer, self._processor = model, tokenizer, processor
+        self._model, self._tokenizer, self._prepare = model, tokenizer, Preparer(processor)
         self._end = tokenizer.encode("").ids[-1]
         self.dim: int = model.config.projection_dim
         self.logit_scale = math.exp(model.logit_scale.item())
@@ -56,7 +57,7 @@ class Embedder:
 
     @classmethod
     def load(
-        cls, folder: Path | str, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+        cls, folder: Path | str, device: torch.device | str | None = None, dtype: torch.dtype | None = None, revision: str | None = None
     ) -> Embedder:
         """The model of a folder as `CLIPModel.save_pretrained` writes it; takes seconds, most of them imports.
 
@@ -65,7 +66,9 @@ class Embedder:
         device
             Where it runs; by default the accelerator of this machine, else the CPU.
         dtype
-            By default float16 on CUDA and float32 elsewhere.
+            By default float16 on CUDA, bfloat16 on a CPU that computes in it, else float32; small models are float32 on every CPU.
+        revision
+            What its revision is called; by default that of the weights.
 
         Raises
         ------
@@ -77,13 +80,11 @@ class Embedder:
             raise InputError(f"There is no CLIP in {folder}: {WEIGHTS} is missing; fetch or train the model first.")
         import torch
 
-        if device is None:
-            device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
-        device = torch.device(device)
-        dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
+        device = default_device() if device is None else torch.device(device)
+        dtype = dtype or default_dtype(device, (folder / WEIGHTS).stat().st_size)
         model, (tokenizer, processor) = _load_model(folder, dtype), _load_inputs(folder)
         _check_match(folder, model, tokenizer)
-        return cls(model.to(device), tokenizer, processor, _revision(folder / WEIGHTS))
+        return cls(model.to(device), tokenizer, processor, revision or revision_of(folder / WEIGHTS))
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
         """Text embeddings `(n, dim)`, float32, unit norm, in the order given; what exceeds `max_tokens` is cut.
@@ -91,15 +92,35 @@ class Embedder:
         Attention looks back only and the end token is read out, so nothing after it matters: texts run with others
         of their length and unpadded instead of at full length, which changes no value and saves most of the work.
         """
+        return normalize(self.project_texts(texts))
+
+    def project_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """What `embed_texts` normalises: `(n, dim)` float32, of the lengths that the model gives them."""
         tokens = [self._cut(encoding.ids) for encoding in self._tokenizer.encode_batch(list(texts))]
         order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
-        vectors = self._in_batches([tokens[index] for index in order], self._run_texts)
-        return vectors[np.argsort(order, kind="stable")]
+        batches = ([tokens[index] for index in order[start : start + MAX_BATCH]] for start in range(0, len(order), MAX_BATCH))
+        return self._joined(map(self._run_texts, batches))[np.argsort(order, kind="stable")]
 
-    def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+    def embed_images(self, images: Iterable[Picture]) -> np.ndarray:
         """Image embeddings `(n, dim)`, float32, unit norm, in the order given; the shorter side is scaled to the
-        model's size and the middle square is seen."""
-        return self._in_batches(list(images), self._run_images)
+        model's size and the middle square is seen.
+
+        Parameters
+        ----------
+        images
+            Opened pictures, or the contents or paths of files, which threads decode ahead of the model; of any number,
+            since few are held at a time.
+
+        Raises
+        ------
+        InputError
+            For a file that cannot be opened.
+        """
+        return normalize(self.project_images(images))
+
+    def project_images(self, images: Iterable[Picture]) -> np.ndarray:
+        """What `embed_images` normalises: `(n, dim)` float32, of the lengths that the model gives them."""
+        return self._joined(map(self._run_images, batches_ahead(images, self._prepare, MAX_BATCH)))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each whole text, start and end tokens included: more than `max_tokens` means it would be cut."""
@@ -110,15 +131,13 @@ class Embedder:
             return tokens
         return [*tokens[: self.max_tokens - 1], self._end]
 
-    def _in_batches(self, items: list, run: Callable[[list], torch.Tensor]) -> np.ndarray:
+    def _joined(self, batches: Iterable[torch.Tensor]) -> np.ndarray:
+        """All rows of all batches, float32; each batch is computed when it is asked for."""
         import torch
 
-        vectors = np.empty((len(items), self.dim), np.float32)
         with torch.inference_mode():
-            for start in range(0, len(items), MAX_BATCH):
-                batch = items[start : start + MAX_BATCH]
-                vectors[start : start + len(batch)] = run(batch).float().cpu().numpy()
-        return normalize(vectors)
+            found = [batch.float().cpu().numpy() for batch in batches]
+        return np.concatenate(found) if found else np.empty((0, self.dim), np.float32)
 
     def _run_texts(self, tokens: list[list[int]]) -> torch.Tensor:
         import torch
@@ -127,9 +146,11 @@ class Embedder:
         padded = [[*row, *[self._end] * (width - len(row))] for row in tokens]  # the first end token is the one read
         return self._model.get_text_features(torch.tensor(padded, device=self._model.device)).pooler_output
 
-    def _run_images(self, images: list[Image.Image]) -> torch.Tensor:
-        pixels = self._processor(images, return_tensors="pt")["pixel_values"]  # (n, 3, height, width)
-        return self._model.get_image_features(pixels.to(self._model.device, self._model.dtype)).pooler_output
+    def _run_images(self, squares: list[torch.Tensor]) -> torch.Tensor:
+        import torch
+
+        pixels = torch.stack(squares).to(self._model.device)  # (n, 3, side, side)
+        return self._model.get_image_features(self._prepare.normalized(pixels, self._model.dtype)).pooler_output
 
 
 def _load_model(folder: Path, dtype: torch.dtype) -> CLIPModel:
@@ -182,6 +203,7 @@ def _check_match(folder: Path, model: CLIPModel, tokenizer: tokenizers.Tokenizer
         raise InputError(f"The tokenizer in {folder} is not that of its model; fetch or train the model again.")
 
 
-def _revision(weights: Path) -> str:
+def revision_of(weights: Path) -> str:
+    """The revision of a file of weights, see `Embedder.revision`."""
     with open(weights, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=6)).hexdigest()

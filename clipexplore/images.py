@@ -10,6 +10,7 @@ import re
 import threading
 import warnings
 from contextlib import nullcontext
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -19,11 +20,12 @@ from PIL import ExifTags, Image, ImageOps, JpegImagePlugin
 from clipexplore.errors import InputError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".avif")
 SIDE = 1024  # pixels; no page shows and no model reads more
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 200_000_000  # in the header: phones make JPEGs of 200 megapixels, which are decoded at a fraction of that
 MAX_DECODED = 40_000_000  # pixels held at once, at most 8 bytes each
-MAX_DECODED_OF = {"WEBP": 16_000_000, "AVIF": 24_000_000}  # these decoders hold a picture three or four times
+MAX_DECODED_OF = {"WEBP": 16_000_000, "AVIF": 24_000_000, "HEIF": 24_000_000}  # these decoders hold a picture three or four times
 MAX_SCANS = 100  # of a JPEG; camera files have about ten, and each one more is another pass over all pixels
 _LARGE = 4_000_000  # pixels; larger pictures are decoded one at a time, so that a class uploading at once fits in memory
 _STRIP = 64  # rows of the reduced picture that are converted together
@@ -48,14 +50,32 @@ _TURNS = {
 }
 
 
-def open_picture(data: bytes | Path) -> Image.Image:
+@cache
+def formats() -> tuple[str, ...]:
+    """What can be opened: `FORMATS`, and HEIF (as phones make it) where the extra `heic` is installed."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return FORMATS
+    register_heif_opener(thumbnails=False)
+    return (*FORMATS, "HEIF")
+
+
+def suffixes() -> tuple[str, ...]:
+    """The endings, in small letters, of files that are taken for pictures."""
+    return (*_SUFFIXES, ".heic", ".heif") if "HEIF" in formats() else _SUFFIXES
+
+
+def open_picture(data: bytes | Path, least: int | None = None) -> Image.Image:
     """A picture as upright RGB on white, its longer side at most 1024 pixels.
 
     Only the first frame is read. The picture carries no metadata: nothing of the file but its pixels goes further.
 
     Parameters
     ----------
-    data : the content of a file in one of `FORMATS`, whatever its name says, or the path of such a file
+    data : the content of a file in one of `formats()`, whatever its name says, or the path of such a file
+    least : for models, which do their own scaling: nothing is shrunk, but a JPEG decoded at the fraction of its size at
+        which its shorter side still has `least` pixels
 
     Raises
     ------
@@ -69,14 +89,14 @@ def open_picture(data: bytes | Path) -> Image.Image:
     if len(data) > MAX_BYTES:
         raise InputError(f"{name} is larger than {MAX_BYTES // 10**6} MB, the most that can be opened; make it smaller.")
     try:
-        return _decode(data, name)
+        return _decode(data, name, least)
     except InputError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(f"{name} has more than {_millions(MAX_PIXELS)}, the most that can be opened; "
                          "make it smaller.") from error
     except Exception as error:  # a decoder fed with damaged bytes raises anything, down to struct.error and KeyError
-        raise InputError(f"{name} cannot be read: it is damaged or not one of {', '.join(FORMATS)}; "
+        raise InputError(f"{name} cannot be read: it is damaged or not one of {', '.join(formats())}; "
                          "open it in another program and save it as JPEG or PNG.") from error
 
 
@@ -110,17 +130,17 @@ def _read(path: Path) -> bytes:
         raise InputError(f"The picture {path.name!r} cannot be read ({error.strerror}); check its permissions.") from error
 
 
-def _decode(data: bytes, name: str) -> Image.Image:
-    with Image.open(BytesIO(data), formats=FORMATS) as picture:  # reads the header only
-        pixels = _pixels_to_decode(picture, data, name)
+def _decode(data: bytes, name: str, least: int | None) -> Image.Image:
+    with Image.open(BytesIO(data), formats=formats()) as picture:  # reads the header only
+        pixels = _pixels_to_decode(picture, data, name, least or SIDE)
         with _one_large_picture if pixels > _LARGE else nullcontext():
             picture.load()
-            small = _shrink(picture)
+            small = _on_white(picture) if least else _shrink(picture)
         turn = _turn(picture)
     return small if turn is None else small.transpose(turn)
 
 
-def _pixels_to_decode(picture: Image.Image, data: bytes, name: str) -> int:
+def _pixels_to_decode(picture: Image.Image, data: bytes, name: str, side: int) -> int:
     """How many pixels the decoder will hold, refused if too many; a JPEG is set to come out at a fraction of its size."""
     width, height = picture.size
     if width * height > MAX_PIXELS:  # again, whatever the filters of warnings say by now
@@ -130,7 +150,7 @@ def _pixels_to_decode(picture: Image.Image, data: bytes, name: str) -> int:
         if data.count(b"\xff\xda") > MAX_SCANS:
             raise InputError(f"{name} is a JPEG with more than {MAX_SCANS} scans, the most that can be opened; "
                              "save it as an ordinary JPEG.")
-        picture.draft(None, (SIDE, SIDE))
+        picture.draft(None, (side, side))
         if _in_one_pass(picture, data):
             pixels = picture.width * picture.height
     if pixels > limit:
@@ -181,9 +201,10 @@ def _millions(pixels: int) -> str:
     return f"{pixels // 10**6} million pixels"
 
 
-def contact_sheet(pictures: list[Image.Image], size: int = 128) -> Image.Image:
-    """All pictures in one, row by row, each fitted into a square of `size` pixels on white."""
-    columns = max(1, min(len(pictures), math.ceil(math.sqrt(len(pictures) * 1.5))))
+def contact_sheet(pictures: list[Image.Image], size: int = 128, columns: int | None = None) -> Image.Image:
+    """All pictures in one, row by row, each fitted into a square of `size` pixels on white; half as many rows again as
+    columns, unless `columns` says how many."""
+    columns = columns or max(1, min(len(pictures), math.ceil(math.sqrt(len(pictures) * 1.5))))
     sheet = Image.new("RGB", (columns * size, math.ceil(len(pictures) / columns) * size), "white")
     for number, picture in enumerate(pictures):
         small = ImageOps.pad(picture, (size, size), color="white")

@@ -4,7 +4,7 @@ A value equal to its default is absent from a link, so a default is as much a pa
 links show, and needs an entry in the changelog. The same key means the same thing on every page.
 """
 
-ALL = {"model": "emoji", "collection": "emoji-world"}
+ALL = {"model": "emoji", "collection": "emoji-world", "names": ""}
 
 PAGES: dict[str, dict[str, object]] = {
     "start": {"q": "@man-top-hat - @man"},
@@ -17,6 +17,7 @@ PAGES: dict[str, dict[str, object]] = {
     "map": {
         "method": "pca", "points": "hat\nlion\nsnow\n@man-top-hat", "color": "group", "region": "", "x": 1, "y": 2, "heat": "hat", "by": "k-means", "groups": 12,
         "fit": "background", "n_neighbors": 15, "min_dist": 0.1, "seed": 0, "metric": "cosine", "fitter": "torch", "placing": "neighbours",
+        "facet": "any", "only": [], "like": "", "least": 0.25,
     },
     "components": {
         "of": "pictures", "center": True, "standardize": False, "part": "spectrum", "rank": 10, "x": 1, "y": 2, "z": 3, "solid": False, "component": 1,
@@ -32,4 +33,5 @@ PAGES: dict[str, dict[str, object]] = {
         "cell": "a {value} {object}", "before": "red", "after": "blue",
     },
     "words": {"q": "man - boy + girl", "k": 10, "window": 4, "rank": 100},
+    "status": {},
 }

@@ -196,7 +196,7 @@ def held_out_ranks(grid: np.ndarray, rivals: np.ndarray) -> np.ndarray:
     return ((cosines > own[:, None] + _ROUNDING).sum(axis=1) + 1).reshape(grid.shape[:2])
 
 
-def change(differences: np.ndarray, k: int = 20) -> Change:
+def changed_dimensions(differences: np.ndarray, k: int = 20) -> Change:
     """Which dimensions change from one value to another, `(o, dim)` differences for o objects, and how many objects agree on.
 
     Raises

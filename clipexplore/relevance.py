@@ -44,7 +44,7 @@ def crops(picture: "Image.Image", boxes: np.ndarray) -> "list[Image.Image]":
     return [picture.crop((x, y, x + width, y + height)) for x, y, width, height in boxes.tolist()]
 
 
-def relevance(cosines: np.ndarray, boxes: np.ndarray, size: tuple[int, int], logit_scale: float) -> np.ndarray:
+def relevance_maps(cosines: np.ndarray, boxes: np.ndarray, size: tuple[int, int], logit_scale: float) -> np.ndarray:
     """How likely each pixel is part of what a prompt names, if exactly one window shows it.
 
     A window's score is its cosine with the prompt, less half of its highest cosine with a rival: the other prompts. A softmax

@@ -10,6 +10,7 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -38,12 +39,19 @@ class PointTerm:
         Those of the whole text, start and end included; None for a picture and for a text whose vector was stored.
     truncated
         Whether the text was longer than the model reads, so that its end does not count.
+    meaning
+        What a name stands for; None for a text and a picture.
     """
 
     term: Term
     vector: np.ndarray
     tokens: int | None = None
     truncated: bool = False
+    meaning: Expression | None = None
+
+    @property
+    def is_picture(self) -> bool:
+        return self.term.is_id and self.meaning is None
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,23 +181,31 @@ class Space:
         computed = self._compute(texts)
         return np.stack([computed[text][0] if text in computed else self._stored(text) for text in texts])
 
-    def point(self, expression: str | Expression, uploads: Mapping[str, np.ndarray] | None = None) -> Point:
+    def point(
+        self,
+        expression: str | Expression,
+        uploads: Mapping[str, np.ndarray] | None = None,
+        names: Mapping[str, Expression] | None = None,
+    ) -> Point:
         """The point of an expression.
 
         Parameters
         ----------
         uploads
             Embeddings `(dim,)` of the visitor's own pictures by id.
+        names
+            What `@name` stands for, as `names.define` gives it: its point counts like that of a picture. A name may use those before it.
 
         Raises
         ------
         InputError
-            For what `parse` and `combine` refuse, and for an id that is neither in the collection nor in the uploads.
+            For what `parse` and `combine` refuse, for an id that is neither in the collection nor an upload nor a name, and for a name
+            that is the id of a picture too.
         """
         if isinstance(expression, str):
             expression = parse(expression)
         computed = self._compute([term.text for term in expression.terms if not term.is_id])
-        terms = tuple(self._resolve(term, computed, uploads or {}) for term in expression.terms)
+        terms = tuple(self._resolve(term, computed, uploads or {}, names or {}) for term in expression.terms)
         combined = combine(expression, np.stack([term.vector for term in terms]))
         return Point(expression, combined.vector, combined.length, terms)
 
@@ -262,13 +278,21 @@ class Space:
                 return bank.embeddings(self.model.key, "captions")[rows[0]]
         return None
 
-    def _resolve(self, term: Term, computed: dict, uploads: Mapping[str, np.ndarray]) -> PointTerm:
+    def _resolve(self, term: Term, computed: dict, uploads: Mapping[str, np.ndarray], names: Mapping[str, Expression]) -> PointTerm:
+        if term.is_id and term.text in names:
+            return PointTerm(term, self._named(term.text, uploads, names), meaning=names[term.text])
         if term.is_id:
             return PointTerm(term, self._picture(term.text, uploads))
         if term.text in computed:
             vector, tokens = computed[term.text]
             return PointTerm(term, vector, tokens, tokens > self.embedder.max_tokens)
         return PointTerm(term, self._stored(term.text))
+
+    def _named(self, name: str, uploads: Mapping[str, np.ndarray], names: Mapping[str, Expression]) -> np.ndarray:
+        if name in self.collection:
+            raise InputError(f"@{name} is a name of yours and a picture of {self.collection.title}; give your point another name.")
+        before = dict(takewhile(lambda each: each[0] != name, names.items()))
+        return self.point(names[name], uploads=uploads, names=before).vector
 
     def _picture(self, id: str, uploads: Mapping[str, np.ndarray]) -> np.ndarray:
         if id in uploads:

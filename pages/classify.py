@@ -34,6 +34,7 @@ with template:
 
 if task == "collection" and templates and (found := ui.judged(field, templates)):
     ui.judged_accuracies(found)
+    ui.say_figures("classify")
     ui.judged_classes(found, using)
     ui.judged_trust(found, using)
     ui.judged_mistakes(found, using)
@@ -54,17 +55,18 @@ if task == "where" and pictures and class_names and templates and (seen := ui.wi
     ui.where_maps(pictures[0], boxes, vectors, class_names[:6], templates)
     if st.toggle(ui.text("where.judge"), DEFAULTS["judge"], key="judge", bind="query-params", help=ui.text("where.judge_help")):
         ui.where_judged()
+    ui.say_figures("where")
     ui.code(f"""
 from clipexplore import Space, class_embeddings
 from clipexplore.images import open_picture
-from clipexplore.relevance import best_box, crops, relevance, windows
+from clipexplore.relevance import best_box, crops, relevance_maps, windows
 
 space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
 picture = open_picture(space.collection.picture({pictures[0][1:]!r}))
 boxes = windows(*picture.size)
 classes = class_embeddings(space.embed_texts, {class_names[:6]!r}, {templates!r})
 cosines = space.embedder.embed_images(crops(picture, boxes)) @ classes.T
-for found in relevance(cosines, boxes, picture.size, space.model.logit_scale):
+for found in relevance_maps(cosines, boxes, picture.size, space.model.logit_scale):
     print(best_box(found))
 """)
 

@@ -22,6 +22,7 @@ with settings:
         y = st.slider(ui.text("map.y"), 1, 50, DEFAULTS["y"], key="y", bind="query-params")
     if method == "own":
         fit = ui.fit_settings()
+    shown = ui.filter_box()
     region = st.text_input(ui.text("map.region"), DEFAULTS["region"], key="region", bind="query-params", max_chars=4000, help=ui.text("map.region_help"))
     if region:
         st.button(ui.text("map.clear"), on_click=ui.preset, kwargs={"region": ""}, icon=":material/close:")
@@ -32,18 +33,19 @@ with plot:
         layout = ui.own_layout(fit) or ui.pca_layout(1, 2)
     else:
         layout = ui.umap_layout() if method == "umap" else ui.pca_layout(x, y)
-    ui.draw_map(layout, points, coloring, region)
+    ui.draw_map(layout, points, coloring, region, shown)
+    ui.say_kept(shown)
     ui.say_trust(layout)
 
-chosen = ui.region_hits(layout, region)
+chosen = ui.region_hits(layout, region, shown)
 if chosen:
     picture = region.strip().startswith("@")
     st.subheader(ui.text("map.near", q=ui.escape(region)) if picture else ui.text("map.chosen", count=len(chosen)), anchor=False)
-    ui.say_neighbours(layout, region)
+    ui.say_neighbours(layout, region, shown)
     ui.gallery(chosen[:48], key="map-region", into="points")
     ui.download_row(chosen, None, key="map-region")
 for number, point in enumerate(points[:4]) if not chosen else ():
     st.subheader(ui.text("map.near", q=ui.escape(str(point.expression))), anchor=False)
-    ui.gallery(ui.space().search(point.vector, "pictures", 7), key=f"map-near-{number}", into="points")
-ui.layout_download(layout)
+    ui.gallery(ui.near_hits(point.vector, shown, 7), key=f"map-near-{number}", into="points")
+ui.layout_download(layout, shown)
 ui.code(ui.layout_code(fit if method == "own" else method or DEFAULTS["method"]))

@@ -7,7 +7,7 @@ Sources: Radford et al. 2021, §2.3; Liang et al., Mind the gap, arXiv 2203.0205
 import streamlit as st
 
 from clipexplore import links, ui
-from clipexplore.contrast import contrast
+from clipexplore.contrast import match_pairs
 
 DEFAULTS = links.PAGES["match"]
 
@@ -31,8 +31,10 @@ with st.expander(ui.text("match.own"), icon=":material/edit:", expanded=bool(st.
 
 pairs = ui.own_pairs(images, captions) if images or captions else ui.drawn_pairs(count, seed)
 batch = ui.swapped(pairs, swap)
-found = contrast(batch.images, batch.texts, scale or own_scale, normalized=not dot)
+found = match_pairs(*batch.vectors(dot), scale or own_scale, normalized=not dot)
 ui.match_metrics(found)
+if dot:
+    ui.match_lengths(batch, match_pairs(*batch.vectors(False), scale or own_scale), found)
 show = st.segmented_control(ui.text("match.show"), ["cosines", "by picture", "by caption", "gradient"], default=DEFAULTS["show"], required=True, key="show",
                             bind="query-params") or DEFAULTS["show"]  # fmt: skip
 matrix, training = st.columns([3, 2], gap="large")
@@ -47,14 +49,18 @@ st.subheader(ui.text("match.gap_title"), anchor=False)
 st.markdown(ui.text("match.gap_lead"))
 closed = st.slider(ui.text("match.closed"), -100, 100, DEFAULTS["closed"], step=10, key="closed", bind="query-params", width=420)
 ui.gap_lab(seed, closed, scale or own_scale)
+ui.say_figures("match")
 ui.code(f"""
-from clipexplore import Space
-from clipexplore.contrast import close_gap, contrast, modality_gap
+from clipexplore import Space, close_gap, match_pairs, modality_gap
 import numpy as np
 
 space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
-images = np.stack([space.point(line).vector for line in {batch.pictures[:12]!r}])
-texts = space.embed_texts({batch.captions[:12]!r})
-print(contrast(images, texts, logit_scale={scale or own_scale:.4g}).loss)
+images, texts = (np.stack([space.point(line).vector for line in lines]) for lines in (
+    {batch.pictures[:12]!r},
+    {batch.captions[:12]!r},
+))
+lengths = {batch.image_lengths[:12].tolist() if dot else 1}, {batch.text_lengths[:12].tolist() if dot else 1}
+found = match_pairs((images.T * lengths[0]).T, (texts.T * lengths[1]).T, logit_scale={scale or own_scale:.4g}, normalized={not dot})
+print(found.loss)
 print(np.linalg.norm(modality_gap(*close_gap(images, texts, {closed / 100}))))
 """)

@@ -23,6 +23,7 @@ if objects and values:
     grid = ui.grid_of(objects, values, cell)
     ui.show_grid(grid)
     ui.grid_metrics(grid)
+    ui.say_figures("properties")
 
     st.divider()
     st.subheader(ui.text("properties.direction"), anchor=False)

@@ -32,11 +32,10 @@ if point and (found := ui.lexicon(texts, window, rank)):
     st.markdown(ui.text("words.matrix_lead"))
     ui.matrices(found, point)
     ui.code(f"""
-from clipexplore import Space
-from clipexplore.semantics import cooccurrence, factorized, lsa, nearest_words, ppmi, term_document
+from clipexplore import Space, cooccurrence, factorized, lsa, nearest_words, ppmi, term_document
 
 terms = term_document(Space.open().background.captions)
-question = {[(term.weight, term.text) for term in point.expression.terms if not term.is_id]!r}
+question = {ui.asked(point)!r}
 for words in (lsa(terms, {rank}).space, factorized(ppmi(cooccurrence(terms, {window})), terms.words, {rank})):
     print([near.text for near in nearest_words(words, question, {k})])
 """)

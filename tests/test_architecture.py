@@ -24,10 +24,11 @@ PAGES, TEXTS = map(run_path(str(PACKAGE / "ui" / "texts.py")).get, ("PAGES", "TE
 # A module imports from the layers above its own, never from its own or from one below.
 LAYERS = (
     "errors links door web",
-    "vectors storage settings images worker",
-    "expression nearest trust serving weights devices",
-    "zeroshot projection contrast properties evaluation relevance semantics collection embedder catalog",
-    "components layout pixels clusters batcher space",
+    "vectors storage settings images worker machine frames",
+    "expression nearest trust serving weights devices preparing",
+    "names zeroshot projection contrast properties evaluation relevance semantics collection embedder catalog residents downloads convert",
+    "lexicon components layout pixels clusters batcher space pipelines fetching",
+    "renderer",
     "ui",
     "app pages serve __main__",
 )
@@ -189,7 +190,8 @@ UNSAFE_ARGUMENTS = {"unsafe_allow_html", "unsafe_allow_javascript", "trust_remot
 def test_nothing_unsafe_is_used(path):
     imported = {".".join(name.split(".")[:parts]) for name in imports(path) for parts in (1, 2)}
     assert not imported & UNSAFE_MODULES
-    assert not {ast.unparse(call.func) for call in calls(path)} & UNSAFE_CALLS
+    allowed = {"torch.load"} if path == PACKAGE / "convert.py" else set()  # with weights_only=True, in a process of its own
+    assert not {ast.unparse(call.func) for call in calls(path)} & (UNSAFE_CALLS - allowed)
     passed = {keyword.arg: ast.unparse(keyword.value) for call in calls(path) for keyword in call.keywords}
     assert not {name for name in UNSAFE_ARGUMENTS & set(passed) if passed[name] != "False"}
 

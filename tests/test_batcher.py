@@ -13,6 +13,7 @@ from clipexplore import batcher as batching
 from clipexplore.batcher import Batcher, SharedEmbedder
 from clipexplore.embedder import Embedder
 from clipexplore.errors import InputError
+from clipexplore.residents import Residents
 
 LONG = 30  # seconds after which a test that hangs fails
 
@@ -161,7 +162,7 @@ def test_thirty_visitors_typing_at_once(threads):
 def loads(monkeypatch) -> list:
     """Every loading of a model, in order."""
     seen, load = [], Embedder.load
-    monkeypatch.setattr(batching.Embedder, "load", lambda folder: (seen.append(folder), load(folder))[1])
+    monkeypatch.setattr(batching.Embedder, "load", lambda folder, **more: (seen.append(folder), load(folder, **more))[1])
     return seen
 
 
@@ -176,7 +177,7 @@ def test_a_shared_embedder_gives_what_the_model_gives(tiny_clip):
 
 
 def test_a_model_is_loaded_once_by_whoever_first_needs_it(tiny_clip, loads, threads):
-    shared = SharedEmbedder(tiny_clip)
+    shared = SharedEmbedder(tiny_clip, residents=Residents())
     assert not loads, "the first page is painted before"
     asked = [threads.submit(shared.embed_texts, [f"{n} cats", "a dog"]) for n in range(20)]
     asked += [threads.submit(shared.embed_images, [Image.new("RGB", (8, 8))]), threads.submit(lambda: shared.max_tokens)]
@@ -185,6 +186,16 @@ def test_a_model_is_loaded_once_by_whoever_first_needs_it(tiny_clip, loads, thre
     alone = Embedder.load(tiny_clip)
     for n, each in enumerate(asked[:20]):
         np.testing.assert_allclose(each.result(), alone.embed_texts([f"{n} cats", "a dog"]), atol=1e-5)
+
+
+def test_a_model_that_was_unloaded_is_loaded_again(tiny_clip, loads):
+    residents = Residents()
+    shared = SharedEmbedder(tiny_clip, revision="here", residents=residents)
+    first = shared.embed_texts(["a cat"])
+    for key in residents.keys():  # noqa: SIM118 – not a dict
+        residents.drop(key)
+    np.testing.assert_array_equal(shared.embed_texts(["a cat"]), first)
+    assert loads == [tiny_clip] * 2 and shared.revision == "here"
 
 
 def test_a_model_that_cannot_be_loaded_is_told_to_everybody_and_tried_again(tmp_path, tiny_clip):

@@ -6,8 +6,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from clipexplore.contrast import (
     close_gap,
-    contrast,
     hardest_negatives,
+    match_pairs,
     modality_gap,
     pictures_on_top,
     recall_at,
@@ -31,7 +31,7 @@ def batch():
 
 def test_the_loss_is_scikit_learns_cross_entropy(pairs):
     images, texts = pairs
-    found = contrast(images, texts, 100)
+    found = match_pairs(images, texts, 100)
     truth = np.arange(len(images))
     assert found.image_loss == pytest.approx(log_loss(truth, found.image_probs, labels=truth), abs=1e-6)
     assert found.text_loss == pytest.approx(log_loss(truth, found.text_probs.T, labels=truth), abs=1e-6)
@@ -45,12 +45,12 @@ def test_the_gradient_is_that_of_the_loss(batch):
     """By finite differences of the logits, through a scale of 1 and dot products."""
     images, texts = np.eye(5), np.random.default_rng(1).normal(size=(5, 5))
     logits, step = texts.T.copy(), 1e-3
-    found = contrast(images, texts, 1, normalized=False)
+    found = match_pairs(images, texts, 1, normalized=False)
     for cell in np.ndindex(5, 5):
         moved = [logits.copy(), logits.copy()]
         moved[0][cell] += step
         moved[1][cell] -= step
-        plus, minus = (contrast(images, each.T, 1, normalized=False).loss for each in moved)
+        plus, minus = (match_pairs(images, each.T, 1, normalized=False).loss for each in moved)
         assert found.gradient[cell] == pytest.approx((plus - minus) / (2 * step), abs=1e-4)
     assert found.gradient.sum() == pytest.approx(0, abs=1e-9)
     assert (np.diag(found.gradient) < 0).all() and (found.gradient[~np.eye(5, dtype=bool)] > 0).all()
@@ -58,7 +58,7 @@ def test_the_gradient_is_that_of_the_loss(batch):
 
 def test_guessing_costs_ln_n():
     same = np.ones((8, 3))
-    found = contrast(same, same, 100)
+    found = match_pairs(same, same, 100)
     assert found.loss == pytest.approx(np.log(8)) == pytest.approx(found.chance)
     np.testing.assert_allclose(found.image_probs, 1 / 8)
 
@@ -66,13 +66,13 @@ def test_guessing_costs_ln_n():
 def test_lengths_count_only_on_request(batch):
     images, texts = batch
     texts[0] *= 50
-    np.testing.assert_allclose(contrast(images, texts, 10).cosines, contrast(images, batch[1] / 3, 10).cosines, atol=1e-6)
-    np.testing.assert_allclose(contrast(images, texts, 10, normalized=False).cosines, images @ texts.T, rtol=1e-5)
+    np.testing.assert_allclose(match_pairs(images, texts, 10).cosines, match_pairs(images, batch[1] / 3, 10).cosines, atol=1e-6)
+    np.testing.assert_allclose(match_pairs(images, texts, 10, normalized=False).cosines, images @ texts.T, rtol=1e-5)
 
 
 @pytest.mark.parametrize("k", [1, 5, 10])
 def test_recall_is_scikit_learns_top_k_accuracy(pairs, k):
-    cosines = contrast(*pairs, 100).cosines
+    cosines = match_pairs(*pairs, 100).cosines
     truth = np.arange(len(cosines))
     assert recall_at(cosines, k) == pytest.approx(top_k_accuracy_score(truth, cosines, k=k))
     assert recall_at(cosines.T, k) == pytest.approx(top_k_accuracy_score(truth, cosines.T, k=k))
@@ -93,7 +93,7 @@ def test_hardest_negatives_by_hand():
 
 def test_swapping_captions_raises_the_loss_step_by_step(pairs):
     images, texts = pairs[0][:20], pairs[1][:20]
-    losses = [contrast(images, texts[rotated(20, wrong)], 100).loss for wrong in (0, 1, 2, 10, 20)]
+    losses = [match_pairs(images, texts[rotated(20, wrong)], 100).loss for wrong in (0, 1, 2, 10, 20)]
     assert losses[0] == losses[1] < losses[2] < losses[3] < losses[4]
     assert losses[4] > np.log(20)  # surely wrong is worse than guessing
     assert sorted(rotated(20, 10)) == list(range(20)) and (rotated(20, 10)[10:] == np.arange(10, 20)).all()
@@ -115,7 +115,7 @@ def test_closing_the_gap(pairs):
     np.testing.assert_allclose(unmoved[0], pairs[0] / np.linalg.norm(pairs[0], axis=1, keepdims=True), atol=1e-6)
     lengths = [np.linalg.norm(modality_gap(*close_gap(*pairs, share))) for share in (-1, -0.5, 0, 0.5, 1)]
     assert lengths == sorted(lengths, reverse=True)
-    losses = [contrast(*close_gap(*pairs, share), 100).loss for share in (0, 0.5, 1)]
+    losses = [match_pairs(*close_gap(*pairs, share), 100).loss for share in (0, 0.5, 1)]
     assert losses == sorted(losses)  # the model was trained with its gap: closing it costs
 
 
@@ -140,10 +140,10 @@ def test_without_a_gap_half_of_the_nearest_are_pictures():
 def test_what_cannot_be_compared_says_why():
     three = np.eye(3)
     for call, message in [
-        (lambda: contrast(three, three[:2], 100), "one caption for each"),
-        (lambda: contrast(three[:1], three[:1], 100), "at least two pairs"),
-        (lambda: contrast(three, three, 0), "above 0"),
-        (lambda: contrast(three, three, float("nan")), "above 0"),
+        (lambda: match_pairs(three, three[:2], 100), "one caption for each"),
+        (lambda: match_pairs(three[:1], three[:1], 100), "at least two pairs"),
+        (lambda: match_pairs(three, three, 0), "above 0"),
+        (lambda: match_pairs(three, three, float("nan")), "above 0"),
         (lambda: pictures_on_top(three, three, 6), "k is 6"),
     ]:
         with pytest.raises(InputError, match=message):

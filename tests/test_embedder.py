@@ -31,19 +31,19 @@ def pictures():
 
 
 @pytest.fixture(scope="module")
-def reference(tiny_clip):
-    """(texts, pictures) → what CLIPModel.forward returns."""
+def reference(tiny_clip, embedder):
+    """(texts, pictures) → what CLIPModel.forward returns for the same pixels; test_preparing looks at those."""
     import torch
-    from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
+    from transformers import CLIPModel, CLIPTokenizer
 
     model = CLIPModel.from_pretrained(tiny_clip).eval()
     tokenizer = CLIPTokenizer.from_pretrained(tiny_clip)
-    processor = CLIPImageProcessorPil.from_pretrained(tiny_clip)
 
     def run(texts, pictures):
         tokens = tokenizer(texts, padding="max_length", truncation=True, max_length=16, return_tensors="pt")
+        pixels = embedder._prepare.normalized(torch.stack([embedder._prepare(picture) for picture in pictures]), torch.float32)
         with torch.inference_mode():
-            return model(**tokens, **processor(pictures, return_tensors="pt"))
+            return model(**tokens, pixel_values=pixels)
 
     return run
 

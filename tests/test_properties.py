@@ -5,7 +5,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from clipexplore.errors import InputError
 from clipexplore.properties import (
     additive,
-    change,
+    changed_dimensions,
     difference_cosines,
     direction,
     held_out_ranks,
@@ -132,14 +132,14 @@ def test_values_that_mean_the_same_for_all_are_wholly_parallel():
 
 
 def test_dimensions_that_change_by_hand():
-    found = change(np.array([[0.0, 3, -4, 1], [5, 0, -2, 1]]), k=2)
+    found = changed_dimensions(np.array([[0.0, 3, -4, 1], [5, 0, -2, 1]]), k=2)
     assert found.top.tolist() == [[2, 1], [0, 2]] and found.shared.tolist() == [[2, 1], [1, 2]]
     np.testing.assert_allclose(found.energy, [25, 9, 20, 2])
     assert found.chance == 1
 
 
 def test_random_changes_share_what_chance_says():
-    found = change(np.random.default_rng(0).normal(size=(60, 768)), k=20)
+    found = changed_dimensions(np.random.default_rng(0).normal(size=(60, 768)), k=20)
     assert found.chance == pytest.approx(0.52, abs=0.005)  # as FACTS has it for 768 dimensions
     assert found.shared[np.triu_indices(60, 1)].mean() == pytest.approx(found.chance, abs=0.1)
 
@@ -156,7 +156,7 @@ def test_difference_cosines_are_scikit_learns(genuine):
         (lambda: additive(np.ones((3, 3, 2))), "same point"),
         (lambda: parallelism(np.ones((3, 1, 2))), "3 objects and 1 values"),
         (lambda: parallelism(np.ones((2, 2, 2))), "no direction"),
-        (lambda: change(np.ones((2, 4)), k=5), "k is 5"),
+        (lambda: changed_dimensions(np.ones((2, 4)), k=5), "k is 5"),
     ],
 )
 def test_what_cannot_be_taken_apart_says_why(call, message):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from clipexplore.errors import InputError
-from clipexplore.relevance import best_box, crops, iou, overlaps, relevance, windows
+from clipexplore.relevance import best_box, crops, iou, overlaps, relevance_maps, windows
 
 BOXES = st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 15), st.integers(1, 15))
 
@@ -56,7 +56,7 @@ def test_crops_show_what_their_windows_say():
 def test_a_map_is_the_sum_of_the_windows_that_hold_a_pixel():
     rng = np.random.default_rng(0)
     boxes, cosines = windows(30, 20), rng.normal(size=(len(windows(30, 20)), 2)) * 0.1
-    found = relevance(cosines, boxes, (30, 20), 10)
+    found = relevance_maps(cosines, boxes, (30, 20), 10)
     logits = 10 * (cosines[:, 0] - 0.5 * cosines[:, 1])
     weights = np.exp(logits) / np.exp(logits).sum()
     expected = np.zeros((20, 30))
@@ -69,14 +69,14 @@ def test_a_map_is_the_sum_of_the_windows_that_hold_a_pixel():
 def test_one_prompt_has_no_rival():
     boxes = windows(20, 20)
     cosines = np.random.default_rng(0).normal(size=(len(boxes), 1))
-    np.testing.assert_allclose(relevance(cosines, boxes, (20, 20), 5), relevance(np.hstack([cosines, 0 * cosines]), boxes, (20, 20), 5)[:1], atol=1e-6)
+    np.testing.assert_allclose(relevance_maps(cosines, boxes, (20, 20), 5), relevance_maps(np.hstack([cosines, 0 * cosines]), boxes, (20, 20), 5)[:1], atol=1e-6)
 
 
 def test_a_sure_window_is_found_as_box():
     boxes = windows(128, 128)
     cosines = np.zeros((len(boxes), 2))
     cosines[7, 0] = cosines[100, 1] = 1
-    maps = relevance(cosines, boxes, (128, 128), 100)
+    maps = relevance_maps(cosines, boxes, (128, 128), 100)
     assert best_box(maps[0]) == tuple(boxes[7]) and best_box(maps[1]) == tuple(boxes[100])
 
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from clipexplore.errors import InputError
-from clipexplore.storage import MANIFEST, Store
+from clipexplore.storage import ASIDE, COPY, MANIFEST, Damage, Store
 
 OLD = {"a.bin": b"old a", "deep/er/b.bin": b"old b"}
 
@@ -51,7 +51,7 @@ def test_a_commit_adds_replaces_and_drops(store):
     store.commit({**store.manifest, "name": "new", "files": files}, {"a.bin": b"new a", "c.bin": b"c"})
     assert content(store) == {"a.bin": b"new a", "c.bin": b"c"}
     assert store.manifest["name"] == Store.open(store.folder).manifest["name"] == "new"
-    assert sorted(path.name for path in store.folder.rglob("*") if path.is_file()) == ["a.bin", "c.bin", MANIFEST]
+    assert sorted(path.name for path in store.folder.rglob("*") if path.is_file()) == ["a.bin", "c.bin", COPY, MANIFEST]
 
 
 @pytest.mark.parametrize("name", ["replace", "fsync"])
@@ -176,6 +176,62 @@ def test_another_schema_is_told(store):
     with pytest.raises(InputError, match="schema 2"):
         Store.open(store.folder)
 
+
+def test_a_changed_word_of_the_manifest_is_noticed_and_an_older_one_without_a_checksum_is_read(store):
+    path = store.folder / MANIFEST
+    path.write_text(path.read_text().replace('"it"', '"is"'))
+    with pytest.raises(Damage, match="cannot be understood"):
+        Store.open(store.folder)
+    path.write_text(json.dumps(store.manifest))
+    assert content(store) == OLD
+
+
+def test_content_may_come_in_pieces_and_is_mapped_once_it_was_compared(store):
+    store.commit(store.manifest, {"long.bin": (bytes([each]) * 3 for each in range(5))})
+    found = Store.open(store.folder)
+    assert found.read("long.bin") == b"\0\0\0\1\1\1\2\2\2\3\3\3\4\4\4" == found.path("long.bin").read_bytes()
+    (store.folder / "long.bin").write_bytes(b"x" * 15)
+    with pytest.raises(Damage, match="not what was stored"):
+        Store.open(store.folder).path("long.bin")
+
+
+def test_two_processes_do_not_write_at_once(store):
+    with store.writing(), pytest.raises(InputError, match="another process"), Store.open(store.folder).writing():
+        pytest.fail("both write")
+    with store.writing():
+        pass
+
+
+HARM = {"flipped": lambda data: bytes([data[0] ^ 1]) + data[1:], "cut": lambda data: data[:-3], "empty": lambda data: b"", "gone": lambda data: None}
+
+
+@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize("name", [*OLD, MANIFEST])
+def test_what_is_whole_is_salvaged_and_the_rest_set_aside(store, name, harm):
+    path = store.folder / name
+    data = HARM[harm](path.read_bytes())
+    path.unlink() if data is None else path.write_bytes(data)
+    found, lost = Store.salvage(store.folder)
+    assert lost == [name] and found.manifest["name"] == "it"
+    assert content(store) == {other: data for other, data in OLD.items() if other != name}
+    aside = store.folder / ASIDE / name
+    assert aside.read_bytes() == data if data is not None else not aside.exists()
+    assert Store.salvage(store.folder)[1] == []
+
+
+def test_what_is_damaged_twice_is_kept_twice(store):
+    for data in (b"first", b"next"):
+        (store.folder / "a.bin").write_bytes(data)
+        Store.salvage(store.folder)[0].commit(store.manifest, {"a.bin": b"new a"})
+    assert [(store.folder / ASIDE / name).read_bytes() for name in ("a.bin", "a.bin.1")] == [b"first", b"next"]
+
+
+def test_with_neither_manifest_nothing_is_moved(store):
+    for name in (MANIFEST, COPY):
+        (store.folder / name).write_bytes(b"{")
+    with pytest.raises(InputError, match="cannot be understood"):
+        Store.salvage(store.folder)
+    assert (store.folder / MANIFEST).exists()
 
 def test_nothing_there_is_told(tmp_path):
     with pytest.raises(InputError, match="nothing to open"):

@@ -3,7 +3,7 @@
     python -m clipexplore.training.build_assets          # about four minutes on one core, most of it one UMAP fit
 
 Writes assets/collections/: `emoji-world` (pictures), `words` (the word bank) and `background` (10,000 captions
-and the texts of the pages' defaults and examples, with a UMAP map).
+and the texts of the pages' defaults and examples, with a UMAP map); and assets/lexicon.npz, what the page Words learns from these.
 """
 
 import argparse
@@ -15,13 +15,15 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pandas as pd
 
 from .. import links
-from ..collection import Collection
+from ..collection import Collection, Kind
 from ..embedder import Embedder
 from ..expression import parse
 from ..images import encode, open_picture
+from ..lexicon import learn, save
 from ..projection import across_gap, fit_umap, place
 from ..settings import settings
 from . import captions
@@ -140,6 +142,12 @@ def texts_collection(folder: Path, name: str, title: str, texts: list[str], embe
     return made
 
 
+def _add_vectors(made: Collection, embedder: Embedder, kind: Kind, vectors: np.ndarray) -> None:
+    """Embeddings, and the lengths that the model gave them."""
+    made.add_embeddings(MODEL, embedder.revision, kind, vectors)
+    made.add_lengths(MODEL, kind, np.linalg.norm(vectors, axis=1))
+
+
 def pictures_collection(folder: Path, embedder: Embedder) -> Collection:
     """`emoji-world`: pictures as WebP, embedded from what is stored, so that anybody who embeds them gets the same vectors."""
     world = emoji_world()
@@ -147,8 +155,8 @@ def pictures_collection(folder: Path, embedder: Embedder) -> Collection:
     pictures = [encode(draw(one), "WEBP") for _, one in world]
     made = Collection.create(folder / "emoji-world", name="emoji-world", title="Emoji World", items=items, pictures=pictures, licence=LICENCE, seed=SEED,
                              description=f"{len(world):,} drawn scenes: who wears what, things in places, colours, counts, and every thing once.")  # fmt: skip
-    made.add_embeddings(MODEL, embedder.revision, "pictures", embedder.embed_images([open_picture(data) for data in pictures]))
-    made.add_embeddings(MODEL, embedder.revision, "captions", embedder.embed_texts(made.captions))
+    _add_vectors(made, embedder, "pictures", embedder.project_images([open_picture(data) for data in pictures]))
+    _add_vectors(made, embedder, "captions", embedder.project_texts(made.captions))
     return made
 
 
@@ -162,6 +170,7 @@ def main() -> None:
     texts_collection(assets / "collections", "words", "Words", word_bank(), embedder)
     texts = list(dict.fromkeys([*page_texts(), *background_captions(BACKGROUND_CAPTIONS)]))
     background = texts_collection(assets / "collections", "background", "Background captions", texts, embedder)
+    save(assets / "lexicon.npz", learn(background.captions, links.PAGES["words"]["window"], links.PAGES["words"]["rank"]))
     known, places = background.embeddings(MODEL, "captions"), fit_umap(background.embeddings(MODEL, "captions"))
     background.add_map(MODEL, "umap", places)
     world.add_map(MODEL, "umap", place(across_gap(world.embeddings(MODEL, "pictures"), known), known, places))

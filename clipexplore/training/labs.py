@@ -4,7 +4,7 @@
 
 prints one table (about five minutes on one core, most of it windows through CLIP): modality gap, loss against chance, parallelism of colours, places
 and hats against shuffled values, additive R², zero-shot accuracy by number of templates, and detection by windows. Scenes are drawn from seeds from
-`HELD_OUT` on; the grids are the presets of the page Properties.
+`HELD_OUT` on; the grids are the presets of the page Properties. Writes assets/figures.json, from which the pages state them.
 """
 
 import json
@@ -14,11 +14,11 @@ from random import Random
 import numpy as np
 from PIL import Image
 
-from ..contrast import contrast, modality_gap, pictures_on_top, recall_at
+from ..contrast import match_pairs, modality_gap, pictures_on_top, recall_at
 from ..embedder import Embedder
 from ..evaluation import by_template_count
 from ..properties import additive, parallelism
-from ..relevance import Box, best_box, crops, overlaps, relevance, windows
+from ..relevance import Box, best_box, crops, overlaps, relevance_maps, windows
 from ..settings import settings
 from ..space import Space
 from . import captions
@@ -31,6 +31,7 @@ TEMPLATE_COUNTS = (1, 2, 4, 8, 16, 25)
 TWO_THINGS = 200
 FIRST_PAIR = HELD_OUT + (1 << 22)  # other scenes than `evaluate` looks at
 Labelled = tuple[Image.Image, list[tuple[str, Box]]]  # a picture, and what is in it where
+FIGURES = "figures.json"
 BARS = {"detection: mean IoU": 0.40, "detection: right thing": 0.90}
 
 
@@ -44,7 +45,7 @@ def matching(embedder: Embedder, logit_scale: float) -> dict[str, float]:
     """The gap between held-out scenes and their captions, the loss of one batch of them, and a search in one pool of both."""
     scenes = held_out_scenes(PAIRS)
     images, texts = embed_scenes(embedder, scenes), embedder.embed_texts([captions.literal(one) for one in scenes])
-    found = contrast(images, texts, logit_scale)
+    found = match_pairs(images, texts, logit_scale)
     return {
         "modality gap": float(np.linalg.norm(modality_gap(images, texts))), "loss of 500 pairs": found.loss, "chance, ln 500": found.chance,
         "R@1 of 500, picture → caption": recall_at(found.cosines, 1), "R@1 of 500, caption → picture": recall_at(found.cosines.T, 1),
@@ -84,7 +85,7 @@ def detection(embedder: Embedder, pictures: Sequence[Labelled], logit_scale: flo
     for picture, known in pictures:
         boxes = windows(*picture.size)
         cosines = embedder.embed_images(crops(picture, boxes)) @ embedder.embed_texts([name for name, _ in known]).T
-        found = [best_box(each) for each in relevance(cosines, boxes, picture.size, logit_scale)]
+        found = [best_box(each) for each in relevance_maps(cosines, boxes, picture.size, logit_scale)]
         judged += overlaps(found, [box for _, box in known])
     shares, right = zip(*judged, strict=True)
     return {"detection: mean IoU": float(np.mean(shares)), "detection: right thing": float(np.mean(right))}
@@ -99,8 +100,16 @@ def table(figures: dict[str, float]) -> str:
     return "\n".join(rows)
 
 
+def written(revision: str, figures: dict[str, float]) -> str:
+    """The figures as JSON, with the revision of the model that they are true of."""
+    return json.dumps({"revision": revision, "figures": {name: round(value, 5) for name, value in figures.items()}}, indent=1, ensure_ascii=False) + "\n"
+
+
 def main() -> None:
-    print(table(labs(Space.open())))
+    space = Space.open()
+    found = labs(space)
+    (settings().assets / FIGURES).write_text(written(space.revision, found), encoding="utf-8")
+    print(table(found))
 
 
 if __name__ == "__main__":

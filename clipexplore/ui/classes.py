@@ -24,7 +24,7 @@ def class_bars(point: Point, class_names: list[str], scores: Scores, row: int, k
     left, right = st.columns([1, 4], vertical_alignment="center", gap="medium")
     with left:
         for term in point.terms:
-            if term.term.is_id:
+            if term.is_picture:
                 st.image(picture(term.term.text), width="stretch", alt=f"@{term.term.text}")
         st.caption(escape(str(point.expression)))
     with right:

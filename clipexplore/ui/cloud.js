@@ -1,5 +1,6 @@
-// A cloud of points on a plane: WebGL for the points, a canvas above it for what is drawn on them.
-// What comes in is one block of bytes (see cloud.py); what goes out is a polygon or the row of one point, never a list of points.
+// A cloud of points on a plane: WebGL for the points, a canvas above it for what is drawn on them, a line above both while a loop is drawn.
+// What comes in is small: what to say and to draw, and the names of the blocks of bytes that block.js keeps (see cloud.py).
+// What goes out is a polygon or the row of one point, never a list of points.
 
 const GREY = [0.6, 0.6, 0.65];
 const REST = 255; // the colour of points of no named value
@@ -12,12 +13,11 @@ const COLOURS = ["#4e79d8", "#f28e2b", "#d8433f", "#20a39e", "#b8a000", "#a45fc4
 
 const SHADER = `
 attribute vec2 place; attribute float color; attribute float on;
-uniform vec2 scale; uniform vec2 shift; uniform float size; uniform float layer; uniform sampler2D palette; uniform float dim;
+uniform vec2 scale; uniform vec2 shift; uniform float size; uniform sampler2D palette; uniform float dim;
 varying vec4 shade;
 void main() {
   bool below = on < 0.5;
-  bool drawn = (layer < 0.5) == below;
-  gl_Position = drawn ? vec4(place * scale + shift, 0.0, 1.0) : vec4(2.0, 2.0, 2.0, 1.0);
+  gl_Position = vec4(place * scale + shift, below ? 0.5 : -0.5, 1.0); // what is not selected lies behind, in whatever order it is drawn
   gl_PointSize = below ? size * 0.8 : size;
   vec4 own = texture2D(palette, vec2((color + 0.5) / 256.0, 0.5));
   shade = below ? vec4(${GREY.join(",")}, 0.22) : vec4(own.rgb, own.a * dim);
@@ -26,27 +26,32 @@ const PAINT = `
 precision mediump float; varying vec4 shade;
 void main() {
   float edge = 1.0 - smoothstep(0.38, 0.5, length(gl_PointCoord - 0.5));
+  if (edge < 0.01) discard;
   gl_FragColor = vec4(shade.rgb, shade.a * edge);
 }`;
 
 const clouds = new WeakMap();
-const sheets = (window.clipexploreSheets ??= new Map()); // sheets of thumbnails by name, put there by sheet.js
+const blocks = (window.clipexploreBlocks ??= new Map()); // of bytes by slot, put there by block.js
+const sheets = (window.clipexploreSheets ??= new Map()); // of thumbnails by name, put there by sheet.js
 
 export default function (component) {
   const { parentElement, data } = component;
   let cloud = clouds.get(parentElement);
   if (!cloud) clouds.set(parentElement, (cloud = new Cloud(parentElement)));
   cloud.send = component.setTriggerValue;
-  cloud.update(unpack(data));
+  cloud.receive(data);
   return () => cloud.end();
 }
 
-function unpack(bytes) {
-  const whole = bytes.slice().buffer;
-  const length = new DataView(whole).getUint32(0, true);
-  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(whole, 4, length)));
-  const start = 4 + length;
-  return { ...head, places: new Float32Array(whole, start, 2 * head.count), colors: new Uint8Array(whole, start + 8 * head.count, head.count) };
+/** The arrays that a head names, or null while one of them is on its way. */
+function arrays(head) {
+  const found = {};
+  for (const [slot, name] of Object.entries(head.blocks)) {
+    const block = blocks.get(`${head.key}-${slot}`);
+    if (block?.name !== name) return null;
+    found[slot] = slot === "places" ? new Float32Array(block.bytes.buffer) : slot === "rows" ? new Uint32Array(block.bytes.buffer) : block.bytes;
+  }
+  return found;
 }
 
 class Cloud {
@@ -56,69 +61,78 @@ class Cloud {
     [this.under, this.over] = this.box.querySelectorAll("canvas");
     this.tip = root.querySelector(".tip");
     this.pen = this.over.getContext("2d");
-    this.mode = "lasso";
+    this.loop = root.querySelector(".loop");
+    this.idle = matchMedia("(pointer: coarse)").matches ? "" : "lasso"; // a finger that is not asked to do anything scrolls the page
+    this.turn(this.idle);
     this.fingers = new Map();
-    this.gl = this.under.getContext("webgl", { antialias: false, preserveDrawingBuffer: true });
+    this.gl = this.under.getContext("webgl", { antialias: false });
     if (this.gl) this.prepare();
     this.listen();
     this.watch = new ResizeObserver(() => this.resize());
     this.watch.observe(this.box);
     this.onSheet = () => this.draw();
     window.addEventListener("clipexplore-sheet", this.onSheet);
+    this.onBlock = () => this.waited && this.receive(this.waited);
+    window.addEventListener("clipexplore-block", this.onBlock);
   }
 
   end() {
     this.watch.disconnect();
     clearTimeout(this.rest);
     window.removeEventListener("clipexplore-sheet", this.onSheet);
+    window.removeEventListener("clipexplore-block", this.onBlock);
     this.gl?.getExtension("WEBGL_lose_context")?.loseContext();
     clouds.delete(this.root);
   }
 
   // ---- what is shown
 
+  /** Shows what a head says as soon as its blocks are here; until then what was shown before stays. */
+  receive(head) {
+    const found = arrays(head);
+    this.waited = found ? null : head;
+    if (found) this.update({ rows: null, ...head, ...found, count: found.colors.length });
+  }
+
   update(data) {
-    const moved = this.data?.id !== data.id;
-    this.data = data;
-    this.region = data.region;
-    this.styles = getComputedStyle(this.box);
-    this.palette = this.colours();
-    this.select();
-    if (moved) { this.cost = undefined; this.index(); this.upload("place", data.places, 2); this.home(); }
-    this.upload("color", data.colors, 1);
+    const before = this.data ?? { blocks: {} }, palette = colours(data);
+    const moved = before.blocks.places !== data.blocks.places, viewed = String(before.bounds) !== String(data.bounds);
+    const coloured = before.blocks.colors !== data.blocks.colors || String(this.palette) !== String(palette);
+    const lassoed = moved || String(this.region) !== String(data.region);
+    Object.assign(this, { data, palette, region: data.region, chosen: data.chosen, styles: getComputedStyle(this.box) });
+    if (moved) { this.point(null); this.cost = undefined; this.index(); this.upload("place", data.places, 2); }
+    if (lassoed) this.select();
+    if (coloured) this.upload("color", data.colors, 1);
     this.over.setAttribute("aria-label", data.alt);
     this.root.querySelector(".axes").textContent = data.axes.join("  ×  ");
     this.buttons();
     this.legend();
     this.resize();
+    if (viewed) this.home();
+    this.draw(moved || viewed || coloured || lassoed);
   }
 
-  colours() {
-    const { heat, names } = this.data;
-    const colours = Array.from({ length: 256 }, (_, i) => (heat ? ramp(i / 254) : rgb(COLOURS[i % COLOURS.length])));
-    if (heat || names.length < REST) colours[REST] = GREY;
-    return colours;
-  }
+  /** The row of a point in the collection: of a filtered map not its own number. */
+  row(i) { return this.data.rows ? this.data.rows[i] : i; }
 
+  /** Which points lie inside the region: all where there is none. */
   select() {
-    const { places, count, chosen } = this.data;
+    const { places, count } = this.data;
     this.on = new Uint8Array(count).fill(1);
     if (this.region?.length > 2) for (let i = 0; i < count; i++) this.on[i] = inside(this.region, places[2 * i], places[2 * i + 1]);
-    this.selected = this.region?.length > 2 ? this.on.reduce((sum, each) => sum + each, 0) : count;
-    this.chosen = chosen;
     this.upload("on", this.on, 1);
   }
 
   // ---- the view: a point lies at (x − view.x) · view.scale pixels from the middle
 
   home() {
-    const [left, right, low, high] = this.bounds;
+    const [left, right, low, high] = this.data.bounds;
     this.view = { x: (left + right) / 2, y: (low + high) / 2, zoom: 1 };
     this.fit();
   }
 
   fit() {
-    const [left, right, low, high] = this.bounds;
+    const [left, right, low, high] = this.data.bounds;
     this.unit = 0.92 * Math.min(this.width / (right - left || 1), this.height / (high - low || 1));
   }
 
@@ -146,13 +160,14 @@ class Cloud {
   resize() {
     const { clientWidth, clientHeight } = this.box;
     if (!clientWidth || !this.data) return;
+    if (this.width === clientWidth && this.height === clientHeight && this.ratio === (window.devicePixelRatio || 1)) return;
     this.ratio = window.devicePixelRatio || 1;
     [this.width, this.height] = [clientWidth, clientHeight];
     for (const canvas of [this.under, this.over]) {
       const [w, h] = [Math.round(clientWidth * this.ratio), Math.round(clientHeight * this.ratio)];
       if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
     }
-    this.fit();
+    this.view ? this.fit() : this.home();
     this.draw();
   }
 
@@ -160,12 +175,6 @@ class Cloud {
 
   index() {
     const { places, count } = this.data;
-    let [left, right, low, high] = [Infinity, -Infinity, Infinity, -Infinity];
-    for (let i = 0; i < count; i++) {
-      left = Math.min(left, places[2 * i]); right = Math.max(right, places[2 * i]);
-      low = Math.min(low, places[2 * i + 1]); high = Math.max(high, places[2 * i + 1]);
-    }
-    this.bounds = [left, right, low, high];
     this.cells = Math.max(1, Math.min(700, Math.ceil(Math.sqrt(count / 4))));
     const cellOf = new Uint32Array(count);
     this.starts = new Uint32Array(this.cells ** 2 + 1);
@@ -176,8 +185,8 @@ class Cloud {
     for (let i = 0; i < count; i++) this.inCells[next[cellOf[i]]++] = i;
   }
 
-  column(x) { return clamp(Math.floor(((x - this.bounds[0]) / (this.bounds[1] - this.bounds[0] || 1)) * this.cells), this.cells - 1); }
-  line(y) { return clamp(Math.floor(((y - this.bounds[2]) / (this.bounds[3] - this.bounds[2] || 1)) * this.cells), this.cells - 1); }
+  column(x) { return clamp(Math.floor(((x - this.data.bounds[0]) / (this.data.bounds[1] - this.data.bounds[0] || 1)) * this.cells), this.cells - 1); }
+  line(y) { return clamp(Math.floor(((y - this.data.bounds[2]) / (this.data.bounds[3] - this.data.bounds[2] || 1)) * this.cells), this.cells - 1); }
   cell(x, y) { return this.line(y) * this.cells + this.column(x); }
 
   /** The rows between two corners of the plane, at most `most` of them, else null. */
@@ -218,6 +227,8 @@ class Cloud {
     gl.linkProgram(program);
     gl.useProgram(program);
     gl.enable(gl.BLEND);
+    gl.enable(gl.DEPTH_TEST);
+    gl.depthFunc(gl.LEQUAL);
     gl.blendFuncSeparate(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA, gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     this.program = program;
     this.buffers = {};
@@ -241,7 +252,7 @@ class Cloud {
     const [sx, sy] = [(2 * this.scale) / this.width, (2 * this.scale) / this.height];
     gl.viewport(0, 0, this.under.width, this.under.height);
     gl.clearColor(0, 0, 0, 0);
-    gl.clear(gl.COLOR_BUFFER_BIT);
+    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.uniform2f(at("scale"), sx, sy);
     gl.uniform2f(at("shift"), -this.view.x * sx, -this.view.y * sy);
     gl.uniform1f(at("size"), this.dot * this.ratio);
@@ -252,10 +263,7 @@ class Cloud {
       gl.vertexAttribPointer(gl.getAttribLocation(this.program, name), size, kind, false, step * (size === 2 ? 8 : 1), 0);
     }
     const start = performance.now();
-    for (const layer of this.selected < count ? [0, 1] : [1]) {
-      gl.uniform1f(at("layer"), layer);
-      gl.drawArrays(gl.POINTS, 0, Math.ceil(count / step));
-    }
+    gl.drawArrays(gl.POINTS, 0, Math.ceil(count / step));
     if (step === 1 && this.cost === undefined) {
       gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4)); // waits until they are drawn
       this.cost = performance.now() - start;
@@ -317,11 +325,10 @@ class Cloud {
     if (this.pointed != null) this.ring(pen, this.pointed, 1.5);
     for (const [x, y, label] of this.data.labels) this.write(pen, ...this.toScreen(x, y), label, false);
     for (const [x, y, label] of this.data.marks) this.mark(pen, ...this.toScreen(x, y), label);
-    if (this.drawing?.length > 1) this.outline(pen, this.drawing, true, 1.5);
   }
 
   drawPicture(pen, i, x = null, y = null, side = this.side) {
-    const { image, size, columns, place } = this.sheet, at = place ? place.get(i) : i;
+    const { image, size, columns, place } = this.sheet, row = this.row(i), at = place ? place.get(row) : row;
     if (at === undefined) return;
     const [px, py] = x === null ? this.toScreen(this.data.places[2 * i], this.data.places[2 * i + 1]).map((each) => each - side / 2) : [x, y];
     pen.globalAlpha = this.on[i] ? 1 : 0.25;
@@ -385,8 +392,9 @@ class Cloud {
     over.onwheel = (event) => { event.preventDefault(); this.zoom(Math.exp(-event.deltaY * 0.0015), event.offsetX, event.offsetY); };
     over.onpointerdown = (event) => this.down(event);
     over.onpointermove = (event) => this.move(event);
-    over.onpointerup = over.onpointercancel = (event) => this.up(event);
-    over.onpointerleave = () => this.point(null);
+    over.onpointerup = (event) => this.up(event);
+    over.onpointercancel = (event) => this.drop(event); // the browser scrolls the page instead
+    over.onpointerleave = (event) => event.pointerType === "mouse" && this.point(null);
     over.ondblclick = () => this.clear();
     over.onkeydown = (event) => this.key(event);
   }
@@ -396,6 +404,14 @@ class Cloud {
     this.fingers.set(event.pointerId, [event.offsetX, event.offsetY]);
     this.travelled = 0;
     this.drawing = this.mode === "lasso" && this.fingers.size === 1 && !event.shiftKey ? [[event.offsetX, event.offsetY]] : null;
+    this.loop.replaceChildren();
+  }
+
+  /** The next piece of the loop. A small shape of its own: all else stays as it is, so the line follows the hand however many points there are. */
+  trace([x1, y1], [x2, y2]) {
+    const piece = document.createElementNS("http://www.w3.org/2000/svg", "line");
+    for (const [name, value] of Object.entries({ x1, y1, x2, y2 })) piece.setAttribute(name, value);
+    this.loop.append(piece);
   }
 
   move(event) {
@@ -409,8 +425,8 @@ class Cloud {
       this.zoom(distance(now, other) / Math.max(distance(before, other), 1), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
     } else if (this.drawing) {
       this.drawing.push(now);
-      this.draw(false);
-    } else {
+      this.trace(before, now);
+    } else if (this.mode || event.pointerType === "mouse") {
       this.view.x -= (now[0] - before[0]) / this.scale;
       this.view.y += (now[1] - before[1]) / this.scale;
       this.moved();
@@ -418,24 +434,37 @@ class Cloud {
   }
 
   up(event) {
-    this.fingers.delete(event.pointerId);
-    const drawn = this.drawing;
-    this.drawing = null;
-    if (this.travelled < 5) this.pick(this.nearest(event.offsetX, event.offsetY));
+    const drawn = this.drawing, at = [event.offsetX, event.offsetY];
+    this.drop(event);
+    if (this.travelled < 5) this.pick(this.nearest(...at), at);
     else if (drawn?.length > 2) this.take(drawn.map(([x, y]) => this.toPlane(x, y)));
-    else this.draw(false);
+  }
+
+  drop(event) {
+    this.fingers.delete(event.pointerId);
+    this.drawing = null;
+    this.loop.replaceChildren();
   }
 
   take(corners) {
     const step = Math.max(1, Math.ceil(corners.length / CORNERS));
     this.region = corners.filter((_, i) => i % step === 0).map((corner) => corner.map((each) => Number(each.toPrecision(5))));
+    this.send("region", this.region); // first, so that the server looks for pictures while the points turn grey
     this.select();
     this.draw();
-    this.send("region", this.region);
   }
 
-  pick(row) { if (row !== null) this.send("pick", row); }
-  clear() { this.region = null; this.select(); this.draw(); this.send("region", []); }
+  pick(point, at) {
+    this.point(point, at);
+    if (point !== null) this.send("pick", this.row(point));
+  }
+
+  clear() {
+    this.send("region", []);
+    this.region = null;
+    this.select();
+    this.draw();
+  }
 
   key(event) {
     const step = 60 / this.scale, moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
@@ -447,15 +476,16 @@ class Cloud {
     event.preventDefault();
   }
 
-  point(row, at) {
-    if (row !== this.pointed) { this.pointed = row; this.draw(false); }
-    this.tip.style.display = row === null ? "none" : "block";
-    if (row === null) return;
-    const image = this.tip.querySelector("canvas"), said = this.tip.querySelector("span"), { heat, names, colors, values } = this.data;
+  /** A ring around a point, and beside it its picture and what it is. */
+  point(i, at) {
+    if (i !== this.pointed) { this.pointed = i; this.draw(false); }
+    this.tip.style.display = i === null ? "none" : "block";
+    if (i === null) return;
+    const image = this.tip.querySelector("canvas"), said = this.tip.querySelector("span"), { heat, names, colors } = this.data;
     image.style.display = this.sheet ? "block" : "none";
-    if (this.sheet) { const pen = image.getContext("2d"); pen.clearRect(0, 0, 96, 96); this.drawPicture(pen, row, 0, 0, 96); }
-    const value = heat ? (heat.low + (colors[row] / 254) * (heat.high - heat.low)).toFixed(2) : names[colors[row]] ?? "";
-    said.textContent = [this.sheet?.captions?.[row] ?? `${row + 1}`, value].filter(Boolean).join(" · ");
+    if (this.sheet) { const pen = image.getContext("2d"); pen.clearRect(0, 0, 96, 96); this.drawPicture(pen, i, 0, 0, 96); }
+    const value = heat && colors[i] !== REST ? (heat.low + (colors[i] / 254) * (heat.high - heat.low)).toFixed(2) : names[colors[i]] ?? "";
+    said.textContent = [this.sheet?.captions?.[this.row(i)] ?? `${this.row(i) + 1}`, value].filter(Boolean).join(" · ");
     const left = at[0] + 200 > this.width ? at[0] - this.tip.offsetWidth - 12 : at[0] + 14;
     this.tip.style.left = `${Math.max(left, 2)}px`;
     this.tip.style.top = `${Math.min(at[1] + 12, this.height - this.tip.offsetHeight - 4)}px`;
@@ -465,7 +495,8 @@ class Cloud {
 
   buttons() {
     const bar = this.root.querySelector(".bar"), says = this.data.says;
-    const does = { lasso: () => this.turn("lasso"), pan: () => this.turn("pan"), home: () => { this.home(); this.draw(); }, png: () => this.savePng(), svg: () => this.saveSvg() };
+    const turn = (mode) => this.turn(this.mode === mode ? this.idle : mode);
+    const does = { lasso: () => turn("lasso"), pan: () => turn("pan"), home: () => { this.home(); this.draw(); }, png: () => this.savePng(), svg: () => this.saveSvg() };
     bar.replaceChildren(...Object.entries(does).map(([name, act]) => {
       const button = document.createElement("button");
       [button.textContent, button.type, button.onclick, button.dataset.does] = [says[name], "button", act, name];
@@ -474,13 +505,18 @@ class Cloud {
     }));
   }
 
-  turn(mode) { this.mode = mode; this.over.classList.toggle("pan", mode === "pan"); this.buttons(); }
+  /** "lasso" or "pan" is what one finger, or the mouse, does from now on; "" leaves one finger to the page. */
+  turn(mode) {
+    this.mode = mode;
+    this.over.dataset.mode = mode;
+    if (this.data) this.buttons();
+  }
 
   legend() {
-    const { heat, names, rest, selected } = this.data, list = this.root.querySelector(".legend");
+    const { heat, names, rest, colors } = this.data, list = this.root.querySelector(".legend"), there = new Set(colors);
     const parts = heat
       ? [span(`${heat.title}  ${heat.low.toFixed(2)}`), bar(), span(heat.high.toFixed(2))]
-      : [...names.map((name, i) => dot(css(this.palette[i], 1), name)), ...(rest ? [dot(css(GREY, 1), rest)] : [])];
+      : [...names.map((name, i) => there.has(i) && dot(css(this.palette[i], 1), name)), rest && there.has(REST) && dot(css(GREY, 1), rest)].filter(Boolean);
     list.replaceChildren(...parts);
   }
 
@@ -520,12 +556,14 @@ const clamp = (value, high, low = 0) => Math.min(Math.max(value, low), high);
 const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
 const css = (colour, alpha) => `rgba(${colour.map((each) => Math.round(each * 255)).join(",")},${alpha})`;
 
-function rgb(text) {
-  const pen = document.createElement("canvas").getContext("2d");
-  pen.fillStyle = text.trim();
-  const hex = pen.fillStyle; // "#rrggbb" whatever was written
-  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255);
+/** The colour of each of the 256 values a point may have, red, green and blue in [0, 1]. */
+function colours({ heat, names }) {
+  const rgb = COLOURS.map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255));
+  const made = Array.from({ length: 256 }, (_, i) => (heat ? ramp(i / 254) : rgb[i % rgb.length]));
+  if (heat || names.length < REST) made[REST] = GREY;
+  return made;
 }
+
 
 /** From violet over teal to amber, rising in lightness, so that it reads without colours too; visible on light and on dark. */
 function ramp(t) {

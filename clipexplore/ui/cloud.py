@@ -1,7 +1,8 @@
 """The cloud: our own WebGL canvas for points on a plane, in place of a chart library where those end.
 
-Positions and colours go to the browser as one block of bytes; a polygon or the row of one point comes back, never a list of
-points, so a lasso around a million points is as quick as one around ten. cloud.js draws, sheet.js keeps the thumbnails.
+Positions, colours and rows go to the browser as blocks of bytes, each sent again only when it changes; a polygon or the row of one
+point comes back, never a list of points, so a lasso around a million points is as quick as one around ten. cloud.js draws, block.js
+keeps the blocks, sheet.js the thumbnails.
 """
 
 import json
@@ -24,11 +25,12 @@ MOST_THUMBNAILS = 10_000  # on a sheet, 3 MB; of a larger collection every few h
 REST = 255  # the colour of points of no named value
 
 _HTML = """
-<div class="cloud"><canvas></canvas><canvas class="over" role="img" tabindex="0"></canvas><div class="axes"></div>
+<div class="cloud"><canvas></canvas><canvas class="over" role="img" tabindex="0"></canvas><svg class="loop"></svg><div class="axes"></div>
 <div class="bar"></div><div class="tip"><canvas width="96" height="96"></canvas><span></span></div></div><div class="legend"></div>
 """
 _HERE = Path(__file__).parent
 _cloud = st.components.v2.component("clipexplore_cloud", html=_HTML, css=(_HERE / "cloud.css").read_text(), js=(_HERE / "cloud.js").read_text())
+_block = st.components.v2.component("clipexplore_block", html="<div></div>", js=(_HERE / "block.js").read_text())
 _sheet = st.components.v2.component("clipexplore_sheet", html="<div></div>", js=(_HERE / "sheet.js").read_text())
 
 
@@ -62,7 +64,7 @@ class Overlay:
     labels: list[tuple[float, float, str]] = field(default_factory=list)
     lines: list[tuple[float, float, float, float]] = field(default_factory=list)
     region: list[tuple[float, float]] | None = None
-    chosen: int | None = None
+    chosen: int | None = None  # the row of the picture that has a ring
 
 
 def heat(values: np.ndarray, title: str) -> Shades:
@@ -73,36 +75,78 @@ def heat(values: np.ndarray, title: str) -> Shades:
     return Shades(np.where(known, np.rint(scaled * 254), REST).astype(np.uint8), [], "" if known.all() else text("map.unknown"), (title, low, high))
 
 
-def packed(coordinates: np.ndarray, shades: Shades, overlay: Overlay, axes: tuple[str, str], alt: str, sheet: str | None) -> bytes:
-    """What cloud.js unpacks: the length of a header, the header in JSON, positions as float32, colours as uint8.
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """What the browser is sent: the head, plain values for JSON, and the blocks that it names, by slot."""
+
+    head: dict[str, object]
+    blocks: dict[str, bytes]
+
+
+def packed(coordinates: np.ndarray, shades: Shades, overlay: Overlay, axes: tuple[str, str], alt: str, sheet: str | None, rows: np.ndarray | None = None) -> Packed:
+    """Points as cloud.js takes them: positions as float32, colours as uint8 and, of a filtered map, rows as uint32.
+
+    Parameters
+    ----------
+    coordinates, shades
+        `(n, 2)` and one colour each: of all rows of the collection.
+    rows
+        `(m,)` int, rising: those to draw; all by default. The view stays that of all.
 
     Raises
     ------
     ValueError
         When there is not one colour for each position.
     """
-    places = np.ascontiguousarray(coordinates[:, :2], "<f4")
-    if len(places) != len(shades.colors):
-        raise ValueError(f"{len(shades.colors)} colours for {len(places)} points")
-    title = shades.heat and dict(zip(("title", "low", "high"), shades.heat, strict=True))
+    if len(coordinates) != len(shades.colors):
+        raise ValueError(f"{len(shades.colors)} colours for {len(coordinates)} points")
+    some = slice(None) if rows is None else rows
+    arrays = {"places": np.asarray(coordinates[some, :2], "<f4"), "colors": np.asarray(shades.colors[some], np.uint8)}
+    if rows is not None:
+        arrays["rows"] = np.asarray(rows, "<u4")
+    blocks = {slot: array.tobytes() for slot, array in arrays.items()}
     head = {
-        "id": blake2b(places.tobytes(), digest_size=8).hexdigest(), "count": len(places), "axes": axes, "alt": alt, "sheet": sheet, "heat": title,
-        "names": shades.names, "rest": shades.rest, "marks": overlay.marks, "labels": overlay.labels, "lines": overlay.lines, "region": overlay.region,
-        "chosen": overlay.chosen, "says": {name: text(f"cloud.{name}") for name in ("lasso", "pan", "home", "png", "svg")},
+        "blocks": {slot: blake2b(block, digest_size=8).hexdigest() for slot, block in blocks.items()}, "bounds": _bounds(coordinates), "axes": axes, "alt": alt,
+        "sheet": sheet, "heat": shades.heat and dict(zip(("title", "low", "high"), shades.heat, strict=True)), "names": shades.names, "rest": shades.rest,
+        "marks": overlay.marks, "labels": overlay.labels, "lines": overlay.lines, "region": overlay.region, "chosen": _place_of(overlay.chosen, rows),
+        "says": {name: text(f"cloud.{name}") for name in ("lasso", "pan", "home", "png", "svg")},
     }  # fmt: skip
-    written = json.dumps(head).encode()
-    written += b" " * (-(len(written) + 4) % 4)  # float32 must begin at a multiple of four
-    return len(written).to_bytes(4, "little") + written + places.tobytes() + np.ascontiguousarray(shades.colors, np.uint8).tobytes()
+    return Packed(head, blocks)
 
 
-def draw_cloud(block: bytes, key: str, on_region: Callable, on_pick: Callable) -> None:
+def _bounds(coordinates: np.ndarray) -> list[float]:
+    """Left, right, low and high of the points."""
+    if not len(coordinates):
+        return [0.0, 1.0, 0.0, 1.0]
+    return np.stack([coordinates[:, :2].min(axis=0), coordinates[:, :2].max(axis=0)]).T.ravel().tolist()
+
+
+def _place_of(row: int | None, rows: np.ndarray | None) -> int | None:
+    """Which of the points drawn a row is; None where it is not drawn."""
+    if row is None or rows is None:
+        return row
+    place = int(np.searchsorted(rows, row))
+    return place if place < len(rows) and rows[place] == row else None
+
+
+def draw_cloud(packed: Packed, key: str, on_region: Callable, on_pick: Callable) -> None:
     """The canvas; `on_region(corners)` is called with a drawn polygon, or [] when it is cleared, `on_pick(row)` with what was clicked."""
     def tell(name: str, act: Callable) -> None:
         value = st.session_state[key].get(name)
         if value is not None:
             act(value)
 
-    _cloud(data=block, key=key, on_region_change=lambda: tell("region", on_region), on_pick_change=lambda: tell("pick", on_pick))
+    with st.container(gap=None):
+        for slot, block in packed.blocks.items():
+            slot_name = f"{key}-{slot}"
+            _block(data=_headed({"slot": slot_name, "name": packed.head["blocks"][slot]}, block), key=slot_name, height=1)
+        _cloud(data={"key": key, **packed.head}, key=key, on_region_change=lambda: tell("region", on_region), on_pick_change=lambda: tell("pick", on_pick))
+
+
+def _headed(head: dict, payload: bytes) -> bytes:
+    """The length of a head, the head in JSON, and what it is about."""
+    written = json.dumps(head).encode()
+    return len(written).to_bytes(4, "little") + written + payload
 
 
 def sheet_name(collection: Collection) -> str | None:
@@ -132,8 +176,7 @@ def sheet_block(collection: Collection, name: str, job: Job | None = None) -> by
     every = len(rows) == len(collection)
     captions = {row: collection.captions[row] for row in rows} if not every else collection.captions
     head = {"name": name, "size": SIDE, "columns": sheet.width // SIDE, "rows": None if every else list(rows), "captions": captions}
-    written = json.dumps(head).encode()
-    return len(written).to_bytes(4, "little") + written + encode(sheet, "WEBP")
+    return _headed(head, encode(sheet, "WEBP"))
 
 
 def draw_sheet(collection: Collection) -> None:

@@ -10,9 +10,10 @@ from clipexplore.expression import MAX_CHARACTERS, Expression, ExpressionError, 
 from clipexplore.space import Point, PointTerm
 
 from .markdown import escape
+from .names import name_box, resolved
 from .session import space
 from .texts import PAGES, text
-from .uploads import picture, uploads
+from .uploads import picture
 
 EXCERPT = 60  # characters of a long text that are shown around an error
 
@@ -29,7 +30,7 @@ def expression_box(default: str, key: str = "q", label: str | None = None) -> Po
 def point_of(typed: str) -> Point | None:
     """The point of an expression, its terms shown; None, with the reason on screen, where it has none."""
     try:
-        point = space().point(typed, uploads())
+        point = resolved(typed)
     except InputError as error:
         show_error(error)
         return None
@@ -54,7 +55,7 @@ def points_of(lines: list[str]) -> list[Point]:
     found = []
     for line in lines:
         try:
-            found.append(space().point(line, uploads()))
+            found.append(resolved(line))
         except InputError as error:
             show_error(error, line)
     return found
@@ -86,7 +87,7 @@ def _marked(typed: str, position: int) -> str:
 
 
 def open_in(expression: Expression | str, here: str) -> None:
-    """Links to the other pages with this expression."""
+    """Links to the other pages with this expression, and a way to name it."""
     written = str(expression)
     links = {"search": {"q": written}, "arithmetic": {"q": written}, "classify": {"image": written}, "map": {"points": written},
              "interpolate": {"stops": f"{written}\nsnow"}, "words": {"q": written}}  # fmt: skip
@@ -95,6 +96,7 @@ def open_in(expression: Expression | str, here: str) -> None:
         for page, query in links.items():
             if page != here:
                 st.page_link(f"pages/{page}.py", label=PAGES[page].title, query_params={f"to-{key}": value for key, value in query.items()})
+        name_box(written, here)
 
 
 def _show_terms(point: Point) -> None:
@@ -117,8 +119,8 @@ def _show_term(term: PointTerm) -> None:
     weight = abs(term.term.weight)
     sign = "−" if term.term.weight < 0 else "+"
     times = "" if weight == 1 else f"{weight:g} × "
-    if term.term.is_id:
+    if term.is_picture:
         st.image(picture(term.term.text), width=44, alt=f"@{term.term.text}")
     name = f"@{term.term.text}" if term.term.is_id else term.term.text
     shown = name if len(name) <= EXCERPT else name[: EXCERPT - 1] + "…"
-    st.badge(f"{sign} {times}{escape(shown)}", color="red" if term.term.weight < 0 else "green")
+    st.badge(f"{sign} {times}{escape(shown)}", color="red" if term.term.weight < 0 else "green", help=term.meaning and escape(str(term.meaning)))

@@ -4,12 +4,13 @@ UMAPs have a lane of their own, "fit", since one may take a minute; what takes s
 """
 
 from collections.abc import Callable, Hashable
-from uuid import uuid4
 
 import streamlit as st
 
+from clipexplore.settings import settings
 from clipexplore.worker import Job, Lane
 
+from .logs import visitor
 from .markdown import escape
 from .texts import text
 
@@ -17,7 +18,7 @@ from .texts import text
 @st.cache_resource(show_spinner=False)
 def lane(name: str) -> Lane:
     """The lane of that name, which all visitors share."""
-    return Lane(name)
+    return Lane(name, settings().jobs_waiting, settings().abandon_seconds)
 
 
 def fitted(function: Callable[[Job], object], key: Hashable, slot: str, on: str = "quick") -> object | None:
@@ -35,16 +36,12 @@ def fitted(function: Callable[[Job], object], key: Hashable, slot: str, on: str 
     job = st.session_state.get(f"fit-{slot}")
     if job is None or job.key != key:
         if job is not None:
-            job.cancel(_owner())
-        job = st.session_state[f"fit-{slot}"] = lane(on).submit(function, key, owner=_owner())
+            job.cancel(visitor())
+        job = st.session_state[f"fit-{slot}"] = lane(on).submit(function, key, owner=visitor())
     if job.state == "done":
         return job.result
     _panel(job, slot)
     return None
-
-
-def _owner() -> str:
-    return st.session_state.setdefault("visitor", uuid4().hex)
 
 
 def _panel(job: Job, slot: str) -> None:
@@ -64,7 +61,7 @@ def _look(job: Job, slot: str) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(job.progress, _said(job))
-        st.button(text("fit.cancel"), key=f"cancel-{slot}", on_click=job.cancel, args=(_owner(),), icon=":material/stop:")
+        st.button(text("fit.cancel"), key=f"cancel-{slot}", on_click=job.cancel, args=(visitor(),), icon=":material/stop:")
 
 
 def _said(job: Job) -> str:

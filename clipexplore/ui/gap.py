@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from clipexplore.contrast import close_gap, contrast, modality_gap, pictures_on_top, recall_at
+from clipexplore.contrast import close_gap, match_pairs, modality_gap, pictures_on_top, recall_at
 from clipexplore.projection import pca
 
 from .pairs import Batch, drawn_pairs
@@ -34,7 +34,7 @@ def _gap_curves(_images: np.ndarray, _texts: np.ndarray, model: str, collection:
 
 
 def _gap_figures(images: np.ndarray, texts: np.ndarray, logit_scale: float) -> tuple[float, float, float, float]:
-    found = contrast(images, texts, logit_scale)
+    found = match_pairs(images, texts, logit_scale)
     return found.loss, recall_at(found.cosines, 1), recall_at(found.cosines.T, 1), pictures_on_top(images, texts)
 
 
@@ -54,7 +54,7 @@ def _gap_metrics(images: np.ndarray, texts: np.ndarray, logit_scale: float) -> N
     loss, by_picture, by_caption, on_top = _gap_figures(images, texts, logit_scale)
     matched, all_cosines = (images * texts).sum(1), images @ texts.T
     wrong = (all_cosines.sum() - matched.sum()) / (len(images) * (len(images) - 1))
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         st.metric(text("match.gap"), f"{np.linalg.norm(modality_gap(images, texts)):.3f}", width="content", help=text("match.gap_help"))
         st.metric(text("match.loss"), f"{loss:.3f}", width="content")
         st.metric(f"{text('match.by_picture')} R@1", f"{by_picture:.1%}", width="content")

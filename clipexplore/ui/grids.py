@@ -13,7 +13,7 @@ from clipexplore.properties import (
     Change,
     Parallelism,
     additive,
-    change,
+    changed_dimensions,
     difference_cosines,
     held_out_ranks,
     parallelism,
@@ -21,11 +21,12 @@ from clipexplore.properties import (
 from clipexplore.space import Hit, Point, What
 
 from .markdown import escape
+from .names import is_named, resolved
 from .plots import ACCENT, MUTED, OTHER, chart, plain
 from .results import score
 from .session import space
 from .texts import text
-from .uploads import picture, uploads
+from .uploads import picture
 
 TOP = 20  # dimensions, as in the source
 EXTREMES = 6  # pictures at each end of a direction
@@ -43,7 +44,8 @@ class Grid:
     @property
     def kind(self) -> What:
         """What the cells are, and so what they are ranked among."""
-        return "pictures" if all(term.is_id for row in self.cells for cell in row for term in cell.terms) else "captions"
+        terms = [term for row in self.cells for cell in row for term in cell.terms]
+        return "pictures" if all(term.is_id and not is_named(term.text) for term in terms) else "captions"
 
 
 def grid_of(objects: list[str], values: list[str], cell: str) -> Grid:
@@ -62,7 +64,7 @@ def grid_of(objects: list[str], values: list[str], cell: str) -> Grid:
     if all(len(each.terms) == 1 and not each.terms[0].is_id and each.terms[0].weight == 1 for each in flat):
         vectors = _embedded(space(), space().model.key, space().collection.name, tuple(each.terms[0].text for each in flat))
     else:
-        vectors = np.stack([space().point(each, uploads()).vector for each in flat])
+        vectors = np.stack([resolved(each).vector for each in flat])
     return Grid(objects, values, cells, vectors.reshape(len(objects), len(values), -1))
 
 
@@ -85,7 +87,7 @@ def show_grid(grid: Grid) -> None:
 def grid_metrics(grid: Grid) -> None:
     """Parallelism beside its accident, R², and how often a left-out cell is found."""
     whole, apart, ranks = parallelism(grid.vectors), additive(grid.vectors), _ranks(grid)
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         st.metric(text("properties.parallelism"), f"{whole.cosine:.3f}", width="content", help=text("properties.parallelism_help"))
         st.metric(text("properties.shuffled"), f"{whole.shuffled:.3f} ± {whole.spread:.3f}", width="content", help=text("properties.shuffled_help"))
         st.metric(text("properties.r2"), f"{apart.r2:.1%}", width="content", help=text("properties.r2_help"))
@@ -115,14 +117,14 @@ def _shares(apart: Additive) -> None:
     shares = (apart.object_share, apart.value_share, apart.interaction_share)
     figure = go.Figure([go.Bar(y=[name], x=[share], orientation="h", marker_color=colour, text=f"{share:.1%}", textposition="auto", hoverinfo="skip")
                         for name, share, colour in zip(names, shares, (ACCENT, OTHER, MUTED), strict=True)])  # fmt: skip
-    figure.update_xaxes(title=text("properties.share"), range=[0, 1], tickformat=".0%")
+    figure.update_xaxes(title=text("properties.share"), range=[0, 1.08], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%")
     figure.update_yaxes(autorange="reversed", automargin=True)
     chart(figure, text("properties.shares_alt"), key="properties-shares", height=260, dragmode=False)
 
 
 def _rank_map(grid: Grid, ranks: np.ndarray) -> None:
     figure = _heat(np.log10(ranks), grid.values, grid.objects, np.char.mod("%d", ranks), colorscale="Viridis_r", zmin=0, zmax=3, showscale=False)
-    figure.update_layout(title=dict(text=text("properties.ranks", kind=text(f"properties.{grid.kind}")), font=dict(size=14)))
+    st.caption(text("properties.ranks", kind=text(f"properties.{grid.kind}")))
     chart(figure, text("properties.ranks_alt"), key="properties-ranks", height=120 + 26 * len(grid.objects), dragmode=False)
 
 
@@ -162,7 +164,7 @@ def concept(grid: Grid, before: str, after: str) -> Point:
         if len(terms) + len(plus) + len(minus) > MAX_TERMS:
             break
         terms += [*plus, *(replace(term, weight=-term.weight) for term in minus)]
-    return space().point(Expression(tuple(terms)), uploads())
+    return resolved(Expression(tuple(terms)))
 
 
 def show_direction(grid: Grid, before: str, after: str, found: Point) -> None:
@@ -192,7 +194,7 @@ def _strip(hits: list[Hit]) -> None:
 
 def show_dimensions(grid: Grid, before: str, after: str) -> None:
     """Which dimensions change most, over all objects, and on how many of them two objects agree."""
-    found = change(differences(grid, before, after), TOP)
+    found = changed_dimensions(differences(grid, before, after), TOP)
     left, right = st.columns(2, gap="large")
     with left:
         _energy(found)

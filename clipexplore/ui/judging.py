@@ -81,7 +81,7 @@ def _judge(job: Job, here: Space, field: str, sets: dict[str, tuple[str, ...]]) 
 def judged_accuracies(found: Judged) -> None:
     """The accuracy with each set of templates, beside bare names and chance."""
     bare = report(found.scores["bare"].cosines, found.truth).accuracy
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for name, scores in found.scores.items():
             accuracy = report(scores.cosines, found.truth).accuracy
             st.metric(text(f"judge.{name}"), f"{accuracy:.1%}", None if name == "bare" else f"{accuracy - bare:+.1%}", width="content")
@@ -92,14 +92,14 @@ def judged_accuracies(found: Judged) -> None:
 def judged_classes(found: Judged, using: str) -> None:
     """Confusion on the left; on the right what the templates changed for each class, and its precision, recall and F1."""
     shown, bare = report(found.scores[using].cosines, found.truth), report(found.scores["bare"].cosines, found.truth)
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns([5, 4], gap="large")
     with left:
         _confusion(shown, found.names)
         st.caption(" · ".join(text("judge.top", k=k, share=share) for k, share in shown.top.items() if k > 1))
     with right:
         table = {text("judge.class"): found.names, "n": shown.count, text("judge.precision"): shown.precision, text("judge.recall"): shown.recall, "F1": shown.f1,
                  text("judge.change"): shown.recall - bare.recall}  # fmt: skip
-        st.dataframe(pd.DataFrame(table).style.format("{:.2f}", subset=list(table)[2:5]).format("{:+.2f}", subset=list(table)[5:]), hide_index=True, height=400)
+        st.dataframe(pd.DataFrame(table).style.format("{:.2f}", subset=list(table)[2:5]).format("{:+.2f}", subset=list(table)[5:]), hide_index=True, height=min(480, 36 * (len(found.names) + 1) + 2))
     counts, changes = st.columns(2, gap="large")
     with counts:
         _by_count(found.by_count)
@@ -113,7 +113,8 @@ def _by_count(by_count: dict[int, float]) -> None:
     figure = go.Figure(go.Scatter(x=[str(count) for count in by_count], y=list(by_count.values()), mode="lines+markers+text", line=dict(color=ACCENT),
                                   text=[f"{share:.1%}" for share in by_count.values()], textposition="top center", cliponaxis=False, hoverinfo="skip"))  # fmt: skip
     figure.update_xaxes(title=text("judge.count"), type="category")
-    figure.update_yaxes(title=text("judge.accuracy"), tickformat=".0%")
+    low, high = min(by_count.values()), max(by_count.values())
+    figure.update_yaxes(title=text("judge.accuracy"), tickformat=".0%", range=[max(0, low - 0.1), high + 0.05])
     chart(figure, text("judge.count_alt"), key="judge-count", height=340, dragmode=False)
 
 
@@ -174,8 +175,10 @@ def _none_of_these(found: Judged, cosines: np.ndarray, outside: np.ndarray) -> N
         return
     threshold = none_of_these(inside, outside)
     figure = go.Figure()
+    both = np.concatenate([inside, outside])
+    bins = dict(start=float(both.min()), end=float(both.max()), size=float(np.ptp(both) / 50))  # the same for both, so that heights compare
     for values, name, colour in ((inside, text("judge.inside"), ACCENT), (outside, text("judge.outside"), MUTED)):
-        figure.add_trace(go.Histogram(x=values, nbinsx=50, histnorm="probability", opacity=0.6, marker_color=colour, name=name))
+        figure.add_trace(go.Histogram(x=values, xbins=bins, histnorm="probability", opacity=0.6, marker_color=colour, name=name))
     figure.add_vline(x=threshold.cosine, line_color="#ff4b4b", annotation_text=f"{threshold.cosine:.3f}")
     figure.update_xaxes(title=text("judge.best_cosine"))
     figure.update_yaxes(title=text("judge.share"), tickformat=".0%")

@@ -1,29 +1,20 @@
 """Words' drawing: one question to three kinds of word vectors, texts that share no word with it, and the matrix before and after."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import blake2b
+from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
 from clipexplore.errors import InputError
+from clipexplore.expression import Expression
+from clipexplore.lexicon import Lexicon, learn, load
 from clipexplore.nearest import search
-from clipexplore.semantics import (
-    Lsa,
-    Near,
-    Terms,
-    WordSpace,
-    cooccurrence,
-    factorized,
-    kindred_texts,
-    lsa,
-    nearest_words,
-    ppmi,
-    term_document,
-    tokens,
-)
+from clipexplore.semantics import Near, Terms, kindred_texts, nearest_words, tokens
+from clipexplore.settings import settings
 from clipexplore.space import Point
 from clipexplore.vectors import normalize
 from clipexplore.worker import Job
@@ -31,23 +22,15 @@ from clipexplore.worker import Job
 from .expressions import show_error
 from .fits import fitted
 from .markdown import escape
+from .names import is_named, names
 from .plots import bars, chart, plain
 from .session import space
 from .texts import text
 
+SHIPPED = "lexicon.npz"  # of the background's captions, among the assets
 MAX_BYTES, MAX_TEXTS = 5_000_000, 50_000  # of a file of the visitor
 KINDRED = 6  # texts without a common word
 SHOWN = 10  # words and texts of the matrix
-
-
-@dataclass(frozen=True, eq=False)
-class Lexicon:
-    """The texts and all that was made of them."""
-
-    texts: list[str]
-    terms: Terms
-    lsa: Lsa
-    ppmi: WordSpace
 
 
 def corpus_box() -> list[str]:
@@ -64,19 +47,22 @@ def corpus_box() -> list[str]:
 
 
 def lexicon(texts: list[str], window: int, rank: int) -> Lexicon | None:
-    """Word vectors of texts by LSA and by PPMI; None, with progress on screen, until they are there."""
+    """Word vectors of texts by LSA and by PPMI: shipped ones at once; others when they are there, None, with progress on screen, until then."""
+    shipped = _shipped(str(settings().assets / SHIPPED), texts) if texts is space().background.captions else None
+    if shipped and window == shipped.window and rank <= shipped.rank:
+        return replace(shipped.cut(rank), texts=texts)
     name = blake2b("\n".join(texts).encode(), digest_size=8).hexdigest()
-    return fitted(lambda job: _learn(job, texts, window, rank), ("words", name, window, rank), "words")
+    return fitted(lambda job: _learn(job, texts, window, rank, shipped and shipped.terms), ("words", name, window, rank), "words")
 
 
-def _learn(job: Job, texts: list[str], window: int, rank: int) -> Lexicon:
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _shipped(path: str, _texts: list[str]) -> Lexicon | None:
+    return load(Path(path), _texts)
+
+
+def _learn(job: Job, texts: list[str], window: int, rank: int, terms: Terms | None) -> Lexicon:
     job.report(0.0, text("words.counting"))
-    terms = term_document(texts)
-    rank = min(rank, *(side - 1 for side in terms.counts.shape))
-    job.report(0.4, text("words.decomposing"))
-    found = lsa(terms, rank)
-    job.report(0.7)
-    return Lexicon(texts, terms, found, factorized(ppmi(cooccurrence(terms, window)), terms.words, rank))
+    return learn(texts, window, rank, terms, lambda share: job.report(share, text("words.decomposing")))
 
 
 def say_lexicon(found: Lexicon) -> None:
@@ -88,7 +74,7 @@ def say_lexicon(found: Lexicon) -> None:
 
 def three_columns(found: Lexicon, point: Point, k: int) -> None:
     """The words nearest to one expression by LSA, by PPMI and by CLIP, its own words left out."""
-    weighted = _weighted(point)
+    weighted = asked(point)
     columns = st.columns(3, gap="large")
     for column, name, vectors in zip(columns, ("lsa", "ppmi"), (found.lsa.space, found.ppmi), strict=False):
         with column:
@@ -101,8 +87,17 @@ def three_columns(found: Lexicon, point: Point, k: int) -> None:
         st.caption(text("words.bank", count=len(space().words)))
 
 
-def _weighted(point: Point) -> list[tuple[float, str]]:
-    return [(term.term.weight, term.term.text) for term in point.terms if not term.term.is_id]
+def asked(point: Point) -> list[tuple[float, str]]:
+    """What an expression asks of texts: the (weight, text) of its texts, those behind its names included; pictures say nothing here."""
+    return list(_texts_of(point.expression, 1.0))
+
+
+def _texts_of(expression: Expression, times: float) -> Iterator[tuple[float, str]]:
+    for term in expression.terms:
+        if not term.is_id:
+            yield times * term.weight, term.text
+        elif is_named(term.text):
+            yield from _texts_of(names()[term.text], times * term.weight)
 
 
 def _bars(near: list[Near], name: str, point: Point) -> None:
@@ -125,7 +120,7 @@ def _answer(ask: Callable[[], list[Near]], weighted: list[tuple[float, str]]) ->
 
 def kindred(found: Lexicon, point: Point) -> None:
     """Texts that are near without sharing a word: by LSA, and by CLIP where it has read the texts."""
-    weighted = _weighted(point)
+    weighted = asked(point)
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader(text("words.lsa"), anchor=False)
@@ -140,9 +135,14 @@ def kindred(found: Lexicon, point: Point) -> None:
 
 def _kindred_by_clip(point: Point, given: set[str]) -> list[Near]:
     background = space().background
-    common = [row for row, caption in enumerate(background.captions) if given & set(tokens(caption))]
+    common = [row for row, words in enumerate(_words_of(background.name, background.captions)) if given & words]
     hits = search(point.vector[None], background.embeddings(space().model.key, "captions"), KINDRED, common)
     return [Near(int(row), background.captions[row], cosine) for row, cosine in zip(hits.indices[0], hits.cosines[0].tolist(), strict=True)]
+
+
+@st.cache_resource(show_spinner=False)
+def _words_of(name: str, _texts: list[str]) -> list[frozenset[str]]:
+    return [frozenset(tokens(each)) for each in _texts]
 
 
 def _list(near: list[Near]) -> None:
@@ -151,7 +151,7 @@ def _list(near: list[Near]) -> None:
 
 def matrices(found: Lexicon, point: Point) -> None:
     """A corner of the term–document matrix: what was counted, and what rank k makes of it, which fills in words that are not there."""
-    weighted = _weighted(point)
+    weighted = asked(point)
     given = [row for row, word in enumerate(found.terms.words) if word in {token for _, each in weighted for token in tokens(each)}]
     near = [each.row for each in _quiet(found, weighted)]
     if not (given and near):

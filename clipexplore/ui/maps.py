@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from io import StringIO
 
@@ -18,6 +19,7 @@ from clipexplore.trust import Trust, trust
 from clipexplore.worker import Job
 
 from .fits import fitted
+from .results import harmless
 from .session import space
 from .texts import text
 
@@ -199,14 +201,16 @@ def say_trust(layout: Layout) -> None:
     st.caption(text("map.trust_says", trust=worth.trustworthiness, share=worth.shares.mean(), k=NEIGHBORS))
 
 
-def layout_download(layout: Layout) -> None:
-    """The coordinates of all pictures as CSV."""
-    here = space().collection
-    st.download_button(text("result.csv"), lambda: _csv(here, layout), "map.csv", "text/csv", key="map-csv", on_click="ignore", icon=":material/download:")
+def layout_download(layout: Layout, rows: np.ndarray) -> None:
+    """The coordinates of the pictures of these rows as CSV."""
+    make = partial(layout_csv, space().collection, layout.pictures, rows)
+    st.download_button(text("map.csv"), make, "map.csv", "text/csv", key="map-csv", on_click="ignore", icon=":material/download:")
 
 
-def _csv(collection: Collection, layout: Layout) -> bytes:
+def layout_csv(collection: Collection, places: np.ndarray, rows: np.ndarray) -> bytes:
+    """id, x, y, caption and fields of the pictures of these rows; a spreadsheet takes none of them for a formula."""
     out = StringIO()
-    table = pd.DataFrame({"id": collection.ids, "x": layout.pictures[:, 0], "y": layout.pictures[:, 1], "caption": collection.captions})
+    table = pd.DataFrame({"id": collection.ids, "x": places[:, 0], "y": places[:, 1], "caption": collection.captions}).join(collection.fields, rsuffix="_field").iloc[rows]
+    table = table.map(lambda cell: harmless(cell) if isinstance(cell, str) else cell)
     table.to_csv(out, index=False, float_format="%.6f")
     return out.getvalue().encode("utf-8-sig")

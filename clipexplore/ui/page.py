@@ -12,7 +12,9 @@ from clipexplore import links
 from clipexplore.errors import InputError
 from clipexplore.settings import settings
 
+from .logs import note_page
 from .markdown import escape
+from .names import names
 from .session import preset
 from .texts import PAGES, text
 
@@ -22,15 +24,18 @@ CARRIED = "to-"  # before a key in a link from page to page, as `open_in` writes
 
 def navigation():
     """All pages, as `st.navigation` takes them; gives the one to run. Emoji as icons: Streamlit fetches others from the network for the tab."""
-    return st.navigation([
-        st.Page(f"pages/{name}.py", title=says.title, icon=says.icon, help=says.lead, default=name == "start") for name, says in PAGES.items()
-    ], position="top")  # fmt: skip
+    sections: dict[str, list] = {}
+    for name, says in PAGES.items():
+        page = st.Page(f"pages/{name}.py", title=says.title, icon=says.icon, help=says.lead, default=name == "start")
+        sections.setdefault(says.section, []).append(page)
+    return st.navigation(sections, position="top")
 
 
 def header(page: str) -> None:
     """The title, one line about the page, its explanation and its examples."""
     _under_app()
     _take_carried(page)
+    note_page(page)
     says = PAGES[page]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         st.title(says.title, anchor=False, width="content")
@@ -50,6 +55,7 @@ def _take_carried(page: str) -> None:
             _set_in_link(key, st.query_params[name])
         del st.query_params[name]
     if carried:
+        _forget_the_page_before(page)
         st.rerun()
 
 
@@ -58,6 +64,13 @@ def _set_in_link(key: str, value: str) -> None:
         st.query_params[key] = value
     except StreamlitAPIException:  # its widget is there already: somebody went back to the link
         st.session_state[key] = value
+
+
+def _forget_the_page_before(page: str) -> None:
+    """Drops values that the link does not hold: Streamlit does that after a run, and this one ends before its widgets are drawn, so a key that
+    both pages have, such as `k`, would keep the other page's value."""
+    for key in links.PAGES[page].keys() - set(st.query_params):
+        st.session_state.pop(key, None)
 
 
 def _under_app() -> None:
@@ -86,7 +99,18 @@ def code(lines: str) -> None:
     """The few lines of Python that reproduce what the page shows."""
     with st.expander(text("page.code"), icon=":material/code:"):
         st.caption(text("page.code_lead"))
-        st.code(lines.strip(), language="python")
+        st.code(_with_names(lines.strip()), language="python")
+
+
+def _with_names(lines: str) -> str:
+    """The lines, with the visitor's names given to `space.point` where they use one."""
+    before, opening, after = lines.partition("space = Space.open(")
+    if not opening or not any(f"@{name}" in lines for name in names()):
+        return lines
+    call, _, after = after.partition("\n")
+    meant = "\n".join(f"{name} = {meaning}" for name, meaning in names().items())
+    imported = "from functools import partial\nfrom clipexplore.names import define\n"
+    return f"{imported}{before}{opening}{call}\nspace.point = partial(space.point, names=define({meant!r}))\n{after}"
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import csv
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 
 import numpy as np
@@ -11,10 +11,12 @@ import streamlit as st
 
 from clipexplore.contrast import Contrast, hardest_negatives, recall_at, rotated
 from clipexplore.errors import InputError
+from clipexplore.expression import Expression, Term
 from clipexplore.space import Point
 
-from .expressions import points_of
+from .expressions import points_of, stack
 from .markdown import escape
+from .names import is_named
 from .plots import chart, plain
 from .results import harmless
 from .session import space
@@ -26,12 +28,23 @@ NAMED = 30  # pairs that still have room for labels
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Pictures and captions in their order: what they are called, their vectors `(n, dim)`, and who belongs together."""
+    """Pictures and captions in their order: what they are called, their unit vectors `(n, dim)`, and how long those were `(n,)`.
+
+    Lengths are those of the model's vectors, divided by the mean of their kind, which `means` holds; or those of the sums that the visitor
+    wrote, whose terms are unit vectors, and then `means` is None.
+    """
 
     pictures: list[str]
     captions: list[str]
     images: np.ndarray
     texts: np.ndarray
+    image_lengths: np.ndarray
+    text_lengths: np.ndarray
+    means: tuple[float, float] | None
+
+    def vectors(self, dot: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures and captions as unit vectors, or with their lengths."""
+        return (self.images * self.image_lengths[:, None], self.texts * self.text_lengths[:, None]) if dot else (self.images, self.texts)
 
 
 def drawn_pairs(count: int, seed: int) -> Batch:
@@ -39,12 +52,14 @@ def drawn_pairs(count: int, seed: int) -> Batch:
     collection, model = space().collection, space().model.key
     different = [collection.rows_captioned(caption)[0] for caption in dict.fromkeys(collection.captions)]
     rows = np.random.default_rng(seed).permutation(sorted(set(different)))[:count]
-    return Batch([f"@{collection.ids[row]}" for row in rows], [collection.captions[row] for row in rows],
-                 collection.embeddings(model, "pictures")[rows], collection.embeddings(model, "captions")[rows])  # fmt: skip
+    captions = [str(Expression((Term(collection.captions[row]),))) for row in rows]
+    lengths = [None if (known := collection.lengths(model, kind)) is None else known[rows] for kind in ("pictures", "captions")]
+    return Batch([f"@{collection.ids[row]}" for row in rows], captions, collection.embeddings(model, "pictures")[rows],
+                 collection.embeddings(model, "captions")[rows], *_in_units(lengths, [np.ones(len(rows))] * 2))  # fmt: skip
 
 
 def own_pairs(pictures: list[str], captions: list[str]) -> Batch:
-    """The visitor's pairs, line by line; with the length of each sum, which only an un-normalised comparison sees.
+    """The visitor's pairs, line by line; with the model's lengths where the collection has them for all of them, else with those of the sums.
 
     Raises
     ------
@@ -54,11 +69,19 @@ def own_pairs(pictures: list[str], captions: list[str]) -> Batch:
     found, said = points_of(pictures), points_of(captions)
     if (len(found), len(said)) != (len(pictures), len(captions)):
         raise InputError("A line above names nothing, so it is not known which caption belongs to which picture; correct it.")
-    if (len(found), len(said)) != (len(pictures), len(captions)):
-        raise InputError("A line above names nothing, so it is not known which caption belongs to which picture; correct it.")
     if len(found) != len(said):
         raise InputError(f"There are {len(found)} pictures and {len(said)} captions; give one caption for each picture, in the same order.")
-    return Batch([str(point.expression) for point in found], [str(point.expression) for point in said], _long(found), _long(said))
+    lengths = [_raw_lengths(points) for points in (found, said)]
+    return Batch([str(point.expression) for point in found], [str(point.expression) for point in said], *map(_stacked, (found, said)),
+                 *_in_units(lengths, [np.array([point.length for point in points]) for points in (found, said)]))  # fmt: skip
+
+
+def _in_units(lengths: list[np.ndarray | None], others: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, tuple[float, float] | None]:
+    """Both lengths, each in units of its mean, and the means; the others, and None, where a length is not known."""
+    if any(each is None for each in lengths) or not len(lengths[0]):
+        return *others, None
+    means = float(lengths[0].mean()), float(lengths[1].mean())
+    return lengths[0] / means[0], lengths[1] / means[1], means
 
 
 def append_picture(id: str) -> None:
@@ -66,19 +89,34 @@ def append_picture(id: str) -> None:
     st.session_state["image"] = f"{st.session_state.get('image', '')}\n@{id}".strip()
 
 
-def _long(points: list[Point]) -> np.ndarray:
-    return np.stack([point.vector * np.float32(point.length) for point in points]) if points else np.empty((0, 1), np.float32)
+def _stacked(points: list[Point]) -> np.ndarray:
+    return stack(points) if points else np.empty((0, 1), np.float32)
+
+
+def _raw_lengths(points: list[Point]) -> np.ndarray | None:
+    found = [_raw_length(point) for point in points]
+    return None if None in found else np.array(found)
+
+
+def _raw_length(point: Point) -> float | None:
+    """The length that the model gave the vector of a picture or caption of the collection; None for anything else."""
+    collection, (first, *others) = space().collection, point.terms
+    if others or first.meaning or (first.is_picture and first.term.text not in collection):
+        return None
+    rows = [collection.row(first.term.text)] if first.is_picture else collection.rows_captioned(first.term.text)
+    lengths = collection.lengths(space().model.key, "pictures" if first.is_picture else "captions")
+    return float(lengths[rows[0]]) if rows and lengths is not None else None
 
 
 def swapped(batch: Batch, percent: int) -> Batch:
     """The batch with the captions of the first percent of its pictures passed on to the next of them."""
     order = rotated(len(batch.captions), round(len(batch.captions) * percent / 100))
-    return Batch(batch.pictures, [batch.captions[i] for i in order], batch.images, batch.texts[order])
+    return replace(batch, captions=[batch.captions[i] for i in order], texts=batch.texts[order], text_lengths=batch.text_lengths[order])
 
 
 def match_metrics(found: Contrast) -> None:
     """Loss beside chance, and R@k both ways."""
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         st.metric(text("match.loss"), f"{found.loss:.3f}", f"{found.loss - found.chance:+.3f} {text('match.against_chance')}", delta_color="inverse", width="content")
         st.metric(text("match.chance", count=len(found.cosines)), f"{found.chance:.3f}", width="content", help=text("match.chance_help"))
         ways = {text("match.by_picture"): found.cosines, text("match.by_caption"): found.cosines.T}
@@ -88,14 +126,32 @@ def match_metrics(found: Contrast) -> None:
     st.caption(" · ".join([text("match.loss_says", images=found.image_loss, texts=found.text_loss), *further]))
 
 
+def match_lengths(batch: Batch, by_cosine: Contrast, by_dot: Contrast) -> None:
+    """What comparing by dot product does to the ranking, and whose fault it is."""
+    if batch.means is None:
+        st.info(text("match.no_lengths"), icon=":material/straighten:")
+        return
+    longest = int(batch.text_lengths.argmax())
+    wins = [int((each.cosines.argmax(axis=1) == longest).sum()) for each in (by_cosine, by_dot)]
+    recalls = {f"{way}_{name}": recall_at(each.cosines.T if way == "caption" else each.cosines, 1)
+               for way in ("picture", "caption") for name, each in (("cosine", by_cosine), ("dot", by_dot))}  # fmt: skip
+    st.info(escape(text("match.lengths", images=batch.means[0], texts=batch.means[1], longest=batch.captions[longest],
+                        times=batch.text_lengths[longest], before=wins[0], after=wins[1], count=len(batch.pictures), **recalls)),
+            icon=":material/straighten:")  # fmt: skip
+
+
+def _measure(found: Contrast) -> str:
+    return text("result.cosine") if found.normalized else text("match.product")
+
+
 def match_matrix(batch: Batch, found: Contrast, show: str) -> None:
     """One of the four matrices: a picture each row, a caption each column, the right pairs framed."""
     values = {"cosines": found.cosines, "by picture": found.image_probs, "by caption": found.text_probs, "gradient": found.gradient}[show]
     named, count = len(values) <= NAMED, len(values)
     middle = {"colorscale": "RdBu_r", "zmid": 0} if show == "gradient" else {"colorscale": "Viridis"}
     figure = go.Figure(go.Heatmap(
-        z=values, customdata=_hover(batch, found), hovertemplate="%{customdata}<extra></extra>", colorbar=dict(title=dict(text=show, side="right"), thickness=12),
-        text=_short(values) if count <= 16 else None, texttemplate="%{text}" if count <= 16 else None, textfont=dict(size=9), **middle,
+        z=values, customdata=_hover(batch, found), hovertemplate="%{customdata}<extra></extra>", colorbar=dict(title=dict(text=_measure(found) if show == "cosines" else show, side="right"), thickness=12),
+        text=_short(values) if count <= 16 else None, texttemplate="%{text}" if count <= 16 else None, textfont=dict(size=11 if count <= 12 else 9), **middle,
     ))  # fmt: skip
     for i in range(count) if named else ():
         figure.add_shape(type="rect", x0=i - 0.5, x1=i + 0.5, y0=i - 0.5, y1=i + 0.5, line=dict(color="#ff4b4b", width=2))
@@ -118,7 +174,7 @@ def _name_axes(figure: go.Figure, batch: Batch, named: bool) -> None:
     if not named:
         return
     ticks = list(range(len(batch.pictures)))
-    figure.update_xaxes(tickvals=ticks, ticktext=[plain(caption, 26) for caption in batch.captions], tickangle=-50, title=None)
+    figure.update_xaxes(tickvals=ticks, ticktext=[plain(caption, 26) for caption in batch.captions], tickangle=50, title=None)
     shown = [_data_uri(name) for name in batch.pictures]
     figure.update_yaxes(tickvals=ticks, ticktext=[" " * 9 if uri else plain(name, 18) for name, uri in zip(batch.pictures, shown, strict=True)], title=None)
     for row, uri in enumerate(shown):
@@ -127,8 +183,8 @@ def _name_axes(figure: go.Figure, batch: Batch, named: bool) -> None:
 
 
 def _data_uri(name: str) -> str | None:
-    """A picture as Plotly takes it; None for a sum or a text."""
-    if not name.startswith("@") or " " in name:
+    """A picture as Plotly takes it; None for a sum, a text and a name."""
+    if not name.startswith("@") or " " in name or is_named(name[1:]):
         return None
     return "data:image/webp;base64," + b64encode(picture(name[1:])).decode()
 
@@ -138,7 +194,7 @@ def _hover(batch: Batch, found: Contrast) -> list[list[str]]:
     verdicts = text("match.together"), text("match.apart")
 
     def says(i: int, j: int) -> str:
-        return text("match.cell", picture=plain(batch.pictures[i], 40), caption=plain(batch.captions[j], 60), cosine=found.cosines[i, j], row=found.image_probs[i, j],
+        return text("match.cell", picture=plain(batch.pictures[i], 40), caption=plain(batch.captions[j], 60), measure=_measure(found), cosine=found.cosines[i, j], row=found.image_probs[i, j],
                     column=found.text_probs[i, j], verdict=verdicts[int(found.gradient[i, j] > 0)], slope=found.gradient[i, j])  # fmt: skip
 
     return [[says(i, j) for j in range(len(batch.captions))] for i in range(len(batch.pictures))]
@@ -153,7 +209,7 @@ def match_training(batch: Batch, found: Contrast) -> None:
     for number, negative in enumerate(hardest_negatives(found.cosines, 5)):
         name = batch.pictures[negative.image]
         values = {"wrong": batch.captions[negative.text], "right": batch.captions[negative.image], "cosine": negative.cosine, "own": negative.cosine - negative.margin}
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             if _data_uri(name):
                 st.image(picture(name[1:]), width=64, alt=name)
             else:
@@ -169,7 +225,7 @@ def match_download(batch: Batch, found: Contrast) -> None:
 def _csv(batch: Batch, found: Contrast) -> bytes:
     out = StringIO()
     rows = csv.writer(out)
-    rows.writerow(["picture", "caption", "pair", "cosine", "prob by picture", "prob by caption", "gradient"])
+    rows.writerow(["picture", "caption", "pair", _measure(found), "prob by picture", "prob by caption", "gradient"])
     for i, j in np.ndindex(found.cosines.shape):
         numbers = (found.cosines[i, j], found.image_probs[i, j], found.text_probs[i, j], found.gradient[i, j])
         rows.writerow([harmless(batch.pictures[i]), harmless(batch.captions[j]), int(i == j), *(f"{number:.6f}" for number in numbers)])

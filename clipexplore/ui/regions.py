@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from clipexplore.errors import InputError
+from clipexplore.nearest import search
 from clipexplore.projection import inside
 from clipexplore.space import Hit
 
@@ -49,18 +50,28 @@ def corners_of(region: str) -> np.ndarray:
     return corners
 
 
-def region_hits(layout: Layout, region: str) -> list[Hit]:
-    """The pictures of a region: those inside a polygon, nearest its middle first, or those nearest a picture in the true space."""
+def region_hits(layout: Layout, region: str, rows: np.ndarray) -> list[Hit]:
+    """The pictures of a region, of those whose rows are shown: inside a polygon, nearest its middle first, or nearest a picture in the true space."""
     if not region.strip():
         return []
     try:
         if region.strip().startswith("@"):
-            return space().search(space().point(region).vector, "pictures", NEAR)
+            return near_hits(space().point(region).vector, rows, NEAR)
         corners = corners_of(region)
     except InputError as error:
         show_error(error)
         return []
-    return _around_middle(np.flatnonzero(inside(layout.pictures, corners)))
+    return _around_middle(rows[inside(layout.pictures[rows], corners)])
+
+
+def near_hits(vector: np.ndarray, rows: np.ndarray, k: int) -> list[Hit]:
+    """The k pictures nearest to a vector `(dim,)` among those of these rows; z against all pictures."""
+    if not len(rows):
+        return []
+    hidden = np.setdiff1d(np.arange(len(pictures())), rows, assume_unique=True)
+    found, collection = search(vector[None], pictures(), k, exclude=hidden), space().collection
+    listed = zip(found.indices[0].tolist(), found.cosines[0].tolist(), found.z[0].tolist(), strict=True)
+    return [Hit(collection.ids[row], collection.captions[row], cosine, z, rank, "pictures") for rank, (row, cosine, z) in enumerate(listed, 1)]
 
 
 def _around_middle(rows: np.ndarray) -> list[Hit]:
@@ -73,12 +84,12 @@ def _around_middle(rows: np.ndarray) -> list[Hit]:
     return [Hit(collection.ids[row], collection.captions[row], cosine, 0.0, rank, "pictures") for rank, (cosine, row) in enumerate(ordered, 1)]
 
 
-def region_overlay(layout: Layout, region: str) -> Overlay:
-    """What a region adds to the map: its polygon, or lines from a picture to its true nearest."""
+def region_overlay(layout: Layout, region: str, rows: np.ndarray) -> Overlay:
+    """What a region adds to the map: its polygon, or lines from a picture to its true nearest among those whose rows are shown."""
     over = Overlay()
-    row = _row_of(region)
+    row = _row_of(region, rows)
     if row is not None:
-        here, there = layout.pictures[row], layout.pictures[_true_nearest(row)]
+        here, there = layout.pictures[row], layout.pictures[_true_nearest(row, rows)]
         over.lines.extend((float(here[0]), float(here[1]), float(x), float(y)) for x, y in there)
         return Overlay(over.marks, over.labels, over.lines, None, row)
     try:
@@ -87,26 +98,27 @@ def region_overlay(layout: Layout, region: str) -> Overlay:
         return over
 
 
-def say_neighbours(layout: Layout, region: str) -> None:
-    """For one picture, how many of its true nearest are among its nearest on the map."""
-    row = _row_of(region)
+def say_neighbours(layout: Layout, region: str, rows: np.ndarray) -> None:
+    """For one picture, how many of its true nearest are among its nearest on the map, of those whose rows are shown."""
+    row = _row_of(region, rows)
     if row is None:
         return
-    distances = np.square(layout.pictures - layout.pictures[row]).sum(axis=1)
-    distances[row] = np.inf
-    on_map = np.argsort(distances, kind="stable")[:NEIGHBORS]
-    st.caption(text("map.neighbours_say", k=NEIGHBORS, count=len(np.intersect1d(on_map, _true_nearest(row)))))
+    others = rows[rows != row]
+    distances = np.square(layout.pictures[others] - layout.pictures[row]).sum(axis=1)
+    on_map, truly = others[np.argsort(distances, kind="stable")[:NEIGHBORS]], _true_nearest(row, rows)
+    st.caption(text("map.neighbours_say", k=len(truly), count=len(np.intersect1d(on_map, truly))))
 
 
-def _row_of(region: str) -> int | None:
-    """The row of the picture of the collection that a region is, if it is one."""
+def _row_of(region: str, rows: np.ndarray) -> int | None:
+    """The row of the picture of the collection that a region is, if it is one and shown."""
     written = region.strip()
-    known = written.startswith("@") and written[1:] in space().collection
-    return space().collection.row(written[1:]) if known else None
+    if not (written.startswith("@") and written[1:] in space().collection):
+        return None
+    row = space().collection.row(written[1:])
+    return row if row in rows else None
 
 
-def _true_nearest(row: int) -> np.ndarray:
-    """The rows of the pictures nearest to one in the true space, itself left out."""
-    cosines = pictures() @ pictures()[row]
-    cosines[row] = -np.inf
-    return np.argsort(-cosines, kind="stable")[:NEIGHBORS]
+def _true_nearest(row: int, rows: np.ndarray) -> np.ndarray:
+    """Of the rows those of the pictures nearest to one in the true space, itself left out."""
+    others = rows[rows != row]
+    return others[np.argsort(-(pictures()[others] @ pictures()[row]), kind="stable")[:NEIGHBORS]]

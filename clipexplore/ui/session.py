@@ -15,6 +15,8 @@ from clipexplore import catalog
 from clipexplore.batcher import SharedEmbedder
 from clipexplore.space import Space
 
+from .logs import start_log
+
 log = logging.getLogger(__name__)
 
 
@@ -37,6 +39,7 @@ def _embedder(model: str) -> SharedEmbedder:
 @st.cache_resource(show_spinner=False)
 def warm_up() -> threading.Thread:
     """Starts, once in a process, to import and load what the first question will need; the first page is painted before."""
+    start_log()
     thread = threading.Thread(target=_load_all, name="warm-up", daemon=True)
     thread.start()
     return thread

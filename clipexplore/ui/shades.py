@@ -104,15 +104,16 @@ def group_shades(layout: Layout, by: str, count: int) -> tuple[Shades, Overlay]:
     return Shades(np.where(groups < 0, REST, groups).astype(np.uint8), names, rest), Overlay(labels=labels)
 
 
-def draw_map(layout: Layout, points: list[Point], coloring: Coloring, region: str) -> None:
-    """The pictures as a cloud, the visitor's points on it as diamonds; click or lasso sets the region."""
-    collection, over = space().collection, region_overlay(layout, region)
+def draw_map(layout: Layout, points: list[Point], coloring: Coloring, region: str, rows: np.ndarray) -> None:
+    """The pictures of these rows as a cloud, the visitor's points on it as diamonds; click or lasso sets the region."""
+    collection, over = space().collection, region_overlay(layout, region, rows)
     shades, labels = shades_of(coloring, layout)
     over.marks.extend((*_spot(layout, point), str(point.expression)[:40]) for point in points)
-    over.labels.extend(labels.labels)
-    alt = text("map.alt", count=len(collection), field=coloring.name)
-    ids = collection.ids
-    draw_cloud(packed(layout.pictures, shades, over, layout.axes, alt, sheet_name(collection)), "cloud", take_region, lambda row: take_picture(ids, row))
+    there = set(shades.colors[rows].tolist())
+    over.labels.extend(label for number, label in enumerate(labels.labels) if number in there)
+    alt = text("map.alt", count=len(rows), field=coloring.name)
+    ids, some = collection.ids, rows if len(rows) < len(collection) else None
+    draw_cloud(packed(layout.pictures, shades, over, layout.axes, alt, sheet_name(collection), some), "cloud", take_region, lambda row: take_picture(ids, row))
     draw_sheet(collection)
 
 

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 
 class PageText(NamedTuple):
-    """What a page says about itself: an emoji as `icon`, `lead` in one line, `why` behind "What is happening?", its `formula` in LaTeX, and something to try."""
+    """What a page says about itself: an emoji as `icon`, `lead` in one line, `why` behind "What is happening?", its `formula` in LaTeX, something
+    to try, and the `section` of the navigation it stands in; the pages everybody starts with stand in none."""
 
     title: str
     icon: str
@@ -12,6 +13,7 @@ class PageText(NamedTuple):
     why: str
     formula: str
     attempt: str
+    section: str = ""
 
 
 PAGES = {
@@ -63,6 +65,7 @@ PAGES = {
         "(Eckart–Young–Mirsky). A point's coordinates z are its **fingerprint**: x is the mean plus the sum of zᵢ vᵢ.",
         r"\lVert X - X_k \rVert_F^2 = \sum_{i>k} \sigma_i^2, \qquad x \approx \bar x + \sum_{i \le k} z_i v_i",
         "Choose **both**: pictures and captions together. Their first component is the gap between the two; walk along it.",
+        "Labs",
     ),
     "pixels": PageText(
         "Pixels",
@@ -73,6 +76,7 @@ PAGES = {
         "and near means alike in **meaning**: another pose, another size, another place.",
         r"x \approx \bar x + \sum_{i \le k} z_i v_i, \qquad z_i = v_i \cdot (x - \bar x)",
         "Raise k and watch the ears come last. Compare the nearest pictures on both sides.",
+        "Labs",
     ),
     "interpolate": PageText(
         "Interpolate",
@@ -102,6 +106,7 @@ PAGES = {
         r"L = -\frac{1}{2N} \sum_i \log \frac{e^{s\,x_i \cdot y_i}}{\sum_j e^{s\,x_i \cdot y_j}} + \log \frac{e^{s\,x_i \cdot y_i}}{\sum_j e^{s\,x_j \cdot y_i}}, "
         r"\qquad \frac{\partial L}{\partial\,(s\,x_i \cdot y_j)} = \frac{p_{ij} + q_{ij} - 2\,[i = j]}{2N}",
         "Break it on purpose: swap the captions of half of the pictures and watch the loss climb above chance.",
+        "Labs",
     ),
     "properties": PageText(
         "Properties",
@@ -112,6 +117,7 @@ PAGES = {
         "Each cell is also left out and predicted from the others, then looked for among everything else. Source: Trager et al., arXiv 2302.14383.",
         r"x_{ov} \approx \bar x + a_o + b_v, \qquad R^2 = 1 - \frac{\sum \lVert x_{ov} - \bar x - a_o - b_v \rVert^2}{\sum \lVert x_{ov} - \bar x \rVert^2}",
         "Take pictures for the cells instead of texts: `@{value}-{object}`. They are less tidy.",
+        "Labs",
     ),
     "words": PageText(
         "Words",
@@ -122,14 +128,49 @@ PAGES = {
         "Sources: Deerwester et al. 1990; Levy and Goldberg 2014.",
         r"A \approx U_k \Sigma_k V_k^\top, \qquad \operatorname{PPMI}(a, b) = \max\left(0,\; \ln \frac{p(a, b)}{p(a)\,p(b)}\right)",
         "Widen the window, lower the rank, and watch neighbours of meaning turn into neighbours of topic.",
+        "Labs",
+    ),
+    "status": PageText(
+        "Status",
+        "🩺",
+        "How the server is doing: its machine, its memory, and what waits in which queue.",
+        "Whatever takes longer than a moment runs on a **lane**: a thread of its own with a queue of its own. A lane does one job after the other, in the order in which they "
+        "came, and lanes do not wait for each other. Whoever asks for what is being made already shares that job, and a job that nobody looks at any more is dropped.",
+        r"\text{wait} \approx \text{left of the job at work} + \text{place} \times \text{median of the last jobs}",
+        "Start a UMAP on the Map page in another window and watch it here.",
+        "Server",
     ),
 }
 
 TEXTS = {
+    "status.device": "Device",
+    "status.cores": "{cores} cores",
+    "status.used": "Memory of the server",
+    "status.gpu": "Memory of the GPU",
+    "status.free": "{free} free",
+    "status.uptime": "Running for",
+    "status.lanes": "Queues",
+    "status.idle": "No queue has been needed yet; one begins with its first job.",
+    "status.lane": "queue",
+    "status.at_work": "at work",
+    "status.busy": "a job",
+    "status.nothing": "–",
+    "status.progress": "done",
+    "status.waiting": "waiting",
     "app.title": "CLIP Explorer",
     "app.model": "Model",
     "app.collection": "Collection",
     "app.wrong": "Something went wrong here, and it is not your fault. It has been written to the server's log.",
+    "names.label": "Names",
+    "names.lines": "One a line: name = expression",
+    "names.line_example": "blueness = a blue rose - a red rose",
+    "names.help": "After `blueness = a blue rose - a red rose`, `@blueness` is that direction on every page: `@lion + @blueness`. "
+    "A name can be used in the lines below it. They are part of the link.",
+    "names.give": "Name it",
+    "names.give_says": "As `@name` it can be used in any expression on every page, and the link carries it.",
+    "names.name": "Name",
+    "names.example": "blueness",
+    "names.keep": "Keep",
     "page.why": "What is happening?",
     "page.try": "Try this:",
     "page.code": "Show code",
@@ -137,7 +178,7 @@ TEXTS = {
     "expression.label": "Expression",
     "expression.placeholder": "cat + snow   or   @man-top-hat - @man",
     "expression.help": "Texts and @pictures joined by ` + ` and ` - ` with spaces around, with weights like `0.7*cat`. "
-    'Put quotes around a text that itself contains " - ". An id such as `@lion-jungle-07` names a picture.',
+    'Put quotes around a text that itself contains " - ". An id such as `@lion-jungle-07` names a picture, or a point that you named (in the sidebar).',
     "expression.open_in": "Open in",
     "expression.length": "length of the sum {length:.2f}",
     "expression.length_help": "Each term is a vector of length 1. Where the terms agree the sum is long, where they cancel it is short and mostly noise is left.",
@@ -201,6 +242,16 @@ TEXTS = {
     "map.grouping": "Grouping",
     "map.naming": "Looking for names",
     "map.between": "between groups",
+    "map.csv": "Places (CSV)",
+    "map.filter": "Show only",
+    "map.facet": "Where the field",
+    "map.only": "is",
+    "map.only_all": "any value",
+    "map.like": "And like",
+    "map.least": "with a cosine of at least",
+    "map.like_says": "The cosines of all pictures with it reach from {low:.2f} to {high:.2f}.",
+    "map.kept": "{count:,} of {whole:,} pictures are shown.",
+    "map.all": "Show all",
     "map.fit": "Fit on",
     "map.fit_help": "The 10,000 background captions, the pictures of the collection, or both together. Pictures that were not fitted are moved across the modality gap and placed among their nearest captions.",
     "map.n_neighbors": "n_neighbors",
@@ -342,7 +393,7 @@ TEXTS = {
     "judge.class": "class",
     "judge.precision": "precision",
     "judge.recall": "recall",
-    "judge.change": "recall − bare",
+    "judge.change": "± bare",
     "judge.top": "right class among the first {k}: {share:.1%}",
     "judge.change_alt": "Bars: what the templates changed in the recall of each class",
     "judge.change_title": "recall with these templates − recall with bare names",
@@ -384,6 +435,21 @@ TEXTS = {
     "where.right": "on the right thing",
     "where.judged": "{boxes} boxes in {scenes} scenes of the collection with two things each. Right is a box that overlaps its own thing more than the other.",
     "where.alt": "The picture, darkened where {prompt} is not, with the box found and the true box",
+    "figures.help": "Printed by `python -m clipexplore.training.labs`, on scenes that the model has never seen.",
+    "figures.match": "**Emoji World’s own CLIP**, on 500 pairs it has never seen: gap {of[modality gap]:.3f}, loss {of[loss of 500 pairs]:.3f} where guessing costs "
+    "{of[chance, ln 500]:.3f}, R@1 {of[R@1 of 500, picture → caption]:.1%} and {of[R@1 of 500, caption → picture]:.1%}; "
+    "{of[pictures in a caption's top ten]:.1%} pictures in a caption’s top ten.",
+    "figures.properties": "**Emoji World’s own CLIP**, parallelism (with shuffled values) and R²: colours × things {of[Colours × things: parallelism]:.3f} "
+    "({of[Colours × things: shuffled]:.3f}), {of[Colours × things: additive R²]:.1%}; as pictures {of[Colours × things, pictures: parallelism]:.3f} "
+    "({of[Colours × things, pictures: shuffled]:.3f}), {of[Colours × things, pictures: additive R²]:.1%}; places × things {of[Places × things: parallelism]:.3f} "
+    "({of[Places × things: shuffled]:.3f}), {of[Places × things: additive R²]:.1%}; as pictures {of[Places × things, pictures: parallelism]:.3f} "
+    "({of[Places × things, pictures: shuffled]:.3f}), {of[Places × things, pictures: additive R²]:.1%}; hats × people, pictures "
+    "{of[Hats × people, pictures: parallelism]:.3f} ({of[Hats × people, pictures: shuffled]:.3f}), {of[Hats × people, pictures: additive R²]:.1%}.",
+    "figures.classify": "**Emoji World’s own CLIP**, every one of its things drawn once more: top-1 {of[zero-shot top-1, 1 template]:.1%} with the bare name, "
+    "{of[zero-shot top-1, 2 templates]:.1%} with 2 templates, {of[zero-shot top-1, 4 templates]:.1%} with 4, {of[zero-shot top-1, 8 templates]:.1%} with 8, "
+    "{of[zero-shot top-1, 16 templates]:.1%} with 16, {of[zero-shot top-1, 25 templates]:.1%} with all 25.",
+    "figures.where": "**Emoji World’s own CLIP**, in 200 new scenes of two things: mean IoU {of[detection: mean IoU]:.2f}, "
+    "{of[detection: right thing]:.1%} of the boxes on the right thing.",
     "match.count": "Pairs",
     "match.count_help": "How many pairs are drawn from the collection. More pairs, more rivals: the loss and its chance level grow.",
     "match.seed": "Draw",
@@ -394,8 +460,13 @@ TEXTS = {
     "match.own_scale": "own: {scale:.1f}",
     "match.scale_help": "The factor by which cosines are multiplied before the softmax. The model learned its own; OpenAI’s models have 100.",
     "match.dot": "Without normalising",
-    "match.dot_help": "Compares by dot product instead of cosine. Embeddings are stored with length 1, so this changes nothing for a picture or a text; "
-    "a sum of your own keeps its length and wins by it.",
+    "match.dot_help": "Compares by dot product instead of cosine: the lengths that the model gave its vectors count, and the long ones win. "
+    "Among pairs of your own the model’s lengths are known where all of them are of the collection; else only a sum is longer or shorter than 1.",
+    "match.product": "dot product",
+    "match.lengths": "Lengths, {images:.1f} on average for pictures and {texts:.1f} for captions, count now; dot products are given in units of these. "
+    "R@1 goes from {picture_cosine:.0%} to {picture_dot:.0%} from picture to caption, and from {caption_cosine:.0%} to {caption_dot:.0%} from caption to picture. "
+    "The longest caption, “{longest}” ({times:.2f} of the mean), is first for {after} of {count} pictures; by cosine for {before}.",
+    "match.no_lengths": "The model’s lengths are not known for all of these, so pictures and texts have length 1 and a sum has that of its sum.",
     "match.own": "Your own pairs",
     "match.own_lead": "One a line, in the same order: the first caption belongs to the first picture. Each line is an expression. Leave both empty to draw from the collection.",
     "match.own_captions": "Captions, one a line",
@@ -410,9 +481,9 @@ TEXTS = {
     "match.alt": "Matrix of {count} pictures by {count} captions: {show}",
     "match.captions": "captions",
     "match.pictures": "pictures",
-    "match.pull": "**Pull together** hardest: {picture} and “{caption}” (gradient {slope:+.4f}).",
-    "match.push": "**Push apart** hardest: {picture} and “{caption}” (gradient {slope:+.4f}).",
-    "match.cell": "{picture}<br>{caption}<br>cosine {cosine:.3f} · by picture {row:.1%} · by caption {column:.1%}<br>{verdict}: gradient {slope:+.4f}",
+    "match.pull": "**Pull together** hardest: {picture} and “{caption}” (gradient {slope:+.2g}).",
+    "match.push": "**Push apart** hardest: {picture} and “{caption}” (gradient {slope:+.2g}).",
+    "match.cell": "{picture}<br>{caption}<br>{measure} {cosine:.3f} · by picture {row:.1%} · by caption {column:.1%}<br>{verdict}: gradient {slope:+.2g}",
     "match.together": "pull together",
     "match.apart": "push apart",
     "match.hardest": "Hardest negatives",

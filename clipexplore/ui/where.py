@@ -9,7 +9,7 @@ import streamlit as st
 
 from clipexplore.errors import InputError
 from clipexplore.images import encode, open_picture
-from clipexplore.relevance import Box, best_box, crops, iou, overlaps, relevance, windows
+from clipexplore.relevance import Box, best_box, crops, iou, overlaps, relevance_maps, windows
 from clipexplore.space import Space
 from clipexplore.worker import Job
 from clipexplore.zeroshot import class_embeddings
@@ -67,7 +67,7 @@ def where_maps(expression: str, boxes: np.ndarray, vectors: np.ndarray, prompts:
     shown = _opened(picture(id))
     classes = class_embeddings(space().embed_texts, prompts, templates)
     cosines = vectors @ classes.T
-    maps = relevance(cosines, boxes, shown.size, space().model.logit_scale)
+    maps = relevance_maps(cosines, boxes, shown.size, space().model.logit_scale)
     source, known = "data:image/png;base64," + b64encode(encode(shown, "PNG")).decode(), known_boxes(id)
     with st.grid("auto", min_column_width=280, gap="medium"):
         for number, prompt in enumerate(prompts):
@@ -110,7 +110,7 @@ def _judge(job: Job, here: Space, ids: list[str], known: list[dict[str, Box]]) -
         boxes = windows(*shown.size)
         vectors = [here.embedder.embed_images(crops(shown, boxes[start : start + AT_ONCE])) for start in range(0, len(boxes), AT_ONCE)]
         cosines = np.concatenate(vectors) @ here.embed_texts([f"a {name}" for name in things]).T
-        judged += overlaps([best_box(each) for each in relevance(cosines, boxes, shown.size, here.model.logit_scale)], list(things.values()))
+        judged += overlaps([best_box(each) for each in relevance_maps(cosines, boxes, shown.size, here.model.logit_scale)], list(things.values()))
     return judged
 
 

@@ -71,7 +71,7 @@ def test_open_in_carries_the_expression_and_back_returns(visitor, server):
             break
         window.go_back()
         settle(window)
-    assert comes_to_show(window, there)["typed"] == there["typed"]
+    assert comes_to_show(window, there) == there
 
 
 @pytest.mark.parametrize(("page", "files"), [("search", 3), ("arithmetic", 2), ("classify", 1), ("interpolate", 1), ("map", 1)])

@@ -119,9 +119,17 @@ def examples(page: str) -> list[dict]:
 
 
 def cloud(app: AppTest) -> dict:
-    """What the map's canvas was given to draw: the header of cloud.py, with `places` and `colors`."""
-    (block,) = [each.proto.bytes for each in app.get("bidi_component") if each.proto.component_name == "clipexplore_cloud"]
-    start = 4 + int.from_bytes(block[:4], "little")
-    head = json.loads(block[4:start])
-    places, colors = block[start : start + 8 * head["count"]], block[start + 8 * head["count"] :]
-    return {**head, "places": np.frombuffer(places, "<f4").reshape(-1, 2), "colors": np.frombuffer(colors, np.uint8)}
+    """What the map's canvas was given to draw: the head of cloud.py, with `places`, `colors` and `rows`."""
+    sent = [each.proto for each in app.get("bidi_component")]
+    (head,) = [json.loads(each.json) for each in sent if each.component_name == "clipexplore_cloud"]
+    blocks = dict(block(each.bytes) for each in sent if each.component_name == "clipexplore_block")
+    kinds = {"places": "<f4", "colors": "u1", "rows": "<u4"}
+    found = {slot: np.frombuffer(blocks[f"{head['key']}-{slot}", name], kinds[slot]) for slot, name in head["blocks"].items()}
+    return {"rows": None, **head, **found, "places": found["places"].reshape(-1, 2)}
+
+
+def block(data: bytes) -> tuple[tuple[str, str], bytes]:
+    """Slot and name of a block, and what is in it, as block.js reads them."""
+    start = 4 + int.from_bytes(data[:4], "little")
+    head = json.loads(data[4:start])
+    return (head["slot"], head["name"]), data[start:]

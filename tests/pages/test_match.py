@@ -6,7 +6,7 @@ from helpers import captions, click, errors, examples, figure, figures, follow, 
 from PIL import Image
 
 from clipexplore import Space, links
-from clipexplore.contrast import contrast
+from clipexplore.contrast import match_pairs
 
 FIGURES = ["match-matrix", "match-clouds", "match-curves"]
 
@@ -30,7 +30,7 @@ def test_the_default_view_is_that_of_the_library():
     ids = [row[0].split("<br>")[0][1:] for row in hover]
     rows = [space.collection.row(id) for id in ids]
     images, texts = (space.collection.embeddings("emoji", kind)[rows] for kind in ("pictures", "captions"))
-    found = contrast(images, texts, space.model.logit_scale)
+    found = match_pairs(images, texts, space.model.logit_scale)
     np.testing.assert_allclose(cosines, found.cosines, atol=1e-5)
     assert metrics(app)["loss"] == f"{found.loss:.3f}" or f"{found.loss:.3f}" in [each.value for each in app.metric]
     assert metrics(app)["chance, ln 12"] == f"{np.log(12):.3f}"
@@ -55,7 +55,7 @@ def test_own_pairs_and_their_scale():
     assert values(app, "match") == links.PAGES["match"] | link | {"logit_scale": 1.0}
     space = Space.open()
     images = np.stack([space.point(f"@{id}").vector for id in ("lion", "penguin")])
-    assert float(app.metric[0].value) == pytest.approx(contrast(images, space.embed_texts(["a lion", "a penguin"]), 1).loss, abs=6e-4)
+    assert float(app.metric[0].value) == pytest.approx(match_pairs(images, space.embed_texts(["a lion", "a penguin"]), 1).loss, abs=6e-4)
 
 
 def test_lengths_count_only_without_normalising():

@@ -1,0 +1,83 @@
+"""Which device a model runs on, in which numbers, with how many threads, and how much memory is left for it.
+
+Separate because the embedder, the renderer and the keeper of loaded models must decide alike. torch is imported when asked.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    import torch
+
+SMALL = 100_000_000  # bytes of weights below which 16 bits gain nothing on a CPU
+_ROUNDS = 5  # of a calibration, which takes the best: other programs only ever make it slower
+
+
+def default_device() -> torch.device:
+    """The accelerator of this machine, else the CPU."""
+    import torch
+
+    return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
+
+
+def default_dtype(device: torch.device, size: int) -> torch.dtype:
+    """The numbers that weights of `size` bytes run in: float16 on CUDA, bfloat16 on a CPU that computes in it, else float32."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.float16
+    return torch.bfloat16 if device.type == "cpu" and size > SMALL and has_bfloat16() else torch.float32
+
+
+def has_bfloat16() -> bool:
+    """Whether this CPU multiplies in bfloat16, and does not only convert."""
+    import torch
+
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, check, bool)() for check in checks)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can still be taken on a device, what torch keeps for later included."""
+    import torch
+
+    if device.type == "cuda":
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
+    return psutil.virtual_memory().available
+
+
+@cache
+def calibrate_threads() -> int:
+    """Sets the number of torch's threads, once in a process, to what is fastest just now, and gives it; takes half a second.
+
+    On cores that others use too, two threads wait for each other and are several times slower than one. A number in
+    OMP_NUM_THREADS is the operator's choice and stays.
+    """
+    import torch
+
+    if not os.environ.get("OMP_NUM_THREADS"):
+        most = torch.get_num_threads()
+        torch.set_num_threads(min(sorted({1, max(most // 2, 1), most}), key=_seconds_with))
+    return torch.get_num_threads()
+
+
+def _seconds_with(threads: int) -> float:
+    """How long one layer of a ViT-B takes for eight pictures."""
+    import torch
+
+    torch.set_num_threads(threads)
+    rows, weights = torch.ones(400, 768), torch.ones(768, 3072)
+    best = float("inf")
+    for _ in range(_ROUNDS):
+        start = time.perf_counter()
+        for _ in range(4):
+            rows @ weights
+        best = min(best, time.perf_counter() - start)
+    return best

@@ -1,0 +1,250 @@
+"""Stable Diffusion and Stable unCLIP as one function: token states or points of the joint space in, pictures out.
+
+Separate because it hides which pipeline takes what, how a part of the condition is left out, and what makes the same recipe give the same pixels.
+A pipeline is not re-entrant: one thread draws, as `worker.Lane` provides. Heavy imports are made when one is loaded.
+
+Source: Rombach et al. 2022, "High-Resolution Image Synthesis with Latent Diffusion Models"; Ramesh et al. 2022, "Hierarchical Text-Conditional Image
+Generation with CLIP Latents" (unCLIP); Lu et al. 2022, "DPM-Solver++".
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from clipexplore.errors import InputError
+from clipexplore.frames import batches
+from clipexplore.pipelines import load_pipeline, read_facts, read_gap, revision
+from clipexplore.vectors import normalize
+
+if TYPE_CHECKING:
+    import torch
+
+Report = Callable[[float, Image.Image | None], object]  # share of the work done; now and then a preview
+Shown = Callable[[int, Image.Image], object]  # number of a picture, the picture
+PREVIEW_EVERY = 4  # steps
+RANGES = {"num_inference_steps": (1, 100), "guidance_scale": (1.0, 20.0), "seed": (0, 2**32 - 1)}
+
+
+class Renderer:
+    """A loaded pipeline. One thread at a time may draw; reading the attributes is free.
+
+    Attributes
+    ----------
+    draws_embeddings
+        Whether it draws points of the joint space (an unCLIP), besides token states.
+    gap
+        `(dim,)` float32, the mean picture embedding minus the mean text embedding of its CLIP, both of unit vectors; None where it is not known.
+    num_inference_steps, guidance_scale
+        What it is best used with.
+    revision
+        12 hex digits that name its weights, the data type and the kind of device: equal ones draw the same.
+    """
+
+    def __init__(self, pipeline, facts: dict, gap: np.ndarray | None, revision: str):
+        self._pipe = pipeline
+        self._norm, self.gap, self.revision = float(facts.get("norm", 1.0)), gap, revision
+        self.num_inference_steps = int(facts.get("num_inference_steps", 15))
+        self.guidance_scale = float(facts.get("guidance_scale", 7.5))
+        self.draws_embeddings = hasattr(pipeline, "image_noising_scheduler")
+        self.side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
+
+    @classmethod
+    def load(cls, folder: Path | str, clip: Path | str | None = None, device: str | None = None, dtype: torch.dtype | None = None) -> Renderer:
+        """The pipeline of a folder as `StableUnCLIPImg2ImgPipeline` or `StableDiffusionPipeline` saves it.
+
+        Parameters
+        ----------
+        clip
+            The folder of the `CLIPModel` whose encoders it takes where it holds none of its own.
+        device, dtype
+            By default the accelerator of this machine in float16, else the CPU in bfloat16 where it computes in that, in float32 where not.
+
+        Raises
+        ------
+        InputError
+            For a folder that holds no such pipeline, is damaged, or was made for another CLIP.
+        """
+        folder, clip = Path(folder), None if clip is None else Path(clip)
+        pipeline = load_pipeline(folder, clip, device, dtype)
+        name = revision(folder, str(pipeline.dtype), pipeline.device.type)
+        return cls(pipeline, read_facts(folder), read_gap(folder), name)
+
+    def encode_prompts(self, texts: Sequence[str]) -> np.ndarray:
+        """Token states `(n, tokens, width)` float32 of texts, each padded to the full length; what is longer is cut."""
+        import torch
+
+        with torch.inference_mode():  # one by one: the last bits of a text do not depend on its neighbours
+            states = [self._pipe.encode_prompt(text, self._pipe.device, 1, False)[0].float().cpu().numpy() for text in texts]
+        return np.concatenate(states)
+
+    def render(
+        self, *, prompt_embeds: np.ndarray | None = None, embeddings: np.ndarray | None = None, seed: int = 0, num_inference_steps: int | None = None,
+        guidance_scale: float | None = None, report: Report = lambda share, preview: None, shown: Shown = lambda number, picture: None,
+    ) -> list[Image.Image]:  # fmt: skip
+        """A picture of each row, in their order; computed coarse to fine, all from the same noise.
+
+        Parameters
+        ----------
+        prompt_embeds
+            Token states `(n, tokens, width)`, as `encode_prompts` gives them or between two of those.
+        embeddings
+            Points of the joint space `(n, dim)`, of any length other than zero; only an unCLIP draws them. One of the two is given, or both.
+        seed
+            In [0, 2³²); of the noise, the same for all rows.
+        num_inference_steps, guidance_scale
+            In [1, 100] and [1, 20]; by default what the model is best used with. A scale of 1 leaves guidance out and halves the work.
+        report, shown
+            Called after every step with the share of the work done and now and then a small preview of the first picture at work, and with each picture
+            once it exists. Whatever they raise ends the work within one step.
+
+        Raises
+        ------
+        InputError
+            For a condition this model cannot draw or of another shape, a number out of range, and when memory does not even suffice for half a batch.
+        """
+        steps = self.num_inference_steps if num_inference_steps is None else num_inference_steps
+        scale = self.guidance_scale if guidance_scale is None else guidance_scale
+        _check_range(num_inference_steps=steps, guidance_scale=scale, seed=seed)
+        prompts, points = self._conditions(prompt_embeds, embeddings)
+        plan = list(batches(len(prompts)))
+        work, done, pictures = sum(size for _, size in plan), 0, [None] * len(prompts)
+        for rows, size in plan:
+            filled = [rows[i % len(rows)] for i in range(size)]
+            drawn = self._draw(prompts[filled], points[filled], seed, steps, scale, _part(report, done / work, size / work))
+            done += size
+            for row, picture in zip(rows, drawn, strict=False):
+                pictures[row] = picture
+                shown(row, picture)
+        return pictures
+
+    def _conditions(self, prompts: np.ndarray | None, points: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Both conditions of every row: no text is the empty text, no point a row of zeros, as in training."""
+        if prompts is None and points is None:
+            raise InputError("There is nothing to draw; give prompt_embeds or embeddings.")
+        if points is not None and not self.draws_embeddings:
+            raise InputError("This model draws texts only: a classic Stable Diffusion is conditioned on token states, and a point of the joint space has none; "
+                             "choose a model with an unCLIP decoder.")  # fmt: skip
+        count = len(prompts if points is None else points)
+        prompts = np.repeat(self._empty, count, 0) if prompts is None else np.asarray(prompts, np.float32)
+        dim = self._pipe.image_normalizer.config.embedding_dim if self.draws_embeddings else 0
+        points = np.zeros((count, dim), np.float32) if points is None else normalize(np.asarray(points)) * np.float32(self._norm)
+        if prompts.shape != (count, *self._empty.shape[1:]) or points.shape != (count, dim):
+            raise InputError(f"Conditions of shapes {prompts.shape} and {points.shape} do not fit this model, which takes (n, {self._empty.shape[1]}, "
+                             f"{self._empty.shape[2]}) token states and (n, {dim}) embeddings; use those of its own CLIP.")  # fmt: skip
+        return prompts, points
+
+    @cached_property
+    def _empty(self) -> np.ndarray:
+        return self.encode_prompts([""])
+
+    def _draw(self, prompts: np.ndarray, points: np.ndarray, seed: int, steps: int, scale: float, report: Report) -> list[Image.Image]:
+        """One batch; where memory is out it is tried once more in halves, which need half of it."""
+        import torch
+
+        try:
+            return self._run(prompts, points, seed, steps, scale, report)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            error.__traceback__ = None  # and with it everything the failed call held
+        self._free()
+        half = math.ceil(len(prompts) / 2)
+        try:
+            first = self._run(prompts[:half], points[:half], seed, steps, scale, report)
+            return first + (self._run(prompts[half:], points[half:], seed, steps, scale, report) if len(prompts) > 1 else [])
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            error.__traceback__ = None
+            self._free()
+        raise InputError(f"There is too little memory to draw {half} pictures of {self.side} pixels at a time; close other programs or choose a smaller model.")
+
+    @staticmethod
+    def _free() -> None:
+        import torch
+
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _run(self, prompts: np.ndarray, points: np.ndarray, seed: int, steps: int, scale: float, report: Report) -> list[Image.Image]:
+        import torch
+
+        count, watch = len(prompts), self._watch(report, steps)
+        given = {
+            "prompt_embeds": self._tensor(prompts), "negative_prompt_embeds": self._tensor(np.repeat(self._empty, count, 0)),
+            "num_inference_steps": steps, "guidance_scale": scale, "output_type": "latent", "return_dict": False,
+            "latents": self._noise(seed).repeat(count, 1, 1, 1), "generator": [torch.Generator().manual_seed(seed + 1) for _ in range(count)],
+        }  # fmt: skip
+        if self.draws_embeddings:
+            given |= {"image_embeds": self._tensor(points), "callback": lambda step, t, latents: watch(step, latents)}
+        else:
+            given |= {"callback_on_step_end": lambda pipe, step, t, tensors: watch(step, tensors["latents"]) or tensors}
+        with torch.inference_mode():
+            return self._decode(self._pipe(**given)[0])
+
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self._pipe.device, self._pipe.dtype)
+
+    def _noise(self, seed: int) -> torch.Tensor:
+        """Where every picture of a seed starts, `(1, channels, height, width)`, the same on every device."""
+        import torch
+
+        config = self._pipe.unet.config
+        noise = torch.randn(1, config.in_channels, config.sample_size, config.sample_size, generator=torch.Generator().manual_seed(seed))
+        return noise.to(self._pipe.device, self._pipe.dtype)
+
+    def _decode(self, latents: torch.Tensor) -> list[Image.Image]:
+        pixels = self._pipe.vae.decode(latents / self._pipe.vae.config.scaling_factor, return_dict=False)[0].float()  # (n, 3, height, width) in [−1, 1]
+        return _pictures((pixels / 2 + 0.5).permute(0, 2, 3, 1).cpu().numpy())
+
+    def _watch(self, report: Report, steps: int) -> Callable[[int, torch.Tensor], None]:
+        """What is called after every step; the last part of the work is decoding."""
+
+        def watch(step: int, latents: torch.Tensor) -> None:
+            wanted = step % PREVIEW_EVERY == PREVIEW_EVERY - 1
+            report((step + 1) / (steps + 1), self._preview(latents[:1]) if wanted else None)
+
+        return watch
+
+    def _preview(self, latents: torch.Tensor) -> Image.Image:
+        """A small picture, one pixel for each latent: a linear map instead of the decoder, a thousand times cheaper."""
+        values = latents[0].float().permute(1, 2, 0).cpu().numpy()
+        return _pictures((values @ self._colours[:-1] + self._colours[-1])[None])[0]
+
+    @cached_property
+    def _colours(self) -> np.ndarray:
+        """The linear map from a latent to its colour `(channels + 1, 3)`, fitted on a chart of coloured patches that the encoder sees once."""
+        import torch
+
+        factor = self._pipe.vae_scale_factor
+        colours = np.random.default_rng(0).random((8, 8, 3), np.float32)
+        chart = torch.from_numpy(colours.repeat(2 * factor, 0).repeat(2 * factor, 1)).permute(2, 0, 1)[None] * 2 - 1
+        with torch.inference_mode():
+            latents = self._pipe.vae.encode(chart.to(self._pipe.device, self._pipe.dtype)).latent_dist.mean * self._pipe.vae.config.scaling_factor
+        known = latents[0].float().permute(1, 2, 0).cpu().numpy().reshape(-1, latents.shape[1])
+        ones = np.ones((len(known), 1), np.float32)
+        return np.linalg.lstsq(np.hstack([known, ones]), colours.repeat(2, 0).repeat(2, 1).reshape(-1, 3), rcond=None)[0]
+
+
+def _pictures(values: np.ndarray) -> list[Image.Image]:
+    """Pictures of values `(n, height, width, 3)`, black 0, white 1."""
+    return [Image.fromarray(each) for each in np.rint(np.nan_to_num(values).clip(0, 1) * 255).astype(np.uint8)]
+
+
+def _part(report: Report, start: float, share: float) -> Report:
+    """Reports a part of the work as what it is of the whole."""
+    return lambda done, preview: report(start + done * share, preview)
+
+
+def _check_range(**values: float) -> None:
+    for name, value in values.items():
+        low, high = RANGES[name]
+        if not low <= value <= high:
+            raise InputError(f"{name} is {value:g} and has to be from {low:g} to {high:g}; change it.")

@@ -1,0 +1,134 @@
+"""What every training of the drawing model keeps: weights, their average, the optimiser, the step and the time spent; stopped and resumed at any step.
+
+Checkpoints hold tensors and JSON only. A slice of training is a number of hours; SIGTERM ends it as the clock does, with everything saved.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+SAVE_EVERY = 300  # seconds
+PRINT_EVERY = 50  # steps
+WARMUP_STEPS, COOLDOWN = 500, 0.3  # the last third of a slice with a cooldown runs the learning rate down to zero
+
+
+class Run:
+    """A model in training, in a folder that is resumed if it holds a run of it already.
+
+    Attributes
+    ----------
+    average
+        The exponential average of the weights by name: what is evaluated and exported.
+    step, seconds, pictures
+        How much it has seen, in all slices.
+    """
+
+    def __init__(self, folder: Path, model: torch.nn.Module, device: str, rate: float, keep: float, decay: float = 0.01):
+        self.folder, self.device, self.rate, self.keep = folder, device, rate, keep
+        folder.mkdir(parents=True, exist_ok=True)
+        self.model = model.to(device, memory_format=layout(device)).train()
+        self.average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=decay, fused=True)
+        self.step, self.seconds, self.pictures = 0, 0.0, 0
+        if (folder / "state.json").exists():
+            self._load()
+
+    def _load(self) -> None:
+        tensors = load_file(self.folder / "state.safetensors", device=self.device)
+        with torch.no_grad():
+            for name, value in self.model.named_parameters():
+                value.copy_(tensors[f"weights/{name}"])
+                self.average[name].copy_(tensors[f"average/{name}"])
+                moments = {"exp_avg": tensors[f"first/{name}"], "exp_avg_sq": tensors[f"second/{name}"]}
+                self.optimizer.state[value] = {"step": tensors["steps"].clone(), **{key: each.contiguous().view_as(value) for key, each in moments.items()}}
+        self.__dict__.update(json.loads((self.folder / "state.json").read_text()))
+
+    def save(self) -> None:
+        if not self.step:
+            return
+        tensors = {"steps": torch.tensor(float(self.step))}
+        for name, value in self.model.named_parameters():
+            moments = self.optimizer.state[value]
+            tensors |= {f"weights/{name}": value.detach(), f"average/{name}": self.average[name]}
+            tensors |= {f"first/{name}": moments["exp_avg"], f"second/{name}": moments["exp_avg_sq"]}
+        save_file({name: value.contiguous() for name, value in tensors.items()}, self.folder / "state.new")
+        os.replace(self.folder / "state.new", self.folder / "state.safetensors")
+        (self.folder / "state.json.new").write_text(json.dumps(self.ledger()))
+        os.replace(self.folder / "state.json.new", self.folder / "state.json")
+
+    def ledger(self) -> dict[str, float]:
+        """How much training the weights have seen: optimiser steps, seconds, pictures."""
+        return {"step": self.step, "seconds": round(self.seconds), "pictures": self.pictures}
+
+    def averaged(self, model: torch.nn.Module) -> torch.nn.Module:
+        """The model given, of the same shape, with the averaged weights, to be used."""
+        model.load_state_dict({name: value.cpu() for name, value in self.average.items()}, strict=False)
+        return model.eval().requires_grad_(False)
+
+    def train(self, batches: Iterable, loss: Callable[..., torch.Tensor], hours: float, cooldown: bool) -> None:
+        """Takes a step for each batch until the hours are over or the process is told to end; saves every few minutes and at the end.
+
+        Parameters
+        ----------
+        loss
+            The loss of the model for a batch; called in bfloat16 autocast.
+        cooldown
+            Whether the learning rate falls to zero over the last part of this slice.
+        """
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped; the run can be resumed"))
+        try:
+            self._steps(batches, loss, hours, cooldown)
+        finally:
+            self.save()
+
+    def _steps(self, batches: Iterable, loss: Callable[..., torch.Tensor], hours: float, cooldown: bool) -> None:
+        begun, saved, losses, before, first = time.time(), time.time(), [], self.seconds, self.step
+        for batch in batches:
+            spent = (time.time() - begun) / (hours * 3600)
+            if spent >= 1:
+                break
+            losses.append(self._update(loss, batch, min(1.0, (1 - spent) / COOLDOWN) if cooldown else 1.0))
+            self.step, self.pictures, self.seconds = self.step + 1, self.pictures + len(batch[0]), before + time.time() - begun
+            if self.step % PRINT_EVERY == 0:
+                pace = (self.step - first) / (time.time() - begun)
+                print(f"step {self.step}  {self.pictures:,} pictures  loss {np.mean(losses[-PRINT_EVERY:]):.4f}  {pace:.2f} steps/s  "
+                      f"{hours * 60 * (1 - spent):.0f} min left", flush=True)  # fmt: skip
+            if time.time() - saved > SAVE_EVERY:
+                self.save()
+                saved = time.time()
+
+    def _update(self, loss: Callable[..., torch.Tensor], batch: tuple, share: float) -> float:
+        """One optimiser step at a share of the learning rate; the loss."""
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = self.rate * share * min(1.0, (self.step + 1) / WARMUP_STEPS)
+        with torch.autocast(self.device.split(":")[0], torch.bfloat16):
+            value = loss(self.model, *(each.to(self.device, non_blocking=True) for each in batch))
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        keep = min(self.keep, (self.step + 1) / (self.step + 10))
+        torch._foreach_lerp_(list(self.average.values()), [each.detach() for each in self.model.parameters()], 1 - keep)
+        return value.item()
+
+
+def layout(device: str) -> torch.memory_format:
+    """The order of a picture's numbers in memory; measured on CPUs: with channels last, normalising in groups learns so slowly that a step takes half as long again."""
+    return torch.contiguous_format if device == "cpu" else torch.channels_last
+
+
+def arguments(parser) -> None:
+    """The options that all trainings share."""
+    parser.add_argument("--hours", type=float, default=0.0, help="how long this slice trains")
+    parser.add_argument("--cooldown", action="store_true", help="end the slice with a falling learning rate")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1, help="threads a CPU trains with")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")

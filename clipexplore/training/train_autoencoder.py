@@ -1,0 +1,108 @@
+"""Train the autoencoder between pictures of 128 pixels and the 16 × 16 latents that the drawing model works on.
+
+    python -m clipexplore.training.train_autoencoder --hours 2 --cooldown --threads 2      # starts or resumes runs/autoencoder
+    python -m clipexplore.training.train_autoencoder --hours 0.2 --cooldown --device cuda --workers 14 --batch 128
+    python -m clipexplore.training.train_autoencoder --measure                             # round trip of 256 held-out scenes, in decibels
+
+A `diffusers.AutoencoderKL` of factor 8, narrow where pictures are large, since a layer at full resolution costs 64 times one at the latents'.
+It learns the absolute and the squared error and, so that edges stay sharp, the absolute error of neighbouring pixels' differences.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+from torch.utils.data import DataLoader, Dataset
+
+from .runs import Run, arguments, layout
+from .scenes import HELD_OUT, draw, scene
+
+SIZE = 128  # pixels
+WIDTHS, LATENT_CHANNELS = (16, 32, 96, 128), 8
+RATE, KEEP = 5e-4, 0.999
+KL = 1e-6  # keeps latents from growing, no more
+RUN = Path("runs/autoencoder")
+
+
+def build_autoencoder() -> AutoencoderKL:
+    """An autoencoder with fresh weights."""
+    torch.manual_seed(0)
+    blocks = len(WIDTHS)
+    return AutoencoderKL(block_out_channels=WIDTHS, latent_channels=LATENT_CHANNELS, layers_per_block=1, norm_num_groups=8, sample_size=SIZE,
+                         down_block_types=("DownEncoderBlock2D",) * blocks, up_block_types=("UpDecoderBlock2D",) * blocks)  # fmt: skip
+
+
+def start(device: str, folder: Path = RUN) -> Run:
+    """The run of the autoencoder, resumed if there is one."""
+    return Run(folder, build_autoencoder(), device, RATE, KEEP)
+
+
+def trained(folder: Path = RUN, device: str = "cpu") -> AutoencoderKL:
+    """The averaged autoencoder of a run."""
+    return start("cpu", folder).averaged(build_autoencoder()).to(device, memory_format=layout(device))
+
+
+class Pictures(Dataset):
+    """Batch number → pictures `(batch, 3, 128, 128)` uint8 of the scenes from seed number × batch on."""
+
+    def __init__(self, batch: int):
+        self.batch = batch
+
+    def __len__(self) -> int:
+        return 1 << 30
+
+    def __getitem__(self, number: int) -> tuple[torch.Tensor]:
+        return (as_pixels(scene(number * self.batch + i) for i in range(self.batch)),)
+
+
+def as_pixels(scenes) -> torch.Tensor:
+    """Pictures of scenes, `(n, 3, 128, 128)` uint8."""
+    return torch.from_numpy(np.stack([np.asarray(draw(one)) for one in scenes]).transpose(0, 3, 1, 2))
+
+
+def as_input(pixels: torch.Tensor) -> torch.Tensor:
+    """uint8 pictures as a network takes them, in [−1, 1]."""
+    return pixels.float() / 127.5 - 1
+
+
+def step_loss(model: AutoencoderKL, pixels: torch.Tensor) -> torch.Tensor:
+    pictures = as_input(pixels)
+    posterior = model.encode(pictures).latent_dist
+    drawn = model.decode(posterior.sample()).sample.float()
+    edges = sum(F.l1_loss(drawn.diff(dim=dim), pictures.diff(dim=dim)) for dim in (2, 3))
+    return F.l1_loss(drawn, pictures) + F.mse_loss(drawn, pictures) + 0.5 * edges + KL * posterior.kl().mean()
+
+
+def psnr(model: AutoencoderKL, scenes: int = 256, batch: int = 32) -> float:
+    """Peak signal to noise of the round trip of held-out scenes, in decibels, from the mean squared error of all of them together."""
+    device, errors = next(model.parameters()).device, []
+    with torch.inference_mode():
+        for first in range(0, scenes, batch):
+            pictures = as_input(as_pixels(scene(HELD_OUT + first + i) for i in range(min(batch, scenes - first)))).to(device)
+            drawn = model.decode(model.encode(pictures).latent_dist.mean).sample.clamp(-1, 1)
+            errors.append(((drawn - pictures).double() / 2).square().mean((1, 2, 3)).cpu())
+    return float(-10 * torch.cat(errors).mean().log10())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    arguments(parser)
+    parser.add_argument("--run", type=Path, default=RUN)
+    parser.add_argument("--batch", type=int, default=16, help="pictures a step")
+    parser.add_argument("--measure", action="store_true", help="print the round trip's PSNR")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    if options.hours:
+        run = start(options.device, options.run)
+        loader = DataLoader(Pictures(options.batch), batch_size=None, sampler=range(run.step, 1 << 30), num_workers=options.workers,
+                            prefetch_factor=4 if options.workers else None)  # fmt: skip
+        run.train(loader, step_loss, options.hours, options.cooldown)
+    if options.measure:
+        print(f"round trip of held-out scenes: {psnr(trained(options.run, options.device)):.1f} dB (bar: 27)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""Status: what the server is doing – the machine, its memory and the queues – for whoever runs it.
+
+Nothing here tells who visits or what they look at.
+"""
+
+from clipexplore import ui
+
+ui.header("status")
+
+ui.show_machine()
+ui.show_lanes()

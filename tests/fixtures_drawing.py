@@ -1,0 +1,71 @@
+"""Small drawing models with random weights, saved as real folders in exactly the classes `diffusers` has."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixtures_models import MAX_TOKENS, build_tiny_clip
+
+DIM, WIDTH, SIDE = 24, 32, 32  # of the tiny CLIP: its joint space and its text tower; pixels of a picture
+LATENT = {"block_out_channels": (8, 16, 16), "layers_per_block": 1, "norm_num_groups": 4}
+
+
+@pytest.fixture(scope="session")
+def tiny_unclip(tmp_path_factory, tiny_clip) -> Path:
+    """A `StableUnCLIPImg2ImgPipeline` for `tiny_clip`, whose encoders it leaves out; not to be written to."""
+    return build_tiny_unclip(tmp_path_factory.mktemp("models") / "tiny-unclip", tiny_clip)
+
+
+@pytest.fixture(scope="session")
+def tiny_diffusion(tmp_path_factory, tiny_clip) -> Path:
+    """A classic `StableDiffusionPipeline` with a text encoder of its own; not to be written to."""
+    return build_tiny_diffusion(tmp_path_factory.mktemp("models") / "tiny-diffusion", tiny_clip)
+
+
+def build_tiny_unclip(folder: Path, clip: Path) -> Path:
+    from diffusers import DDPMScheduler, StableUnCLIPImg2ImgPipeline
+    from diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer import StableUnCLIPImageNormalizer
+    from safetensors.numpy import save_file
+
+    from clipexplore.embedder import WEIGHTS, revision_of
+
+    unet, vae, scheduler = _parts({"class_embed_type": "projection", "projection_class_embeddings_input_dim": 2 * DIM})
+    parts = {"unet": unet, "vae": vae, "scheduler": scheduler, "image_normalizer": StableUnCLIPImageNormalizer(DIM)}
+    parts["image_noising_scheduler"] = DDPMScheduler(beta_schedule="squaredcos_cap_v2")
+    StableUnCLIPImg2ImgPipeline(**parts, tokenizer=None, text_encoder=None, image_encoder=None, feature_extractor=None).save_pretrained(folder)
+    facts = {"clip": revision_of(clip / WEIGHTS), "norm": DIM**0.5, "num_inference_steps": 4, "guidance_scale": 3.0}
+    (folder / "drawing.json").write_text(json.dumps(facts))
+    save_file({"gap": np.linspace(-0.2, 0.2, DIM, dtype=np.float32)}, folder / "gap.safetensors")
+    return folder
+
+
+def build_tiny_diffusion(folder: Path, clip: Path) -> Path:
+    from diffusers import PNDMScheduler, StableDiffusionPipeline
+    from transformers import CLIPModel, CLIPTokenizer
+
+    unet, vae, _ = _parts({})
+    text = {"text_encoder": CLIPModel.from_pretrained(clip).text_model, "tokenizer": CLIPTokenizer.from_pretrained(clip)}
+    pipeline = StableDiffusionPipeline(unet=unet, vae=vae, scheduler=PNDMScheduler(skip_prk_steps=True, steps_offset=1, beta_schedule="scaled_linear"), **text,
+                                       safety_checker=None, feature_extractor=None, requires_safety_checker=False)  # fmt: skip
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+def _parts(conditioned: dict):
+    import torch
+    from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
+
+    torch.manual_seed(0)
+    unet = UNet2DConditionModel(sample_size=SIDE // 4, in_channels=4, out_channels=4, block_out_channels=(16, 32), layers_per_block=1, norm_num_groups=4,
+                                down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+                                cross_attention_dim=WIDTH, attention_head_dim=2, **conditioned)  # fmt: skip
+    vae = AutoencoderKL(latent_channels=4, sample_size=SIDE, down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3, **LATENT)
+    with torch.no_grad():  # as initialised, every condition gives nearly the same grey: make the tests look at something
+        for name, value in [*unet.named_parameters(), *vae.named_parameters()]:
+            if value.ndim > 1:
+                value.mul_(2.0 if "conv_out" in name else 1.5)
+    return unet, vae, DPMSolverMultistepScheduler(beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction")
+
+
+__all__ = ["DIM", "MAX_TOKENS", "SIDE", "WIDTH", "build_tiny_clip", "build_tiny_diffusion", "build_tiny_unclip", "tiny_diffusion", "tiny_unclip"]
