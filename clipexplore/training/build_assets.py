@@ -11,6 +11,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -39,6 +40,7 @@ BACKGROUND_CAPTIONS = 10_000
 AT_HOME_ANYWHERE = ("lion", "elephant", "cat", "dog", "penguin", "turtle", "owl", "bicycle", "automobile", "sailboat", "rocket", "house", "robot",
                     "snowman", "person walking", "red apple", "birthday cake", "guitar", "soccer ball", "rose")  # fmt: skip
 MANY_OF = (("lion", "jungle"), ("lion", "snow"), ("cat", "room"), ("dog", "beach"))  # eight of each
+TWO_TO_FIND = ("cat", "butterfly")
 RECOLOURED = ("automobile", "rose", "top hat", "butterfly", "guitar", "house", "t-shirt", "balloon")
 WORN = [(None, None), *((hat, None) for hat in HEADWEAR), *((None, eyewear) for eyewear in EYEWEAR)]
 LICENCE = "Pictures: Noto Color Emoji, SIL OFL 1.1; names: Unicode CLDR, Unicode licence; arrangement: Apache-2.0"
@@ -49,7 +51,7 @@ def emoji_world() -> list[tuple[str, Scene]]:
     who = [(wearer, hat, eyewear) for wearer in WEARERS for hat, eyewear in WORN]
     worn = [(slug("-".join(filter(None, each))), dressed(SEED, *each, None, None)) for each in who]
     seeds = count(SEED)
-    rest = [one for part in (_in_places, _in_colours, _counted, _paired, _each_once) for one in part(seeds)]
+    rest = [one for part in (_in_places, _in_colours, _counted, _paired, _each_once, _looked_for) for one in part(seeds)]
     taken = {id for id, _ in worn}
     return worn + [(id, one) for id, one in _numbered(rest) if id not in taken]
 
@@ -77,6 +79,12 @@ def _paired(seeds: Iterator[int]) -> list[Scene]:
 
 def _each_once(seeds: Iterator[int]) -> list[Scene]:
     return [alone(next(seeds), thing.name) for thing in things()]
+
+
+def _looked_for(seeds: Iterator[int]) -> list[Scene]:
+    """The two things that the page Classify looks for first, beside each other in the meadow."""
+    scenes = [MAKERS["pair"](seed := next(seeds), Random(seed), TWO_TO_FIND, relation) for relation in ("left", "right", "above", "below")]
+    return [replace(one, place="meadow", background=None, items=tuple(replace(item, colour=None) for item in one.items)) for one in scenes]
 
 
 def _numbered(scenes: list[Scene]) -> list[tuple[str, Scene]]:

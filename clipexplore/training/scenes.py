@@ -77,11 +77,11 @@ def scene(seed: int) -> Scene:
     return MAKERS[kind](seed, rng)
 
 
-def group(seed: int) -> list[Scene]:
-    """Four scenes: one contrast for two seeds in three, else four unrelated ones."""
+def group(seed: int, lesson: str = "everything") -> list[Scene]:
+    """Four scenes: mostly one contrast, as often as the lesson has it, else four unrelated ones."""
     rng = Random(seed)
-    contrasts = (_four_any, _hats, _hats_alone, _colours, _places, _siblings, _sides, _spots, _counts)
-    return rng.choices(contrasts, (24, 16, 6, 6, 4, 14, 18, 6, 6))[0](seed, rng)
+    shares, some = LESSONS[lesson]
+    return rng.choices(CONTRASTS, shares)[0](seed, rng, some)
 
 
 def draw(scene: Scene) -> Image.Image:
@@ -199,11 +199,11 @@ MAKERS = {"single": _single, "worn": _worn, "pair": _pair, "count": _count, "row
 # Groups of four that differ in one respect
 
 
-def _four_any(seed: int, rng: Random) -> list[Scene]:
+def _four_any(seed: int, rng: Random, some: int) -> list[Scene]:
     return [scene(rng.randrange(HELD_OUT)) for _ in range(4)]
 
 
-def _hats(seed: int, rng: Random) -> list[Scene]:
+def _hats(seed: int, rng: Random, some: int) -> list[Scene]:
     place, background = _where(rng)
     wearer, other = rng.sample(list(WEARERS), 2)
     first, second = rng.sample(list(HEADWEAR), 2)
@@ -213,45 +213,56 @@ def _hats(seed: int, rng: Random) -> list[Scene]:
     return [dressed(seed, *who, place, background, *colours) for who in worn]
 
 
-def _hats_alone(seed: int, rng: Random) -> list[Scene]:
+def _hats_alone(seed: int, rng: Random, some: int) -> list[Scene]:
     return [_on(seed + i, rng) for i in range(4)]
 
 
-def _colours(seed: int, rng: Random) -> list[Scene]:
+def _colours(seed: int, rng: Random, some: int) -> list[Scene]:
     base = _single(seed, rng)
     return [replace(base, items=(replace(base.items[0], colour=c),)) for c in rng.sample([c for c in COLOURS if c != base.background], 4)]
 
 
-def _places(seed: int, rng: Random) -> list[Scene]:
+def _places(seed: int, rng: Random, some: int) -> list[Scene]:
     base = _single(seed, rng)
     return [replace(base, place=place, background=None) for place in rng.sample(list(PLACES), 4)]
 
 
-def _siblings(seed: int, rng: Random) -> list[Scene]:
+def _siblings(seed: int, rng: Random, some: int) -> list[Scene]:
     base = _single(seed, rng)
     kin = _kin()[by_name()[base.items[0].name].kind]
     alike = [replace(base, items=(replace(_centred(name, rng, rng.randint(66, 106)), colour=base.items[0].colour),))
              for name in rng.sample(kin, min(4, len(kin)))]  # fmt: skip
-    return alike + _four_any(seed, rng)[len(alike) :]
+    return alike + _four_any(seed, rng, some)[len(alike) :]
 
 
-def _sides(seed: int, rng: Random) -> list[Scene]:
-    names = _distinct_names(rng, 2)
+def _sides(seed: int, rng: Random, some: int) -> list[Scene]:
+    names = _distinct_names(rng, 2, some)
     return [_pair(seed, Random(seed), names, relation) for relation in ("left", "right", "above", "below")]
 
 
-def _spots(seed: int, rng: Random) -> list[Scene]:
+def _spots(seed: int, rng: Random, some: int) -> list[Scene]:
     """One thing on each side of the picture: what a side is, learned before who is on which."""
     place, background = _where(rng)
-    name = _distinct_names(rng, 1)[0]
+    name = _distinct_names(rng, 1, some)[0]
     colour, size = _repaint(rng, name, background, 0.3), rng.randint(48, 58)
     spots = {"left": (34, 64), "right": (94, 64), "above": (64, 34), "below": (64, 94)}
     return [Scene(seed, "single", (_at(name, *spot, size, Random(seed), colour),), place, background, side) for side, spot in spots.items()]
 
 
-def _counts(seed: int, rng: Random) -> list[Scene]:
+def _counts(seed: int, rng: Random, some: int) -> list[Scene]:
     name = _any_name(rng, counted=True)
     return [_count(seed, Random(seed), name, number) for number in (2, 3, 4, 5)]
+
+
+CONTRASTS = (_four_any, _hats, _hats_alone, _colours, _places, _siblings, _sides, _spots, _counts)
+# How often each contrast comes, and of how many things half of the pairs are made. Sides are learned in lessons of their own first: what is where
+# is a product of two things to know, and neither its picture nor its caption can be the first to tell it.
+LESSONS = {
+    "everything": ((24, 16, 6, 6, 4, 14, 18, 6, 6), 48),
+    "sides": ((15, 0, 0, 0, 0, 0, 45, 40, 0), 48),
+    "sides of few": ((15, 0, 0, 0, 0, 0, 77, 8, 0), 8),
+    "sides of more": ((15, 0, 0, 0, 0, 0, 77, 8, 0), 48),
+}
 
 
 # Choices all makers share
@@ -293,9 +304,10 @@ def _any_name(rng: Random, counted: bool = False) -> str:
     return rng.choice(_names(counted))
 
 
-def _distinct_names(rng: Random, number: int) -> tuple[str, ...]:
-    """Different things, half of the time of a few dozen: sides and order are learned on those long before all names are known."""
-    return tuple(rng.sample(_names(False)[:: rng.choice((1, 28))], number))
+def _distinct_names(rng: Random, number: int, some: int = 48) -> tuple[str, ...]:
+    """Different things, half of the time out of `some` only: sides and order are learned on those long before all names are known."""
+    every = rng.choice((1, len(_names(False)) // some))
+    return tuple(rng.sample(_names(False)[::every], number))
 
 
 def _centred(name: str, rng: Random, size: int, colour: str | None = None) -> Item:

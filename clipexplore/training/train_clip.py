@@ -32,7 +32,7 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 from . import captions
-from .scenes import draw, group, scene
+from .scenes import LESSONS, draw, group, scene
 
 # The model. Picture size, context length and tokenizer are part of everything made later: decided here once.
 PICTURE_SIZE, PATCH_SIZE = 72, 12
@@ -71,7 +71,7 @@ def train_tokenizer(folder: Path, scenes: int = 40_000) -> CLIPTokenizer:
     return result
 
 
-def build_model(tokenizer: CLIPTokenizer, attention: str = "sdpa") -> CLIPModel:
+def build_model(tokenizer: CLIPTokenizer, attention: str = "sdpa", seed: int = 0) -> CLIPModel:
     """A CLIP of about 9 M parameters with fresh weights."""
     towers = dict(hidden_size=WIDTH, intermediate_size=4 * WIDTH, num_attention_heads=HEADS, hidden_act="gelu", projection_dim=PROJECTION)
     config = CLIPConfig(
@@ -80,7 +80,7 @@ def build_model(tokenizer: CLIPTokenizer, attention: str = "sdpa") -> CLIPModel:
                          bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, **towers),
         projection_dim=PROJECTION,
     )  # fmt: skip
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     return CLIPModel._from_config(config, attn_implementation=attention)
 
 
@@ -108,17 +108,17 @@ def tell_columns_apart(positions: torch.Tensor, strength: float) -> None:
 
 
 class Batches(Dataset):
-    """Batch number → tensors; any worker makes any batch from its number alone."""
+    """Batch number → tensors; any worker makes any batch from its number alone. Runs of different seeds see different scenes."""
 
-    def __init__(self, tokenizer: CLIPTokenizer, batch: int):
-        self.tokenizer, self.batch = tokenizer, batch
+    def __init__(self, tokenizer: CLIPTokenizer, batch: int, seed: int = 0, lesson: str = "everything"):
+        self.tokenizer, self.batch, self.first, self.lesson = tokenizer, batch, seed << 32, lesson
 
     def __len__(self) -> int:
         return 1 << 30
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
         rng = Random(f"captions {number}")
-        scenes = [one for i in range(self.batch // 4) for one in group(number * self.batch + i)]
+        scenes = [one for i in range(self.batch // 4) for one in group(self.first + number * self.batch + i, self.lesson)]
         truths = [captions.words(one) | captions.sides(one) for one in scenes]
         texts = [captions.caption(one, rng) for one in scenes]
         words = sorted({word for one in scenes for word in captions.training_words(one, rng)})
@@ -179,13 +179,13 @@ class Run:
     A folder that holds a run already is resumed; a new one starts from `weights`, an exported model, or from scratch.
     """
 
-    def __init__(self, folder: Path, device: str, weights: Path | None = None):
-        self.folder, self.device = folder, device
+    def __init__(self, folder: Path, device: str, weights: Path | None = None, seed: int = 0):
+        self.folder, self.device, self.seed = folder, device, seed
         folder.mkdir(parents=True, exist_ok=True)
         begun = (folder / "state.json").exists()
         self.tokenizer = _tokenizer(folder / "tokenizer", None if begun else weights)
         # On CPUs the fused attention's backward pass takes a third of a step; plain matrix products take a sixth.
-        self.model = build_model(self.tokenizer, "eager" if device == "cpu" else "sdpa").to(device).train()
+        self.model = build_model(self.tokenizer, "eager" if device == "cpu" else "sdpa", seed).to(device).train()
         self.average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
         self.optimizer = torch.optim.AdamW(_groups(self.model), lr=LEARNING_RATE, betas=BETAS, fused=True)
         self.step, self.seconds, self.pairs, self.optimizer_began = 0, 0.0, 0, 0
@@ -268,9 +268,10 @@ def learning_rate(step: int, spent: float, cooldown: bool) -> float:
     return rate * min(1.0, (1 - spent) / COOLDOWN) if cooldown else rate
 
 
-def train(run: Run, hours: float, batch: int, workers: int, cooldown: bool) -> None:
+def train(run: Run, hours: float, batch: int, workers: int, cooldown: bool, lesson: str = "everything") -> None:
     numbers = range(run.step, 1 << 30)
-    loader = DataLoader(Batches(run.tokenizer, batch), batch_size=None, sampler=numbers, num_workers=workers, prefetch_factor=4 if workers else None)
+    batches = Batches(run.tokenizer, batch, run.seed, lesson)
+    loader = DataLoader(batches, batch_size=None, sampler=numbers, num_workers=workers, prefetch_factor=4 if workers else None)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped; the run can be resumed"))
     try:
         _steps(run, loader, hours, batch, cooldown)
@@ -321,16 +322,18 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=256, help="pairs a step, a multiple of 4")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
     parser.add_argument("--threads", type=int, default=1, help="threads a CPU trains with")
+    parser.add_argument("--seed", type=int, default=0, help="of the first weights and of the scenes, below 256; another one makes the judge of drawn pictures")
     parser.add_argument("--weights", type=Path, help="an exported model folder that a new run starts from")
+    parser.add_argument("--lesson", choices=LESSONS, default="everything", help="what this slice shows")
     parser.add_argument("--columns", type=float, default=0.0, help="before this slice, tell columns of a picture apart by vectors of this length")
     parser.add_argument("--words", nargs=2, metavar="WORD", help="before this slice, tell two words apart")
     parser.add_argument("--export", type=Path, help="write the averaged weights as a model folder")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    run = Run(options.run, options.device, options.weights)
+    run = Run(options.run, options.device, options.weights, options.seed)
     run.tell_apart(options.columns, options.words)
     if options.hours:
-        train(run, options.hours, options.batch, options.workers, options.cooldown)
+        train(run, options.hours, options.batch, options.workers, options.cooldown, options.lesson)
     if options.export:
         run.export(options.export)
 

@@ -1,6 +1,7 @@
 """What the tests of the recipe need beyond Python: the emoji font and Unicode's tables, which are not installed everywhere."""
 
 import pytest
+from fixtures_drawing_recipe import autoencoder, cache, conditions, recipe, small_clip  # noqa: F401
 from PIL import features
 
 from clipexplore.training.things import ANNOTATIONS, EMOJI_TEST, FONT

@@ -10,6 +10,7 @@ from clipexplore import links
 from clipexplore.collection import Collection
 from clipexplore.expression import Term, parse
 from clipexplore.images import open_picture
+from clipexplore.lexicon import load
 from clipexplore.settings import settings
 from clipexplore.training import build_assets, captions
 from clipexplore.training.evaluate import word_bank
@@ -24,7 +25,7 @@ EXPRESSIONS = ("q", "image", "points", "stops", "pairs")  # the keys that hold e
 def states():
     """What every page can be asked without typing: its defaults, and each example on top of them."""
     examples = json.loads((settings().assets / "examples.json").read_text(encoding="utf-8"))
-    return [defaults | example["set"] for page, defaults in links.PAGES.items() for example in [{"set": {}}, *examples[page]]]
+    return [defaults | example["set"] for page, defaults in links.PAGES.items() for example in [{"set": {}}, *examples.get(page, ())]]
 
 
 def terms(state):
@@ -42,6 +43,12 @@ class Counting:
 
     def embed_images(self, pictures):
         return self._unit([np.asarray(picture.convert("L").resize((1, 26)), float)[:, 0] + 1 for picture in pictures])
+
+    def project_texts(self, texts):
+        return self.embed_texts(texts) * np.array([[3.0 + len(text)] for text in texts])
+
+    def project_images(self, pictures):
+        return 2 * self.embed_images(pictures)
 
     def _unit(self, rows):
         rows = np.array(rows, np.float32)
@@ -160,6 +167,8 @@ class TestCollections:
             assert np.abs(np.asarray(picture, float) - np.asarray(draw(one), float)).mean() < 6  # WebP loses a little
         np.testing.assert_allclose(made.embeddings("emoji", "pictures"), Counting().embed_images(stored), atol=2e-3)
         np.testing.assert_allclose(made.embeddings("emoji", "captions"), Counting().embed_texts(made.captions), atol=2e-3)
+        np.testing.assert_allclose(made.lengths("emoji", "pictures"), 2, rtol=1e-6)
+        np.testing.assert_allclose(made.lengths("emoji", "captions"), [3 + len(caption) for caption in made.captions], rtol=1e-6)
 
     def test_all_of_it(self, tmp_path, small_world, monkeypatch):
         monkeypatch.setattr(build_assets, "BACKGROUND_CAPTIONS", 60)
@@ -174,4 +183,5 @@ class TestCollections:
         assert len(background) == len(set(background.captions)) > 60
         np.testing.assert_allclose(background.coordinates("emoji", "umap"), background.embeddings("emoji", "captions")[:, :2], atol=1e-6)
         assert world.coordinates("emoji", "umap").shape == (len(small_world), 2)
+        assert load(tmp_path / "lexicon.npz", background.captions).window == links.PAGES["words"]["window"]
         assert {each.revision("emoji") for each in (world, words, background)} == {Counting.revision}

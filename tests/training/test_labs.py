@@ -1,8 +1,10 @@
+import json
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from clipexplore.training.labs import BARS, TEMPLATE_COUNTS, detection, matching, table, templates, two_things
+from clipexplore.training.labs import BARS, TEMPLATE_COUNTS, detection, matching, table, templates, two_things, written
 
 RED, BLUE = (0, 1)
 
@@ -65,6 +67,11 @@ def test_matching_and_templates_on_any_embedder(world, tiny_clip, monkeypatch):
     assert found["loss of 500 pairs"] == pytest.approx(np.log(12), rel=0.6) and 0 < found["modality gap"] < 2
     accuracies = templates(embedder)
     assert len(accuracies) == len(TEMPLATE_COUNTS) and all(0 <= each <= 1 for each in accuracies.values())
+
+
+def test_what_is_written_is_what_the_pages_read():
+    found = json.loads(written("c53d", {"modality gap": 0.9109312, "R@1 of 500, picture → caption": 1.0}))
+    assert found == {"revision": "c53d", "figures": {"modality gap": 0.91093, "R@1 of 500, picture → caption": 1.0}}
 
 
 def test_the_table_marks_what_is_below_its_bar():

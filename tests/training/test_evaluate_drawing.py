@@ -1,0 +1,95 @@
+"""The table of the drawing model: what it asks for, and that a perfect painter passes it and a blind one does not."""
+
+import numpy as np
+import pytest
+from fixtures_drawing import DIM, build_tiny_unclip
+from fixtures_models import build_tiny_clip
+from PIL import Image
+
+from clipexplore.embedder import Embedder
+from clipexplore.settings import settings
+
+
+@pytest.fixture(scope="module")
+def table(world):
+    pytest.importorskip("torch")
+    from clipexplore.training import evaluate_drawing
+
+    return evaluate_drawing
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return Embedder.load(settings().assets / "models/emoji/clip", "cpu")
+
+
+def test_prompts_are_of_three_kinds_and_say_what_the_scene_is(table):
+    from clipexplore.training import captions
+
+    scenes = table.prompts(60)
+    said = [captions.literal(one) for one in scenes]
+    assert len(set(said)) > 50 and all(one.seed >= table.FIRST for one in scenes)
+    coloured = [one for one in scenes if one.background]
+    placed, worn = [one for one in scenes if one.place], [one for one in scenes if one.kind == "worn"]
+    assert len(coloured) == len(placed) == len(worn) == 20
+    assert all(one.items[0].colour not in (None, one.background) for one in coloured)
+    assert 5 <= sum(one.worn("headwear") is not None for one in worn) <= 15
+
+
+def test_a_rival_differs_in_what_is_asked(table):
+    from random import Random
+
+    from clipexplore.training import captions
+
+    for one in table.prompts(60):
+        other = table.rival(one, Random(one.seed))
+        assert captions.literal(one) != captions.literal(other) and one.items[0].name == other.items[0].name
+        assert (one.worn("headwear") is None) != (other.worn("headwear") is None) if one.kind == "worn" else True
+
+
+def test_true_scenes_pass_and_other_scenes_do_not(table, clip):
+    """The bundled CLIP as the judge: of true pictures, of the same pictures in another order, and of grey."""
+    from clipexplore.training.scenes import draw
+
+    scenes = table.prompts(60)
+    pictures = [draw(one) for one in scenes]
+    true, wrong = table.judged(clip, scenes, pictures), table.judged(clip, scenes, pictures[3:] + pictures[:3])
+    assert true["right thing, top-5"] > 0.5 and all(true[name] > table.BARS[name] for name in list(true)[2:])  # recoloured things are hard to name
+    assert wrong["right thing, top-5"] < 0.2 and all(wrong[name] < true[name] for name in true)
+    grey = table.judged(clip, scenes, [Image.new("RGB", (128, 128), "grey")] * 60)
+    assert grey["right thing, top-1"] < 0.1 and all(0 <= value <= 1 for value in grey.values())
+
+
+def test_arithmetic_is_made_of_the_right_scenes(table):
+    wanted, (dressed_a, bare_a, bare_b) = table.arithmetic(20)
+    for b_hat, a_hat, a, b in zip(wanted, dressed_a, bare_a, bare_b, strict=True):
+        assert b_hat.worn("headwear") == a_hat.worn("headwear") is not None and a.worn("headwear") is b.worn("headwear") is None
+        assert b_hat.items[0].name == b.items[0].name != a.items[0].name == a_hat.items[0].name
+
+
+def test_the_whole_table_is_computed(table, clip, tmp_path, monkeypatch):
+    """With a model that knows nothing: near the bottom of every scale, and below every bar."""
+    from clipexplore.renderer import Renderer
+
+    folder = build_tiny_clip(tmp_path / "clip")
+    renderer, embedder = Renderer.load(build_tiny_unclip(tmp_path / "unclip", folder), folder, device="cpu"), Embedder.load(folder, "cpu")
+    loop = table.closed_loop(renderer, embedder, 4, bank=30)
+    across = table.across(renderer, embedder, 3)
+    figures = loop | across
+    assert len(figures) == 7 and all(-1 <= value <= 1 for value in figures.values())
+    printed = table.table(figures | {"right thing, top-1": 0.001}, {"right thing, top-1": 0.8})
+    assert "| right thing, top-1 | ≥ 0.50 | 0.001 (below) | 0.800 |" in printed and len(printed.splitlines()) == 10
+
+
+def test_drawings_come_in_the_order_of_the_rows(table, tmp_path):
+    """A dozen shares a seed: the second dozen is drawn from other noise than the first, each row from its own vector."""
+    from clipexplore.renderer import Renderer
+
+    folder = build_tiny_clip(tmp_path / "clip")
+    renderer = Renderer.load(build_tiny_unclip(tmp_path / "unclip", folder), folder, device="cpu")
+    rows = np.random.default_rng(0).normal(size=(14, DIM)).astype(np.float32)
+    drawn = [np.asarray(picture) for picture in table.drawn(renderer, embeddings=rows)]
+    for row, seed in ((0, 0), (12, 1), (13, 1)):
+        start = 12 * seed
+        expected = renderer.render(embeddings=rows[start : start + 12], seed=seed)[row - start]
+        np.testing.assert_array_equal(drawn[row], np.asarray(expected))
