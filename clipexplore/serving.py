@@ -11,6 +11,7 @@ import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
+from urllib.parse import urlencode
 
 from clipexplore.errors import InputError
 from clipexplore.settings import settings
@@ -63,9 +64,11 @@ def invitation(url: str, passcode: str) -> str:
     return "\n".join([*lines, *("".join(map(blocks.__getitem__, zip(*pair, strict=True))) for pair in zip(rows[::2], rows[1::2], strict=True))])
 
 
-def entrance(url: str, passcode: str) -> str:
-    """The address that lets a visitor in without typing."""
-    return f"{url.rstrip('/')}/enter?code={passcode}" if passcode else url
+def entrance(url: str, passcode: str, target: str = "/") -> str:
+    """The address that leads to a page of a server, past its door, without typing; `target` is the page's path with its query."""
+    if not passcode:
+        return url.rstrip("/") + target
+    return f"{url.rstrip('/')}/enter?" + urlencode({"code": passcode} | ({"next": target} if target != "/" else {}))
 
 
 def _own_address() -> str:

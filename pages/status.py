@@ -9,3 +9,10 @@ ui.header("status")
 
 ui.show_machine()
 ui.show_lanes()
+
+ui.code("""
+from clipexplore import machine, worker
+
+print(machine.look())
+print([(lane.name, lane.waiting) for lane in worker.lanes()])
+""")

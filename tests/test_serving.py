@@ -1,6 +1,7 @@
 """`python -m clipexplore serve`: what it starts, on which address, and what a teacher shows."""
 
 from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -58,3 +59,8 @@ def test_a_mistake_is_one_sentence(started, monkeypatch, capsys):
     monkeypatch.setattr(serving, "_own_address", fail)
     assert main(["serve", "--class"]) == 2 and not started
     assert capsys.readouterr().err == "no network here\n"
+
+
+def test_an_entrance_leads_to_the_page_past_the_door():
+    assert serving.entrance("http://a:1/", "", "/search?q=cat") == "http://a:1/search?q=cat"
+    assert parse_qs(urlsplit(serving.entrance("http://a:1", "12 3", "/search?q=a%20%2B%20b&k=5")).query) == {"code": ["12 3"], "next": ["/search?q=a%20%2B%20b&k=5"]}

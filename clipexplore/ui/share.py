@@ -1,12 +1,18 @@
 """The share box: the link of what is on screen, a button that copies it also where the browser has no clipboard, and its QR code."""
 
 from io import BytesIO
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import segno
 import streamlit as st
 
+from clipexplore.serving import entrance
+from clipexplore.settings import settings
+
+from .markdown import escape
 from .texts import text
+
+LONGEST = 1500  # characters of a link that a QR code can hold and a phone still read
 
 # navigator.clipboard exists on https and localhost only; in a class room the address is http://192.168.…
 _COPY_JS = """
@@ -33,9 +39,19 @@ _copy_button = st.components.v2.component("clipexplore_copy", html="<button></bu
 
 
 def current_link() -> str:
-    """The address of this page in this state; a value that is the default is left out."""
+    """The address of this page in this state, as others reach it; a value that is the default is left out."""
+    return _base() + _own_part()
+
+
+def _base() -> str:
+    """How the address begins: as the operator says, or as this visitor's browser has it."""
+    asked = urlsplit(st.context.url or "")
+    return settings().public_url.rstrip("/") or (f"{asked.scheme}://{asked.netloc}" if asked.netloc else "")
+
+
+def _own_part() -> str:
     query = [(key, value) for key in st.query_params for value in st.query_params.get_all(key)]
-    return (st.context.url or "") + ("?" + urlencode(query) if query else "")
+    return (urlsplit(st.context.url or "").path or "/") + ("?" + urlencode(query) if query else "")
 
 
 def share_box() -> None:
@@ -45,14 +61,29 @@ def share_box() -> None:
         st.write(text("share.lead"))
         st.code(link, language=None, wrap_lines=True)
         _copy_button(data={"link": link, "label": text("share.copy"), "copied": text("share.copied")}, key="copy")
-        if len(link) <= 1500:
-            st.image(_qr(link), width=240, alt=text("share.qr"))
+        if len(link) <= LONGEST:
+            st.image(_qr(_entrance()), width=240, alt=text("share.qr"))
+            st.button(text("share.enlarge"), on_click=_enlarge, args=(link, _entrance()), icon=":material/cast_for_education:", width="stretch")
         else:
             st.caption(text("share.too_long"))
+
+
+def _entrance() -> str:
+    """What the QR code holds: the link, and the passcode where the server asks for one, so that nobody has to type it."""
+    return entrance(_base(), settings().passcode, _own_part())
+
+
+@st.dialog(text("share.label"), width="large", icon=":material/qr_code_2:")
+def _enlarge(link: str, target: str) -> None:
+    """For a screen that a whole room looks at."""
+    st.image(_qr(target), width=520, alt=text("share.qr"))
+    st.subheader(escape(link), anchor=False)
+    if settings().passcode:
+        st.subheader(text("share.passcode", passcode=escape(settings().passcode)), anchor=False)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _qr(link: str) -> bytes:
     file = BytesIO()
-    segno.make(link, error="l").save(file, kind="png", scale=5, border=3)
+    segno.make(link, error="l").save(file, kind="png", scale=8, border=3)
     return file.getvalue()

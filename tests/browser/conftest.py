@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,16 +34,16 @@ def pytest_collection_modifyitems(items):
 class Server:
     """`streamlit run app.py` on a port of its own, which it keeps when it is started again."""
 
-    def __init__(self, home: Path):
+    def __init__(self, home: Path, script: str = "app.py", **environ: str):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url, self.log = f"http://127.0.0.1:{self.port}", home / "server.log"
-        self.environ = {**os.environ, "CLIPEXPLORE_HOME": str(home), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-        self.process = None
+        self.environ = {**os.environ, "CLIPEXPLORE_HOME": str(home), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **environ}
+        self.script, self.process = script, None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)]
+        command = [sys.executable, "-m", "streamlit", "run", self.script, "--server.port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environ, stdout=log, stderr=log)
         for _ in range(600):
@@ -50,6 +51,8 @@ class Server:
                 break
             try:
                 return urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5).close()
+            except urllib.error.HTTPError:
+                return None  # it is up, and asks for the passcode
             except OSError:
                 time.sleep(0.1)
         raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
@@ -65,8 +68,8 @@ def new_server(tmp_path_factory):
     """Makes servers that have not answered anybody yet."""
     made = []
 
-    def make() -> Server:
-        made.append(Server(tmp_path_factory.mktemp("server")))
+    def make(*script: str, **environ: str) -> Server:
+        made.append(Server(tmp_path_factory.mktemp("server"), *script, **environ))
         made[-1].start()
         return made[-1]
 

@@ -16,16 +16,18 @@ def test_the_first_request_of_a_server_is_a_deep_link(visitor, fresh):
     assert window.get_by_test_id("stSidebar").get_by_text("Share this view").count()
 
 
-def test_a_killed_server_comes_back_under_open_pages(visitor, fresh, watched):
+def test_a_killed_server_comes_back_under_five_open_pages(visitor, fresh, watched):
     watched.forgiven = ("console:",)  # on which a page tells that its server is gone
-    search, arithmetic = open_view(visitor(), f"{fresh.url}/search?k=5"), open_view(visitor(), f"{fresh.url}/arithmetic?bank=captions")
+    links = ("search?k=5", "arithmetic?bank=captions", "map?points=cat", "interpolate?frames=5", "classify?class_names=lion%0Acat")
+    windows = [open_view(visitor(), f"{fresh.url}/{link}") for link in links]
+    search = windows[0]
     write(search, "Expression", "cat + crown")
-    before = [shown(window) for window in (search, arithmetic)]
+    before = [shown(window) for window in windows]
     fresh.kill()
     search.wait_for_selector("[data-testid=stApp]:not([data-test-connection-state=CONNECTED])")
     fresh.start()
-    for window in (search, arithmetic):
+    for window in windows:
         window.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]", timeout=20_000)
-    assert [comes_to_show(*each) for each in zip((search, arithmetic), before, strict=True)] == before
+    assert [comes_to_show(*each) for each in zip(windows, before, strict=True)] == before
     write(search, "Expression", "dog + crown")
     assert shown(search)["pictures"] != before[0]["pictures"]

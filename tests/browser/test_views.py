@@ -25,7 +25,7 @@ def error(window) -> str:
 def test_the_default_view(visitor, server, page):
     window = open_view(visitor(), address(server, page))
     view = shown(window)
-    assert view["pictures"] or view["bars"] or window.locator("canvas").count()
+    assert view["pictures"] or view["bars"] or window.locator("canvas").count() or window.get_by_test_id("stMetric").count()
     assert not window.get_by_test_id("stAlertContentError").count() and not window.get_by_test_id("stException").count()
     assert not query(window), "a default is absent from the link"
     window.set_viewport_size({"width": 390, "height": 844})
@@ -72,6 +72,24 @@ def test_open_in_carries_the_expression_and_back_returns(visitor, server):
         window.go_back()
         settle(window)
     assert comes_to_show(window, there) == there
+
+
+def test_a_name_goes_from_page_to_page_and_into_the_link(visitor, server):
+    window = open_view(visitor(), f"{server.url}/properties?objects=rose%0Aguitar&values=red%0Ablue")
+    window.get_by_role("button", name="Name it").click()
+    window.get_by_label("Name", exact=True).fill("blueness")
+    window.get_by_label("Name", exact=True).press("Enter")
+    window.get_by_role("button", name="Keep", exact=True).click()
+    settle(window)
+    window.wait_for_function("new URLSearchParams(location.search).get('names')?.startsWith('blueness = a blue rose')")
+    window.keyboard.press("Escape")
+    window.get_by_test_id("stMain").get_by_role("link", name="Search").click()
+    window.get_by_text("Search in").wait_for()
+    settle(window)
+    write(window, "Expression", "@lion + 2*@blueness")
+    here = shown(window)
+    assert "2 × @blueness" in here["text"] and "There is no" not in here["text"]
+    assert comes_to_show(open_view(visitor(), window.url), here) == here
 
 
 @pytest.mark.parametrize(("page", "files"), [("search", 3), ("arithmetic", 2), ("classify", 1), ("interpolate", 1), ("map", 1)])
