@@ -1,7 +1,7 @@
 """Whatever stands in a link, the page behind it is whole: nothing is raised, and every value is one that its widget allows."""
 
 import pytest
-from helpers import HOSTILE, PAGES, captions, errors, figures, open_link, open_page, values
+from helpers import HOSTILE, PAGES, captions, errors, figures, follow, open_link, open_page, values
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +38,38 @@ def test_links_of_anything(page, data):
     keys = [*links.ALL, *links.PAGES[page], "unknown", "__proto__", "embed"]
     link = data.draw(st.dictionaries(st.sampled_from(keys), st.one_of(ANY, st.lists(ANY, min_size=2, max_size=3)), max_size=4))
     assert_in_range(open_page(page, link), page)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("page", PAGES)
+@settings(max_examples=1000 // len(PAGES) + 1, phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None)
+@given(data=st.data())
+def test_a_thousand_links_of_anything(page, data):
+    test_links_of_anything.hypothesis.inner_test(page, data)
+
+
+def _valid(draw, app) -> dict[str, object]:
+    """Values that the widgets of a page allow, for some of its keys."""
+    found = {}
+    for slider in app.slider:
+        found[slider.key] = draw(st.integers(0, round((slider.max - slider.min) / slider.step))) * slider.step + slider.min
+    for choice in [*app.main.selectbox, *app.segmented_control]:
+        found[choice.key] = draw(st.sampled_from(choice.options))
+    for switch in [*app.toggle, *app.checkbox]:
+        found[switch.key] = draw(st.booleans())
+    for field in [*app.text_input, *app.text_area]:
+        found[field.key] = draw(st.sampled_from(["hat", "lion + 0.5*snow", "@man-top-hat - @man", '"a, b & c – ü猫"', "cat\ndog"]))
+    return {key: value for key, value in found.items() if draw(st.booleans())}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("page", [page for page in PAGES if links.PAGES[page]])
+@settings(max_examples=200 // len(PAGES) + 2, phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None)
+@given(data=st.data())
+def test_two_hundred_valid_states_open_as_they_were(page, data):
+    chosen = {key: value for key, value in _valid(data.draw, open_page(page)).items() if key in links.PAGES[page]}
+    first = open_page(page, {key: str(value) for key, value in chosen.items()})
+    assert values(follow(first, page), page) == values(first, page)
 
 
 @pytest.mark.parametrize("query", ["q=cat&q=dog", "k=1&k=2", "q", "=", "&&&", "q=%00&k=%ff", "q=%zz", "k=7;drop", "Q=cat", "q=" + "a%20" * 5000])
