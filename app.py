@@ -14,17 +14,18 @@ page = ui.navigation()
 with st.sidebar:
     models, collections = catalog.models(), explorable()
     model = st.selectbox(ui.text("app.model"), list(models), key="model", bind="query-params")
-    st.caption(models[model].description)
+    ui.model_card(model)
     collection = st.selectbox(ui.text("app.collection"), list(collections), key="collection", bind="query-params")
     st.caption(collections[collection])
     with st.expander(ui.text("names.label"), icon=":material/bookmark:", expanded=bool(st.session_state.get("names"))):
         st.text_area(ui.text("names.lines"), links.ALL["names"], key="names", bind="query-params", max_chars=4000, placeholder=ui.text("names.line_example"),
                      help=ui.text("names.help"))  # fmt: skip
-        ui.check_names()
+    ui.check_names()
     share = st.container()
 
 with ui.show_errors():
-    page.run()
+    if ui.ready(page.url_path, page.title):
+        page.run()
 
 with share:
     ui.share_box()

@@ -31,14 +31,14 @@ import json, sys, time
 sys.path.insert(0, {root!r})
 import numpy as np
 from clipexplore import Space
-from clipexplore.trust import trust
+from clipexplore.trust import trust_in
 here = Space.open()
 x = here.background.embeddings(here.model.key, "captions")[:{count}]
 start, cpu = time.perf_counter(), time.process_time()
 {lines}
 seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
 rows = np.random.default_rng(0).choice(len(x), min(len(x), 2000), replace=False)
-worth = trust(x, places, 15, rows)
+worth = trust_in(x, places, 15, rows)
 print(json.dumps([seconds, cpu, worth.trustworthiness, float(worth.shares.mean())]))
 """
 FITS = {

@@ -5,7 +5,6 @@ adds entries in the configuration file.
 """
 
 import json
-import math
 import re
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from clipexplore.errors import InputError
 from clipexplore.settings import settings
-from clipexplore.weights import COMMIT, HUB_ID, MOVED, Kind, Weights
+from clipexplore.weights import COMMIT, HUB_ID, MOVED, Kind, Weights, read_logit_scale
 
 
 @dataclass(frozen=True)
@@ -73,25 +72,24 @@ class Model:
         InputError
             If the weights are not on this machine.
         """
-        from safetensors import safe_open
-
-        with safe_open(self.clip.require(self.key) / "model.safetensors", framework="np") as weights:
-            return math.exp(float(weights.get_tensor("logit_scale")))
+        return read_logit_scale(self.clip.require(self.key) / "model.safetensors")
 
 
 # fmt: off
-_OPENRAIL = "Not for anything unlawful, for harming, defaming or deceiving people, for discrimination, medical advice or law enforcement; whoever passes it on passes these rules on."
+_OPENRAIL = "Not for anything unlawful or harmful: deceiving, defaming, discriminating, medical advice, law enforcement. Who passes it on passes this on."
 _B32 = Weights("clip", "MIT", "openai/clip-vit-base-patch32", "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268", parameters=151_277_313, download=608_000_000,
-               terms="Its makers advise against deployment without tests in the place of use, and against surveillance and face recognition.")
+               terms="Not to be deployed without tests in the place of use, and not for surveillance or face recognition, its makers say.")
 _L14 = Weights("clip", "MIT", "openai/clip-vit-large-patch14", "32bd64288804d66eefd0ccbe215aa642df71cc41", parameters=427_616_513, download=1_713_000_000, terms=_B32.terms)
 _SD15 = Weights("pipeline", "CreativeML OpenRAIL-M", "stable-diffusion-v1-5/stable-diffusion-v1-5", "451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
                 parameters=1_370_000_000, download=2_750_000_000, terms=_OPENRAIL)
 _UNCLIP = Weights("pipeline", "CreativeML Open RAIL++-M", "sd2-community/stable-diffusion-2-1-unclip-small", parameters=1_600_000_000, download=3_250_000_000, terms=_OPENRAIL)
 _LCM = Weights("lora", "CreativeML Open RAIL++-M", "latent-consistency/lcm-lora-sdv1-5", parameters=67_500_000, download=135_000_000, terms=_OPENRAIL)
 
+_EMOJI = Weights("pipeline", "Apache-2.0", path="models/emoji/unclip", parameters=26_100_000)
+
 _MODELS = (
     Model("emoji", "Emoji World", "A small CLIP trained from scratch on drawn scenes of emoji; bundled, needs no GPU and no network.",
-          Weights("clip", "Apache-2.0", path="models/emoji/clip", parameters=9_300_000), 512),
+          Weights("clip", "Apache-2.0", path="models/emoji/clip", parameters=9_300_000), 512, draws_prompts=_EMOJI, draws_embeddings=_EMOJI),
     Model("clip-b32", "CLIP ViT-B/32 + Stable Diffusion 1.5", "OpenAI's small CLIP, quick enough for a laptop; draws texts.", _B32, 512, 77, 224, draws_prompts=_SD15),
     Model("clip-l14", "CLIP ViT-L/14 + Stable Diffusion 1.5", "OpenAI's large CLIP, whose text tower Stable Diffusion reads with; draws texts, and with unCLIP any point of the space.",
           _L14, 768, 77, 224, draws_prompts=_SD15, draws_embeddings=_UNCLIP),
@@ -160,7 +158,7 @@ def _own_entry(entry: dict) -> Model:
 
 def _own_weights(entry: dict, part: str, folder: Path, where: str) -> Weights:
     given, revision = entry[part], entry.get(f"{part}_revision")
-    terms = {"licence": entry.get("licence", "of its makers"), "terms": entry.get("terms", "")}
+    terms = {"licence": entry.get("licence", "as its makers say"), "terms": entry.get("terms", "")}
     if revision and not COMMIT.fullmatch(revision):
         raise InputError(f"{where} says {part}_revision = {revision!r}; give a commit of 40 hexadecimal digits, or leave it out.")
     if HUB_ID.fullmatch(given):

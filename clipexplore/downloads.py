@@ -1,7 +1,7 @@
 """Fetching weights from the Hugging Face hub: only what is needed, resumed where it stopped, checked, and whole or not there at all.
 
-Separate because it is the only module that goes to the network, and it does so in the command `models get` alone: the server never
-imports it. Files arrive in `<revision>.partial` beside their place; a receipt with their checksums is written last, then the folder
+Separate because it is the only module that goes to the network, and it does so in the command `models get` alone, which the server
+runs as a process of its own. Files arrive in `<revision>.partial` beside their place; a receipt is written last, then the folder
 takes its name.
 """
 

@@ -20,6 +20,7 @@ from clipexplore.devices import default_device, default_dtype
 from clipexplore.errors import InputError
 from clipexplore.preparing import Picture, Preparer, batches_ahead
 from clipexplore.vectors import normalize
+from clipexplore.weights import read_logit_scale
 
 if TYPE_CHECKING:
     import tokenizers
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from transformers import CLIPImageProcessorPil, CLIPModel
 
 WEIGHTS = "model.safetensors"
-MAX_BATCH = 64  # a CPU gains nothing beyond 8, and 64 pictures of 224 px are 40 MB
+MAX_BATCH = 64  # texts of a pass
+PICTURES = {"cpu": 16, "cuda": 256}  # of a pass: what stays in the cache of a core, what fills a GPU
 
 
 class Embedder:
@@ -84,7 +86,14 @@ class Embedder:
         dtype = dtype or default_dtype(device, (folder / WEIGHTS).stat().st_size)
         model, (tokenizer, processor) = _load_model(folder, dtype), _load_inputs(folder)
         _check_match(folder, model, tokenizer)
-        return cls(model.to(device), tokenizer, processor, revision or revision_of(folder / WEIGHTS))
+        found = cls(model.to(device), tokenizer, processor, revision or revision_of(folder / WEIGHTS))
+        found.logit_scale = read_logit_scale(folder / WEIGHTS)  # 100 would be 99 in bfloat16
+        return found
+
+    @property
+    def text_model(self) -> torch.nn.Module:
+        """The text tower, for whoever draws with the same."""
+        return self._model.text_model
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
         """Text embeddings `(n, dim)`, float32, unit norm, in the order given; what exceeds `max_tokens` is cut.
@@ -120,7 +129,7 @@ class Embedder:
 
     def project_images(self, images: Iterable[Picture]) -> np.ndarray:
         """What `embed_images` normalises: `(n, dim)` float32, of the lengths that the model gives them."""
-        return self._joined(map(self._run_images, batches_ahead(images, self._prepare, MAX_BATCH)))
+        return self._joined(map(self._run_images, batches_ahead(images, self._prepare, PICTURES.get(self._model.device.type, MAX_BATCH))))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each whole text, start and end tokens included: more than `max_tokens` means it would be cut."""
@@ -156,7 +165,9 @@ class Embedder:
 def _load_model(folder: Path, dtype: torch.dtype) -> CLIPModel:
     from safetensors import SafetensorError
     from transformers import CLIPModel
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     try:
         model, found = CLIPModel.from_pretrained(
             folder,

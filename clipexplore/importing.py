@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -21,11 +22,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clipexplore.collection import Kind
+from clipexplore.entries import Entry, Rejected, Source, groups
 from clipexplore.errors import InputError
 from clipexplore.images import contact_sheet, encode, open_picture, suffixes, thumbnail
 from clipexplore.shards import Shards
-from clipexplore.sources import Entry, Rejected, Source, groups
-from clipexplore.tables import CONTENT, SHARD
+from clipexplore.tables import CONTENT, SHARD, shard_name
+from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,22 +112,16 @@ def add(
 
 def embed_missing(shards: Shards, embedder: Embedder | None, model: str, revision: str, report: Report) -> None:
     """Embeds every shard that this revision of a model has not embedded yet: of a new model, or of captions that came later."""
-    kinds: list[Kind] = [shards.manifest["kind"]]
-    if kinds == ["pictures"] and shards.manifest.get("captioned"):
-        kinds.append("captions")
+    kinds: list[Kind] = ["pictures", "captions"] if shards.manifest["kind"] == "pictures" else ["captions"]
     missing = shards.unembedded(model, revision, kinds) if embedder else []
     for done, (number, kind) in enumerate(missing):
         report(done / len(missing), f"embedding shard {done + 1:,} of {len(missing):,}")
-        table = shards.read(list(shards.parts)[_place(shards, number)], ["caption", "picture"])
+        table, look = shards.read(shard_name(number), ["caption", "picture"]), partial(report, done / len(missing), None)
         if kind == "pictures":
-            vectors = _embedded(embedder.embed_images, (open_picture(data) for data in table["picture"].to_pylist()), lambda: report(done / len(missing), None))
+            vectors = _embedded(embedder.embed_images, map(open_picture, table["picture"].to_pylist()), look)
         else:
-            vectors = _embedded(embedder.embed_texts, table["caption"].to_pylist(), lambda: report(done / len(missing), None))
+            vectors = _embedded_once(embedder, table["caption"].to_pylist(), look)
         shards.add_vectors(number, kind, vectors, model, revision)
-
-
-def _place(shards: Shards, number: int) -> int:
-    return next(place for place, part in enumerate(shards.parts) if part.endswith(f"/{number:05d}.parquet"))
 
 
 class Ids:
@@ -229,15 +225,11 @@ class _Lost:
 def _append(shards: Shards, batch: Sequence[Item], ids: Ids, source: Source, embedder: Embedder | None, model: str, revision: str, look: Callable) -> None:
     vectors: dict[Kind, np.ndarray] = {}
     if source.dim is not None:
-        vectors[source.kind] = np.stack([item.entry.vector for item in batch])
+        vectors[source.kind] = normalize(np.stack([item.entry.vector for item in batch]))
     elif source.kind == "pictures":
         vectors["pictures"] = _embedded(embedder.embed_images, (item.image for item in batch), look)
-    else:
-        vectors["captions"] = _embedded(embedder.embed_texts, [item.entry.caption for item in batch], look)
-    if source.kind == "pictures" and any(item.entry.caption for item in batch):
-        shards.manifest["captioned"] = True  # the whole collection: what has none yet is embedded at the end
-    if shards.manifest.get("captioned") and embedder and "captions" not in vectors:
-        vectors["captions"] = _embedded(embedder.embed_texts, [item.entry.caption for item in batch], look)
+    if embedder and "captions" not in vectors:
+        vectors["captions"] = _embedded_once(embedder, [item.entry.caption for item in batch], look)
     named = [ids.new(item.entry.id or item.entry.name) for item in batch]
     shards.append(_table(batch, named), _sheet(batch), vectors, model, revision)
 
@@ -257,6 +249,13 @@ def _embedded(embed: Callable[[list], np.ndarray], things: Iterable, look: Calla
         look()
         found.append(embed(list(some)))
     return np.concatenate(found)
+
+
+def _embedded_once(embedder: Embedder, texts: list[str], look: Callable) -> np.ndarray:
+    """The embeddings of texts, each different one computed once: many pictures may have no caption."""
+    different = list(dict.fromkeys(texts))
+    vectors, place = _embedded(embedder.embed_texts, different, look), {text: place for place, text in enumerate(different)}
+    return vectors[[place[text] for text in texts]]
 
 
 def _table(batch: Sequence[Item], ids: list[str]) -> pa.Table:

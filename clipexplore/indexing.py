@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clipexplore import catalog, library
-from clipexplore.embedder import WEIGHTS, Embedder, revision_of
+from clipexplore.embedder import Embedder
+from clipexplore.entries import Source
 from clipexplore.errors import InputError
 from clipexplore.importing import Outcome, Report, add
 from clipexplore.repair import repair
 from clipexplore.settings import settings
 from clipexplore.shards import REJECTED, Shards
-from clipexplore.sources import Source, open_source
+from clipexplore.sources import open_source
 
 
 def add_command(commands) -> None:
@@ -79,14 +80,13 @@ def ready_made(model: catalog.Model, source: Source) -> str:
     """
     if model.dim and model.dim != source.dim:
         raise InputError(f"The vectors have {source.dim} dimensions and those of the model {model.key} {model.dim}; name the model that made them.")
-    weights = model.clip_folder / WEIGHTS
-    return revision_of(weights) if weights.is_file() else model.clip.identity
+    return model.clip.identity
 
 
 def _import(shards: Shards, source: Source, model: catalog.Model, report: Report) -> Outcome:
     if source.dim is not None:
         return add(shards, source, None, model.key, ready_made(model, source), report)
-    embedder = Embedder.load(model.clip.require(model.key))
+    embedder = Embedder.load(model.clip.require(model.key), revision=model.clip.identity)
     return add(shards, source, embedder, model.key, embedder.revision, report)
 
 

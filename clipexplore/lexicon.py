@@ -66,10 +66,11 @@ def learn(
 
 def save(path: Path, lexicon: Lexicon) -> None:
     """Writes a lexicon, without its texts, as an NPZ file of plain arrays."""
-    counts, found = lexicon.terms.counts, lexicon.lsa
+    found = lexicon.lsa
+    counts, weights = lexicon.terms.counts.sorted_indices(), found.weights.sorted_indices()  # which then stand in the same places
     np.savez_compressed(
         path, texts=_digest(lexicon.texts), words=np.array(lexicon.terms.words), shape=counts.shape, counts=counts.data, columns=counts.indices, rows=counts.indptr,
-        weights=found.weights.data, positions=np.concatenate(lexicon.terms.positions), lengths=[len(each) for each in lexicon.terms.positions],
+        weights=weights.data, positions=np.concatenate(lexicon.terms.positions), lengths=[len(each) for each in lexicon.terms.positions],
         values=found.singular_values, lsa=found.space.vectors, ppmi=lexicon.ppmi.vectors, window=lexicon.window,
     )  # fmt: skip
 

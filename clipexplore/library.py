@@ -185,13 +185,22 @@ def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def manifest_of(folder: Path) -> dict | None:
+    """What the manifest of a collection says, whole or not; None where it cannot be read at all."""
+    try:
+        found = _manifest(folder / MANIFEST, os.stat(folder / MANIFEST).st_mtime_ns)
+        return found if isinstance(found.get("title"), str) else None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
 def _touched(folder: Path) -> float:
     return max((path.stat().st_mtime for path in (folder, *folder.glob("*"), *folder.glob(f"*/{MANIFEST}"))), default=0.0)
 
 
 def _shelved(name: str, folder: Path) -> Shelved | None:
     try:
-        manifest = _manifest(folder / MANIFEST, os.stat(folder / MANIFEST).st_mtime_ns)
+        manifest = manifest_of(folder)
         total = sum(entry["size"] for entry in manifest["files"].values())
         counts, waiting = manifest["counts"], sum(manifest.get("parts", {}).values())
         unfinished = max(0, waiting - counts["items"]) or int((folder / "import.json").exists())

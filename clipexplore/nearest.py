@@ -6,13 +6,15 @@ approximate index up to a million rows, misses nothing and needs nothing built.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from clipexplore.errors import InputError
 from clipexplore.vectors import normalize
 
-_SCORES_AT_ONCE = 1 << 24  # 64 MB of float32
+_SCORES_AT_ONCE = 1 << 19  # 2 MB of float32, which stay in the cache while they are looked through
+_ROWS_AT_ONCE = 4_096, 32_768  # at least and at most
 _ROUNDING = 1e-5  # more than two float32 products of unit vectors of 1,024 dimensions ever differ by
 
 
@@ -38,23 +40,44 @@ class Hits:
     mean: np.ndarray
     std: np.ndarray
 
+    def best(self, k: int) -> "Hits":
+        """The first k of each query."""
+        return Hits(self.indices[:, :k], self.cosines[:, :k], self.z[:, :k], self.mean, self.std)
 
-def search(queries: np.ndarray, embeddings: np.ndarray, k: int, exclude: Iterable[int] = ()) -> Hits:
+    def of(self, query: int) -> "Hits":
+        """Those of one query."""
+        return Hits(*(part[query : query + 1] for part in (self.indices, self.cosines, self.z, self.mean, self.std)))
+
+
+class Scan(Protocol):
+    """A faster way to know which rows can be among the nearest: see `coarse.Coarse`."""
+
+    def candidates(
+        self, queries: np.ndarray, k: int, left_out: np.ndarray
+    ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]: ...
+
+
+def search(
+    queries: np.ndarray, embeddings: np.ndarray, k: int, exclude: Iterable[int] = (), scan: Scan | None = None
+) -> Hits:
     """The k rows of highest cosine for each query, found exactly.
 
-    Queries share each read of the matrix, and only what can be among the best k is sorted; those few are scored again
-    in float64, so a row's cosine does not depend on who else asked.
+    Queries share each read of the matrix, which is read a block at a time and may be a memory map; only what can be
+    among the best k is looked at again. Those few are scored in float64, so a row's cosine does not depend on who else
+    asked.
 
     Parameters
     ----------
     queries
         `(q, dim)`, of any length but zero.
     embeddings
-        `(n, dim)`, float32, unit norm.
+        `(n, dim)`, float32 or float16, unit norm.
     k
         At least 1; fewer hits are returned where there are fewer rows.
     exclude
         Rows that are not returned.
+    scan
+        What finds the candidates instead of a pass through `embeddings`, which it was made of.
 
     Raises
     ------
@@ -67,23 +90,86 @@ def search(queries: np.ndarray, embeddings: np.ndarray, k: int, exclude: Iterabl
     left_out = np.unique(np.fromiter(exclude, np.intp))
     count, k = len(queries), min(k, len(embeddings) - len(left_out))
     indices, cosines = np.empty((count, k), np.intp), np.empty((count, k), np.float32)
-    mean, std = np.empty((2, count), np.float32)
-    together = max(1, _SCORES_AT_ONCE // len(embeddings))
-    for start in range(0, count, together):
-        for row, scores in enumerate(queries[start : start + together] @ embeddings.T, start):
-            mean[row], std[row] = scores.mean(dtype=np.float64), scores.std(dtype=np.float64)
-            scores[left_out] = -np.inf
-            indices[row], cosines[row] = _best(queries[row], scores, embeddings, k)
+    find = scan.candidates if scan else _Pass(embeddings).candidates
+    rows, mean, std = find(queries, k, left_out)
+    for number in range(count):
+        indices[number], cosines[number] = _best(queries[number], rows[number], embeddings, k)
     spread = np.where(std > _ROUNDING, std, np.inf)
     return Hits(indices, cosines, (cosines - mean[:, None]) / spread[:, None], mean, std)
 
 
-def _best(query: np.ndarray, scores: np.ndarray, embeddings: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k rows of highest cosine and their cosines, for scores `(n,)` that are exact up to rounding."""
+class _Pass:
+    """One pass through a matrix, block by block."""
+
+    def __init__(self, embeddings: np.ndarray):
+        self._embeddings = embeddings
+
+    def candidates(
+        self, queries: np.ndarray, k: int, left_out: np.ndarray
+    ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+        """Per query the rows that can be among its k nearest, and mean and standard deviation `(q,)` of all its cosines."""
+        count, total = len(queries), len(self._embeddings)
+        finders = [Finder(k) for _ in range(count)]
+        (sums, squares), first = np.zeros((2, count)), None
+        at_once = int(np.clip(_SCORES_AT_ONCE // max(count, 1), *_ROWS_AT_ONCE))
+        for start in range(0, total if count else 0, at_once):
+            scores = queries @ np.asarray(self._embeddings[start : start + at_once], np.float32).T
+            first = scores[:, :1].copy() if first is None else first
+            scores -= first  # so that squares of nearly equal numbers do not swallow their difference
+            sums += scores.sum(axis=1)
+            squares += np.einsum("ij,ij->i", scores, scores)
+            inside = left_out[np.searchsorted(left_out, start) : np.searchsorted(left_out, start + at_once)]
+            scores[:, inside - start] = -np.inf
+            for number in np.flatnonzero(scores.max(axis=1) >= [finder.floor for finder in finders]):
+                finders[number].look(scores[number], start)
+        shift = 0 if first is None else first[:, 0]
+        mean, variance = sums / max(total, 1), squares / max(total, 1) - (sums / max(total, 1)) ** 2
+        std = np.sqrt(variance.clip(0))
+        return [finder.rows for finder in finders], (mean + shift).astype(np.float32), std.astype(np.float32)
+
+
+class Finder:
+    """The rows that can be among the k of highest cosine, from scores that come block by block.
+
+    Parameters
+    ----------
+    slack
+        How far apart two scores may be of which the lower one belongs to the higher cosine.
+
+    Attributes
+    ----------
+    floor
+        A row with a lower score is none of them.
+    rows
+        In ascending order.
+    """
+
+    def __init__(self, k: int, slack: float = _ROUNDING):
+        self._k, self._slack = k, slack
+        self.floor = -np.finfo(np.float32).max if k else np.inf
+        self.rows, self._scores = np.empty(0, np.intp), np.empty(0, np.float32)
+
+    def look(self, scores: np.ndarray, start: int) -> None:
+        """Takes what can be among the best from the scores of the rows from `start` on."""
+        if len(scores) > 4 * self._k and len(self.rows) < self._k:  # at first everything could: begin with the best of these
+            self.floor = max(self.floor, np.partition(scores, -self._k)[-self._k] - self._slack)
+        found = np.flatnonzero(scores >= self.floor)
+        self.add(found + start, scores[found])
+
+    def add(self, rows: np.ndarray, scores: np.ndarray) -> None:
+        """Takes these rows, which follow all that came before, and lets go of what can be none of the best any more."""
+        self.rows = np.concatenate([self.rows, rows])
+        self._scores = np.concatenate([self._scores, scores])
+        if len(self.rows) >= self._k:
+            self.floor = max(self.floor, np.partition(self._scores, -self._k)[-self._k] - self._slack)
+            kept = self._scores >= self.floor
+            self.rows, self._scores = self.rows[kept], self._scores[kept]
+
+
+def _best(query: np.ndarray, rows: np.ndarray, embeddings: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k of some rows that have the highest cosine, and their cosines."""
     if k == 0:
         return np.empty(0, np.intp), np.empty(0, np.float32)
-    worst = np.partition(scores, -k)[-k]
-    rows = np.flatnonzero(scores >= worst - _ROUNDING)
     cosines = (embeddings[rows] * query.astype(np.float64)).sum(axis=1).clip(-1, 1)
     order = np.argsort(-cosines, kind="stable")[:k]
     return rows[order], cosines[order]

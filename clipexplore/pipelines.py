@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clipexplore.devices import default_device, has_bfloat16
 from clipexplore.embedder import WEIGHTS, revision_of
 from clipexplore.errors import InputError
+from clipexplore.residents import shared
+from clipexplore.sharing import share_weights
+from clipexplore.weights import variant_of
 
 if TYPE_CHECKING:
     import torch
@@ -28,9 +32,14 @@ _ENDS = 1 << 20  # bytes at either end of a file of weights that tell it from ot
 
 
 def load_pipeline(
-    folder: Path, clip: Path | None, device: str | None, dtype: torch.dtype | None
+    folder: Path,
+    clip: Path | None,
+    device: str | None,
+    dtype: torch.dtype | None,
+    lora: Path | None = None,
+    checker: bool = False,
 ) -> StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline:
-    """The pipeline of a folder, ready to draw: on its device, in its data type, with DPM-Solver++.
+    """The pipeline of a folder, ready to draw: on its device, in its data type, with DPM-Solver++, or with the sampler of a few-step LoRA.
 
     Raises
     ------
@@ -41,14 +50,51 @@ def load_pipeline(
     _check_clip(folder, facts, clip)
     import torch
 
-    if device is None:
-        device = torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cpu"
+    device = torch.device(device) if device else default_device()
     dtype = dtype or _usual_dtype(device)
     try:
-        pipeline = _load(folder, kind, clip, dtype)
+        pipeline = _load(folder, kind, clip, dtype, checker)
     except (OSError, ValueError, RuntimeError, LookupError) as error:
         raise InputError(f"The model in {folder} cannot be loaded: {error}; fetch or train it again.") from error
-    return _prepared(pipeline, device)
+    pipeline = _prepared(pipeline, device)
+    if lora is not None:
+        _take_few_steps(pipeline, lora)
+    if clip is not None and (embedder := shared.find(("clip", clip))):
+        share_weights(pipeline.text_encoder, embedder.text_model)
+    return pipeline
+
+
+def usual_norm(pipeline: StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline) -> float:
+    """The length of the embeddings that an unCLIP was trained on, by what its normaliser has counted: √(Σ mean² + std²); 1 for others."""
+    normalizer = getattr(pipeline, "image_normalizer", None)
+    return (
+        1.0 if normalizer is None else float((normalizer.mean.float() ** 2 + normalizer.std.float() ** 2).sum().sqrt())
+    )
+
+
+def _take_few_steps(pipeline: StableDiffusionPipeline, lora: Path) -> None:
+    """Adds a latent consistency LoRA to the weights and samples as it was trained to (Luo et al. 2023, "LCM-LoRA").
+
+    Raises
+    ------
+    InputError
+        Without the package peft, and for a LoRA of another model.
+    """
+    import importlib.util
+
+    if importlib.util.find_spec("peft") is None:
+        raise InputError("Drawing in few steps needs the package peft; install it with: pip install peft")
+    from diffusers import LCMScheduler
+
+    try:
+        pipeline.load_lora_weights(lora, weight_name="pytorch_lora_weights.safetensors", local_files_only=True)
+        pipeline.fuse_lora()
+        pipeline.unload_lora_weights()
+    except (OSError, ValueError, RuntimeError, LookupError) as error:
+        raise InputError(
+            f"The LoRA in {lora} cannot be used with this model: {str(error).splitlines()[0]}; fetch it again."
+        ) from error
+    pipeline.scheduler = LCMScheduler.from_config(pipeline.scheduler.config)
 
 
 def read_facts(folder: Path) -> dict:
@@ -85,9 +131,13 @@ def _kind(folder: Path) -> str:
     try:
         kind = json.loads((folder / "model_index.json").read_bytes())["_class_name"]
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise InputError(f"There is no drawing model in {folder}: its model_index.json is missing or damaged; fetch or train one first.") from error
+        raise InputError(
+            f"There is no drawing model in {folder}: its model_index.json is missing or damaged; fetch or train one first."
+        ) from error
     if kind not in (UNCLIP, CLASSIC):
-        raise InputError(f"The model in {folder} is a {kind}, and only {UNCLIP} and {CLASSIC} can draw here; choose another folder.")
+        raise InputError(
+            f"The model in {folder} is a {kind}, and only {UNCLIP} and {CLASSIC} can draw here; choose another folder."
+        )
     return kind
 
 
@@ -98,36 +148,37 @@ def _check_clip(folder: Path, facts: dict, clip: Path | None) -> None:
         return
     found = revision_of(clip / WEIGHTS) if clip and (clip / WEIGHTS).is_file() else None
     if found != wanted:
-        raise InputError(f"The model in {folder} draws the vectors of CLIP {wanted}, and the CLIP here is {found}; train it again on this one.")
+        raise InputError(
+            f"The model in {folder} draws the vectors of CLIP {wanted}, and the CLIP here is {found}; train it again on this one."
+        )
 
 
-def _usual_dtype(device: str) -> torch.dtype:
+def _usual_dtype(device: torch.device) -> torch.dtype:
     """float16 on accelerators; on CPUs bfloat16 where they compute in it, which halves the time."""
     import torch
 
-    if device != "cpu":
+    if device.type != "cpu":
         return torch.float16
-    return torch.bfloat16 if _has("_is_avx512_bf16_supported") or _has("_is_amx_tile_supported") else torch.float32
+    return torch.bfloat16 if has_bfloat16() else torch.float32
 
 
-def _has(check: str) -> bool:
-    """What torch says of this CPU; its names for it are not public, and an older one that lacks them has the slower way."""
-    import torch
-
-    return getattr(torch.cpu, check, bool)()
-
-
-def _load(folder: Path, kind: str, clip: Path | None, dtype: torch.dtype) -> StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline:
+def _load(
+    folder: Path, kind: str, clip: Path | None, dtype: torch.dtype, checker: bool
+) -> StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline:
     from diffusers import StableDiffusionPipeline
     from diffusers.utils import logging as diffusers_logging
 
     diffusers_logging.disable_progress_bar()
     diffusers_logging.set_verbosity_error()  # it warns of what is chosen here: data types, no checker
     given = _encoders(folder, kind, clip, dtype)
-    if kind == CLASSIC:  # pictures of a closed world of one's own need no checker, and a teacher's class none that blackens at random
+    if kind == CLASSIC and not (
+        checker and (folder / "safety_checker").is_dir()
+    ):  # pictures of a closed world of one's own need no checker, and a teacher's class none that blackens at random
         given |= {"safety_checker": None, "requires_safety_checker": False}
     cls = _unclip() if kind == UNCLIP else StableDiffusionPipeline
-    return cls.from_pretrained(folder, local_files_only=True, use_safetensors=True, torch_dtype=dtype, **given)
+    return cls.from_pretrained(
+        folder, local_files_only=True, use_safetensors=True, torch_dtype=dtype, variant=variant_of(folder), **given
+    )
 
 
 def _encoders(folder: Path, kind: str, clip: Path | None, dtype: torch.dtype) -> dict[str, object]:
@@ -144,7 +195,10 @@ def _encoders(folder: Path, kind: str, clip: Path | None, dtype: torch.dtype) ->
     transformers_logging.disable_progress_bar()
     model = CLIPModel.from_pretrained(clip, local_files_only=True, use_safetensors=True, dtype=dtype).eval()
     vision = CLIPVisionModelWithProjection(model.config.vision_config).to(dtype).eval()
-    vision.vision_model, vision.visual_projection = model.vision_model, model.visual_projection  # one copy of everything
+    vision.vision_model, vision.visual_projection = (
+        model.vision_model,
+        model.visual_projection,
+    )  # one copy of everything
     whole = {
         "tokenizer": CLIPTokenizer.from_pretrained(clip, local_files_only=True), "text_encoder": model.text_model,
         "image_encoder": vision, "feature_extractor": CLIPImageProcessorPil.from_pretrained(clip, local_files_only=True),
@@ -167,12 +221,22 @@ def _unclip() -> type[StableUnCLIPImg2ImgPipeline]:
     return UnCLIP
 
 
-def _prepared(pipeline: StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline, device: str) -> StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline:
+def _prepared(
+    pipeline: StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline, device: torch.device
+) -> StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline:
     import torch
     from diffusers import DPMSolverMultistepScheduler
 
-    pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config, algorithm_type="dpmsolver++", solver_order=2, lambda_min_clipped=-5.1)
+    pipeline.scheduler = DPMSolverMultistepScheduler.from_config(
+        pipeline.scheduler.config, algorithm_type="dpmsolver++", solver_order=2, lambda_min_clipped=-5.1
+    )
     pipeline.set_progress_bar_config(disable=True)
+    # Of CPUs only those with AMX gain by channels last; measured without, it costs a tenth.
+    order = (
+        torch.channels_last
+        if device.type != "cpu" or getattr(torch.cpu, "_is_amx_tile_supported", bool)()
+        else torch.contiguous_format
+    )
     for part in (pipeline.unet, pipeline.vae):
-        part.eval().requires_grad_(False).to(memory_format=torch.channels_last if device != "cpu" or _has("_is_amx_tile_supported") else torch.contiguous_format)
+        part.eval().requires_grad_(False).to(memory_format=order)
     return pipeline.to(device)

@@ -61,7 +61,7 @@ class Preparer:
             picture = open_picture(picture, least=2 * self._shorter or None)
         if not self._usual:
             return self._processor([picture], return_tensors="pt")["pixel_values"][0]
-        pixels = torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)[None]  # (1, 3, height, width), channels last in memory
+        pixels = torch.from_numpy(np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))).permute(2, 0, 1)[None]  # (1, 3, height, width), channels last in memory
         scaled = torch.nn.functional.interpolate(pixels, self._scaled(*pixels.shape[2:]), mode="bicubic", antialias=True)[0]
         top, left = ((length - self.side) // 2 for length in scaled.shape[1:])
         return scaled[:, top : top + self.side, left : left + self.side].contiguous()
@@ -73,7 +73,7 @@ class Preparer:
         if pixels.dtype != torch.uint8:
             return pixels.to(dtype)
         mean, std = (torch.tensor(each, device=pixels.device).view(3, 1, 1) for each in (self._processor.image_mean, self._processor.image_std))
-        return ((pixels.float() / 255 - mean) / std).to(dtype)
+        return torch.addcmul(-mean / std, pixels.float(), 1 / (255 * std)).to(dtype)
 
     def _scaled(self, height: int, width: int) -> tuple[int, int]:
         """Height and width with the shorter one scaled to that of the model."""

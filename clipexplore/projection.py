@@ -177,9 +177,11 @@ def fit_umap(x: np.ndarray, n_neighbors: int = 15, min_dist: float = 0.1, seed: 
 
 
 def umap_and_transform(
-    x: np.ndarray, query: np.ndarray | None, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0, metric: str = "cosine"
+    x: np.ndarray, query: np.ndarray | None, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0, metric: str = "cosine", verbose: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """The map of `fit_umap`, and where umap-learn's own `.transform` puts new points `(q, dim)` on it: `(n, 2)` and `(q, 2)`.
+
+    `verbose` lets umap-learn print how far it is.
 
     Raises
     ------
@@ -190,7 +192,8 @@ def umap_and_transform(
     with _one_fit:
         from umap import UMAP
 
-        fit = UMAP(n_neighbors=n_neighbors, min_dist=min_dist, metric=metric, random_state=seed, n_jobs=1)
+        said = {"verbose": verbose, "tqdm_kwds": {"disable": True}}
+        fit = UMAP(n_neighbors=n_neighbors, min_dist=min_dist, metric=metric, random_state=seed, n_jobs=1, **said)
         coordinates = fit.fit_transform(normalize(x)).astype(np.float32)
         if query is None or not len(query):
             return coordinates, np.empty((0, 2), np.float32)

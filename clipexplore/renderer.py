@@ -21,7 +21,8 @@ from PIL import Image
 
 from clipexplore.errors import InputError
 from clipexplore.frames import batches
-from clipexplore.pipelines import load_pipeline, read_facts, read_gap, revision
+from clipexplore.latents import Latents
+from clipexplore.pipelines import load_pipeline, read_facts, read_gap, revision, usual_norm
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 Report = Callable[[float, Image.Image | None], object]  # share of the work done; now and then a preview
 Shown = Callable[[int, Image.Image], object]  # number of a picture, the picture
-PREVIEW_EVERY = 4  # steps
+PREVIEW_EVERY = 3  # steps
 RANGES = {"num_inference_steps": (1, 100), "guidance_scale": (1.0, 20.0), "seed": (0, 2**32 - 1)}
 
 
@@ -38,8 +39,14 @@ class Renderer:
 
     Attributes
     ----------
+    pipeline
+        What `diffusers` made of the folder.
+    side
+        Width and height of a picture in pixels.
     draws_embeddings
         Whether it draws points of the joint space (an unCLIP), besides token states.
+    norm
+        The length that points are scaled to before they are drawn: that of the embeddings it was trained on.
     gap
         `(dim,)` float32, the mean picture embedding minus the mean text embedding of its CLIP, both of unit vectors; None where it is not known.
     num_inference_steps, guidance_scale
@@ -49,15 +56,23 @@ class Renderer:
     """
 
     def __init__(self, pipeline, facts: dict, gap: np.ndarray | None, revision: str):
-        self._pipe = pipeline
-        self._norm, self.gap, self.revision = float(facts.get("norm", 1.0)), gap, revision
+        self.pipeline, self._latents = pipeline, Latents(pipeline)
+        self.norm, self.gap, self.revision = float(facts.get("norm") or usual_norm(pipeline)), gap, revision
         self.num_inference_steps = int(facts.get("num_inference_steps", 15))
         self.guidance_scale = float(facts.get("guidance_scale", 7.5))
         self.draws_embeddings = hasattr(pipeline, "image_noising_scheduler")
         self.side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
 
     @classmethod
-    def load(cls, folder: Path | str, clip: Path | str | None = None, device: str | None = None, dtype: torch.dtype | None = None) -> Renderer:
+    def load(
+        cls,
+        folder: Path | str,
+        clip: Path | str | None = None,
+        device: str | None = None,
+        dtype: torch.dtype | None = None,
+        lora: Path | None = None,
+        checker: bool = False,
+    ) -> Renderer:
         """The pipeline of a folder as `StableUnCLIPImg2ImgPipeline` or `StableDiffusionPipeline` saves it.
 
         Parameters
@@ -66,6 +81,10 @@ class Renderer:
             The folder of the `CLIPModel` whose encoders it takes where it holds none of its own.
         device, dtype
             By default the accelerator of this machine in float16, else the CPU in bfloat16 where it computes in that, in float32 where not.
+        lora
+            The folder of a latent consistency LoRA, with which four steps without guidance are enough; needs the package peft.
+        checker
+            Whether a safety checker in the folder withholds what it finds unsafe.
 
         Raises
         ------
@@ -73,16 +92,20 @@ class Renderer:
             For a folder that holds no such pipeline, is damaged, or was made for another CLIP.
         """
         folder, clip = Path(folder), None if clip is None else Path(clip)
-        pipeline = load_pipeline(folder, clip, device, dtype)
-        name = revision(folder, str(pipeline.dtype), pipeline.device.type)
-        return cls(pipeline, read_facts(folder), read_gap(folder), name)
+        pipeline = load_pipeline(folder, clip, device, dtype, lora, checker)
+        name = revision(folder, str(pipeline.dtype), pipeline.device.type, str(lora), checker)
+        facts = read_facts(folder) | ({"num_inference_steps": 4, "guidance_scale": 1.0} if lora else {})
+        return cls(pipeline, facts, read_gap(folder), name)
 
     def encode_prompts(self, texts: Sequence[str]) -> np.ndarray:
         """Token states `(n, tokens, width)` float32 of texts, each padded to the full length; what is longer is cut."""
         import torch
 
         with torch.inference_mode():  # one by one: the last bits of a text do not depend on its neighbours
-            states = [self._pipe.encode_prompt(text, self._pipe.device, 1, False)[0].float().cpu().numpy() for text in texts]
+            states = [
+                self.pipeline.encode_prompt(text, self.pipeline.device, 1, False)[0].float().cpu().numpy()
+                for text in texts
+            ]
         return np.concatenate(states)
 
     def render(
@@ -118,7 +141,9 @@ class Renderer:
         work, done, pictures = sum(size for _, size in plan), 0, [None] * len(prompts)
         for rows, size in plan:
             filled = [rows[i % len(rows)] for i in range(size)]
-            drawn = self._draw(prompts[filled], points[filled], seed, steps, scale, _part(report, done / work, size / work))
+            drawn = self._draw(
+                prompts[filled], points[filled], seed, steps, scale, _part(report, done / work, size / work)
+            )
             done += size
             for row, picture in zip(rows, drawn, strict=False):
                 pictures[row] = picture
@@ -134,8 +159,12 @@ class Renderer:
                              "choose a model with an unCLIP decoder.")  # fmt: skip
         count = len(prompts if points is None else points)
         prompts = np.repeat(self._empty, count, 0) if prompts is None else np.asarray(prompts, np.float32)
-        dim = self._pipe.image_normalizer.config.embedding_dim if self.draws_embeddings else 0
-        points = np.zeros((count, dim), np.float32) if points is None else normalize(np.asarray(points)) * np.float32(self._norm)
+        dim = self.pipeline.image_normalizer.config.embedding_dim if self.draws_embeddings else 0
+        points = (
+            np.zeros((count, dim), np.float32)
+            if points is None
+            else normalize(np.asarray(points)) * np.float32(self.norm)
+        )
         if prompts.shape != (count, *self._empty.shape[1:]) or points.shape != (count, dim):
             raise InputError(f"Conditions of shapes {prompts.shape} and {points.shape} do not fit this model, which takes (n, {self._empty.shape[1]}, "
                              f"{self._empty.shape[2]}) token states and (n, {dim}) embeddings; use those of its own CLIP.")  # fmt: skip
@@ -145,7 +174,9 @@ class Renderer:
     def _empty(self) -> np.ndarray:
         return self.encode_prompts([""])
 
-    def _draw(self, prompts: np.ndarray, points: np.ndarray, seed: int, steps: int, scale: float, report: Report) -> list[Image.Image]:
+    def _draw(
+        self, prompts: np.ndarray, points: np.ndarray, seed: int, steps: int, scale: float, report: Report
+    ) -> list[Image.Image]:
         """One batch; where memory is out it is tried once more in halves, which need half of it."""
         import torch
 
@@ -154,14 +185,18 @@ class Renderer:
         except (torch.OutOfMemoryError, MemoryError) as error:
             error.__traceback__ = None  # and with it everything the failed call held
         self._free()
+        self.pipeline.vae.enable_slicing()  # pictures are decoded one by one from now on
         half = math.ceil(len(prompts) / 2)
         try:
             first = self._run(prompts[:half], points[:half], seed, steps, scale, report)
-            return first + (self._run(prompts[half:], points[half:], seed, steps, scale, report) if len(prompts) > 1 else [])
+            return first + (
+                self._run(prompts[half:], points[half:], seed, steps, scale, report) if len(prompts) > 1 else []
+            )
         except (torch.OutOfMemoryError, MemoryError) as error:
             error.__traceback__ = None
             self._free()
-        raise InputError(f"There is too little memory to draw {half} pictures of {self.side} pixels at a time; close other programs or choose a smaller model.")
+        raise InputError(f"There is too little memory to draw {half} pictures of {self.side} pixels at a time; "
+                         "close other programs or choose a smaller model.")  # fmt: skip
 
     @staticmethod
     def _free() -> None:
@@ -171,71 +206,37 @@ class Renderer:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _run(self, prompts: np.ndarray, points: np.ndarray, seed: int, steps: int, scale: float, report: Report) -> list[Image.Image]:
+    def _run(
+        self, prompts: np.ndarray, points: np.ndarray, seed: int, steps: int, scale: float, report: Report
+    ) -> list[Image.Image]:
         import torch
 
         count, watch = len(prompts), self._watch(report, steps)
         given = {
             "prompt_embeds": self._tensor(prompts), "negative_prompt_embeds": self._tensor(np.repeat(self._empty, count, 0)),
             "num_inference_steps": steps, "guidance_scale": scale, "output_type": "latent", "return_dict": False,
-            "latents": self._noise(seed).repeat(count, 1, 1, 1), "generator": [torch.Generator().manual_seed(seed + 1) for _ in range(count)],
+            "latents": self._latents.noise(seed).repeat(count, 1, 1, 1), "generator": [torch.Generator().manual_seed(seed + 1) for _ in range(count)],
         }  # fmt: skip
         if self.draws_embeddings:
             given |= {"image_embeds": self._tensor(points), "callback": lambda step, t, latents: watch(step, latents)}
         else:
             given |= {"callback_on_step_end": lambda pipe, step, t, tensors: watch(step, tensors["latents"]) or tensors}
         with torch.inference_mode():
-            return self._decode(self._pipe(**given)[0])
+            return self._latents.decode(self.pipeline(**given)[0])
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         import torch
 
-        return torch.from_numpy(np.ascontiguousarray(values)).to(self._pipe.device, self._pipe.dtype)
-
-    def _noise(self, seed: int) -> torch.Tensor:
-        """Where every picture of a seed starts, `(1, channels, height, width)`, the same on every device."""
-        import torch
-
-        config = self._pipe.unet.config
-        noise = torch.randn(1, config.in_channels, config.sample_size, config.sample_size, generator=torch.Generator().manual_seed(seed))
-        return noise.to(self._pipe.device, self._pipe.dtype)
-
-    def _decode(self, latents: torch.Tensor) -> list[Image.Image]:
-        pixels = self._pipe.vae.decode(latents / self._pipe.vae.config.scaling_factor, return_dict=False)[0].float()  # (n, 3, height, width) in [−1, 1]
-        return _pictures((pixels / 2 + 0.5).permute(0, 2, 3, 1).cpu().numpy())
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.pipeline.device, self.pipeline.dtype)
 
     def _watch(self, report: Report, steps: int) -> Callable[[int, torch.Tensor], None]:
         """What is called after every step; the last part of the work is decoding."""
 
         def watch(step: int, latents: torch.Tensor) -> None:
             wanted = step % PREVIEW_EVERY == PREVIEW_EVERY - 1
-            report((step + 1) / (steps + 1), self._preview(latents[:1]) if wanted else None)
+            report((step + 1) / (steps + 1), self._latents.preview(latents[:1]) if wanted else None)
 
         return watch
-
-    def _preview(self, latents: torch.Tensor) -> Image.Image:
-        """A small picture, one pixel for each latent: a linear map instead of the decoder, a thousand times cheaper."""
-        values = latents[0].float().permute(1, 2, 0).cpu().numpy()
-        return _pictures((values @ self._colours[:-1] + self._colours[-1])[None])[0]
-
-    @cached_property
-    def _colours(self) -> np.ndarray:
-        """The linear map from a latent to its colour `(channels + 1, 3)`, fitted on a chart of coloured patches that the encoder sees once."""
-        import torch
-
-        factor = self._pipe.vae_scale_factor
-        colours = np.random.default_rng(0).random((8, 8, 3), np.float32)
-        chart = torch.from_numpy(colours.repeat(2 * factor, 0).repeat(2 * factor, 1)).permute(2, 0, 1)[None] * 2 - 1
-        with torch.inference_mode():
-            latents = self._pipe.vae.encode(chart.to(self._pipe.device, self._pipe.dtype)).latent_dist.mean * self._pipe.vae.config.scaling_factor
-        known = latents[0].float().permute(1, 2, 0).cpu().numpy().reshape(-1, latents.shape[1])
-        ones = np.ones((len(known), 1), np.float32)
-        return np.linalg.lstsq(np.hstack([known, ones]), colours.repeat(2, 0).repeat(2, 1).reshape(-1, 3), rcond=None)[0]
-
-
-def _pictures(values: np.ndarray) -> list[Image.Image]:
-    """Pictures of values `(n, height, width, 3)`, black 0, white 1."""
-    return [Image.fromarray(each) for each in np.rint(np.nan_to_num(values).clip(0, 1) * 255).astype(np.uint8)]
 
 
 def _part(report: Report, start: float, share: float) -> Report:

@@ -8,6 +8,7 @@ from its source brings them back.
 from __future__ import annotations
 
 import io
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,13 @@ import numpy as np
 from clipexplore.images import encode, open_picture
 from clipexplore.importing import ACROSS, THUMBNAIL, sheet_of
 from clipexplore.shards import Shards, npy, sheet_name
-from clipexplore.storage import Store
+from clipexplore.storage import COPY, Damage, Store
 from clipexplore.tables import ITEMS, shard_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+log = logging.getLogger(__name__)
 
 
 def repair(folder: Path) -> list[str]:
@@ -46,6 +49,17 @@ def repair(folder: Path) -> list[str]:
         if lost and shards.parts:
             shards.merge()
     return lost
+
+
+def mend(folder: Path) -> list[str]:
+    """Repairs a collection that grows, if a file of it is missing or was cut; the names of what was damaged. Content is compared when it is used."""
+    try:
+        Store.open(folder)
+    except Damage as error:
+        found = repair(folder) if (folder / COPY).is_file() and "shards" in (folder / COPY).read_text(encoding="utf-8", errors="replace") else []
+        log.warning("%s Repaired: %s", error, ", ".join(found) or "nothing")
+        return found
+    return []
 
 
 def _restore_part(shards: Shards, part: str) -> None:

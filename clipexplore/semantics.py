@@ -189,8 +189,10 @@ def factorized(matrix: csr_array, words: list[str], rank: int) -> WordSpace:
     Raises
     ------
     InputError
-        As in `lsa`.
+        As in `lsa`, and for a matrix of zeros.
     """
+    if not matrix.count_nonzero():
+        raise InputError("No two words of these texts stand near each other more often than by accident; widen the window or give more texts.")
     left, values, _ = _decomposed(matrix, rank)
     vectors = (left * np.sqrt(values)).astype(np.float32)
     vectors[np.asarray(abs(matrix).sum(axis=1)).ravel() == 0] = 0  # rounding is no meaning

@@ -132,14 +132,14 @@ class Shards:
         """
         if not self.parts:
             raise InputError("There is nothing to make a collection of; every entry was refused, or there was none.")
-        signature = self._signature()
-        files = {} if rejected is None or self._has(REJECTED, rejected) else {REJECTED: rejected}
-        manifest = dict(self.manifest)
-        if manifest.get("merged") != signature or ITEMS not in manifest["files"]:
-            models = {(model, kind) for model in manifest["vectors"] for kind in ("pictures", "captions") if self._is_complete(model, kind)}
+        signature, manifest = self._signature(), dict(self.manifest)
+        files: dict = {} if rejected is None or self._has(REJECTED, rejected) else {REJECTED: rejected}
+        complete = [(model, kind) for model in manifest["vectors"] for kind in ("captions", "pictures") if self._is_complete(model, kind)]
+        merged = {ITEMS, *(_merged_name(*each) for each in complete)}
+        if manifest.get("merged") != signature or not merged <= manifest["files"].keys():
             kept = {name: entry for name, entry in manifest["files"].items() if not name.startswith(("embeddings/", "maps/"))}
-            files |= {ITEMS: parquet(self._items())} | {f"embeddings/{model}/{kind}.npy": self._merged(model, kind) for model, kind in models}
-            manifest |= {"files": kept, "merged": signature, "shards": self.parts, "models": {model: manifest["vectors"][model] for model, _ in sorted(models)}}
+            files |= {ITEMS: parquet(self._items())} | {_merged_name(*each): self._merged(*each) for each in complete}
+            manifest |= {"files": kept, "merged": signature, "shards": self.parts, "models": {model: manifest["vectors"][model] for model, _ in complete}}
             manifest["counts"] = {"items": self.rows, "pictures": self.rows if manifest["kind"] == "pictures" else 0}
         if files:
             self.store.commit(manifest, files)
@@ -148,9 +148,10 @@ class Shards:
         return name in self.manifest["files"] and self.store.read(name) == content
 
     def _signature(self) -> str:
-        """That of all files that are merged."""
+        """That of all files that are merged, and of what made them."""
         files = sorted(f"{name} {entry['blake2b']}" for name, entry in self.manifest["files"].items() if name.startswith(("shards/", "vectors/")))
-        return blake2b("\n".join(files).encode(), digest_size=16).hexdigest()
+        models = sorted(f"{model} {entry['revision']}" for model, entry in self.manifest["vectors"].items())
+        return blake2b("\n".join(files + models).encode(), digest_size=16).hexdigest()
 
     def _is_complete(self, model: str, kind: Kind) -> bool:
         return all(vectors_name(model, kind, _number(part)) in self.manifest["files"] for part in self.parts)
@@ -170,6 +171,10 @@ class Shards:
         yield npy_header(self.rows, self.manifest["vectors"][model]["dim"])
         for part in self.parts:
             yield self.vectors(_number(part), kind, model).tobytes()
+
+
+def _merged_name(model: str, kind: Kind) -> str:
+    return f"embeddings/{model}/{kind}.npy"
 
 
 def sheet_name(number: int) -> str:

@@ -1,81 +1,22 @@
-"""What a collection is made from: folders, ZIPs, captions and ready-made vectors, all read as one stream of entries.
+"""Which source a path is, and folders and ZIPs of pictures as sources: with their captions, labels and further columns.
 
-Separate because an import should not know where its items come from. Entries come lazily and in the same order each
-time; what cannot be used is `Rejected` with a reason, and the rest goes on.
+Separate because an import should not know where its items come from, nor how people arrange pictures and captions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
 from clipexplore.caption_files import Row, as_pairs, read_table
+from clipexplore.entries import Entry, Rejected, Source
 from clipexplore.errors import InputError
 from clipexplore.images import suffixes
 from clipexplore.trees import OPERATOR, Archive, Caps, Folder, Tree
+from clipexplore.vector_files import open_vectors
 
 VECTORS = (".npy", ".npz", ".parquet")
 TABLES = (".csv", ".tsv", ".txt")
-
-
-@dataclass(frozen=True, eq=False)
-class Entry:
-    """One item as its source has it.
-
-    Attributes
-    ----------
-    name
-        What the source calls it.
-    id
-        What is to be its id, as far as one can be made of it; by default the end of the name.
-    read
-        Gives the content of the picture's file, and may raise InputError; None for a text.
-    vector
-        `(dim,)`, where it was embedded already.
-    """
-
-    name: str
-    caption: str = ""
-    fields: Mapping[str, object] = field(default_factory=dict)
-    id: str = ""
-    read: Callable[[], bytes] | None = None
-    vector: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """What a source holds and a collection cannot take, and why in one sentence."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Source:
-    """A stream of entries, the same each time.
-
-    Attributes
-    ----------
-    kind
-        "pictures" if every entry has one, else "captions".
-    count
-        How many entries and rejected ones there are, to show progress by.
-    dim
-        That of ready-made vectors, else None.
-    """
-
-    kind: str
-    count: int
-    stream: Callable[[], Iterator[Entry | Rejected]]
-    captioned: bool
-    dim: int | None = None
-
-    def __iter__(self) -> Iterator[Entry | Rejected]:
-        return self.stream()
 
 
 def open_source(path: Path, caps: Caps | None = None) -> Source:
@@ -99,19 +40,10 @@ def open_source(path: Path, caps: Caps | None = None) -> Source:
     if suffix == ".zip":
         return tree_source(Archive(path, caps or OPERATOR), path.name)
     if suffix in VECTORS:
-        from clipexplore.vector_files import open_vectors
-
         return open_vectors(path)
     if suffix in TABLES:
         return _table_source(path)
     raise InputError(f"{path.name!r} is none of: a folder, .zip, {', '.join((*TABLES, *VECTORS))}; choose one of these.")
-
-
-def groups(stream: Iterable, size: int) -> Iterator[list]:
-    """The things of a stream in lists of `size`, the last one shorter; like `itertools.batched` of Python 3.12."""
-    rest = iter(stream)
-    while group := list(islice(rest, size)):
-        yield group
 
 
 def tree_source(tree: Tree, title: str) -> Source:

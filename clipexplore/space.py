@@ -6,25 +6,27 @@ is not computed again, so a page whose terms are all stored answers before torch
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from clipexplore import catalog, links
-from clipexplore.collection import Collection, Hits, search
+from clipexplore import catalog, library, links
+from clipexplore.collection import Collection, Hits
+from clipexplore.embedded import open_embedded
 from clipexplore.embedder import Embedder
 from clipexplore.errors import InputError
 from clipexplore.expression import Expression, Term, combine, parse
-from clipexplore.settings import settings
+from clipexplore.library import BANKS
+from clipexplore.nearest import search
+from clipexplore.repair import mend
+from clipexplore.shared_search import shared_search
 
 What = Literal["pictures", "captions", "words"]
-BANKS = ("words", "background")  # the collections of texts that every space has
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,23 +144,30 @@ class Space:
         self.model, self.collection, self.words, self.background = model, collection, words, background
         self.revision = collection.revision(model.key)
         for other in (words, background):
-            self._check_revision(other.title, other.revision(model.key))
+            if model.key in other.manifest["models"]:  # else it is being embedded, and says so to whoever asks it
+                self._check_revision(other.title, other.revision(model.key))
         self._embedder, self._loading = embedder, threading.Lock()
 
     @classmethod
-    def open(cls, model: str = "emoji", collection: str = "emoji-world", embedder: Embedder | None = None) -> Space:
-        """The space of a model and a collection, both by the name that links use.
+    def open(
+        cls, model: str = "emoji", collection: str = "emoji-world", embedder: Embedder | None = None, owner: str | None = None
+    ) -> Space:
+        """The space of a model and a collection, both by the name that links use; one of a session only for its `owner`.
+
+        What a model has not embedded yet `embedded.embed` makes, and keeps.
 
         Raises
         ------
         InputError
             For an unknown model or collection, and a collection that is damaged or not embedded by the model.
         """
-        folders = collection_folders()
+        folders = collection_folders(owner)
         if collection not in folders:
             raise InputError(f"There is no collection {collection!r}; choose one of: {', '.join(folders)}.")
-        opened = {name: Collection.open(folders[name]) for name in {collection, *BANKS}}
-        return cls(catalog.get(model), opened[collection], opened["words"], opened["background"], embedder)
+        mend(folders[collection])
+        entry = catalog.get(model)
+        opened = {name: open_embedded(folders[name], entry) for name in {collection, *BANKS}}
+        return cls(entry, opened[collection], opened["words"], opened["background"], embedder)
 
     @property
     def embedder(self) -> Embedder:
@@ -171,7 +180,7 @@ class Space:
         """
         with self._loading:
             if self._embedder is None:
-                embedder = Embedder.load(self.model.clip_folder)
+                embedder = Embedder.load(self.model.clip.require(self.model.key), revision=self.model.clip.identity)
                 self._check_revision(f"the model in {self.model.clip_folder}", embedder.revision)
                 self._embedder = embedder
             return self._embedder
@@ -216,7 +225,12 @@ class Space:
         return [(text, tokens) for text, tokens in counts if tokens > self.embedder.max_tokens]
 
     def search(
-        self, vector: np.ndarray, what: What = "pictures", k: int = 24, exclude: Point | None = None
+        self,
+        vector: np.ndarray,
+        what: What = "pictures",
+        k: int = 24,
+        exclude: Point | None = None,
+        among: np.ndarray | None = None,
     ) -> list[Hit]:
         """The k nearest of what is searched to a vector `(dim,)`, nearest first.
 
@@ -226,6 +240,8 @@ class Space:
             The pictures or captions of the collection, or the word bank.
         exclude
             A point whose inputs are left out: every row with the id or the caption of one of its terms.
+        among
+            The rows `(m,)` that are searched, and that z is told by; all by default.
 
         Raises
         ------
@@ -234,13 +250,16 @@ class Space:
         """
         bank, embeddings = self._bank(what)
         rows = _rows_of(bank, exclude.inputs) if exclude else ()
-        return _listed(search(vector[None], embeddings, k, rows), bank, what)
+        if among is not None:
+            hits = search(vector[None], embeddings[among], k, np.flatnonzero(np.isin(among, list(rows)))) if len(among) else None
+            return _listed(replace(hits, indices=among[hits.indices]), bank, what) if hits else []
+        return _listed(shared_search(vector, embeddings, k, rows), bank, what)
 
     def cosines(self, vector: np.ndarray, what: What = "pictures") -> np.ndarray:
         """The cosines of a unit vector `(dim,)` with all that is searched, `(n,)` float32 in [−1, 1], in row order."""
         return self._bank(what)[1] @ vector
 
-    def context(self, vector: np.ndarray, what: What = "pictures") -> Context:
+    def context(self, vector: np.ndarray, what: What = "pictures", among: np.ndarray | None = None) -> Context:
         """What the cosines of a vector `(dim,)` with all that is searched are like.
 
         Raises
@@ -249,8 +268,9 @@ class Space:
             As in `search`.
         """
         bank, embeddings = self._bank(what)
-        hits = search(vector[None], embeddings, 1)
-        return Context(len(bank), float(hits.mean[0]), float(hits.std[0]), _listed(hits, bank, what)[0])
+        hits = shared_search(vector, embeddings, 1) if among is None else search(vector[None], embeddings[among], 1)
+        hits = hits if among is None else replace(hits, indices=among[hits.indices])
+        return Context(len(bank if among is None else among), float(hits.mean[0]), float(hits.std[0]), _listed(hits, bank, what)[0])
 
     def _bank(self, what: What) -> tuple[Collection, np.ndarray]:
         """What is searched, and its embeddings."""
@@ -274,7 +294,7 @@ class Space:
 
     def _stored(self, text: str) -> np.ndarray | None:
         for bank in (self.words, self.background, self.collection):
-            if rows := bank.rows_captioned(text):
+            if self.model.key in bank.manifest["models"] and (rows := bank.rows_captioned(text)):
                 return bank.embeddings(self.model.key, "captions")[rows[0]]
         return None
 
@@ -307,15 +327,15 @@ class Space:
             raise InputError(f"{ours}, and {what} has {revision}; embed all collections by the same model again.")
 
 
-def collection_folders() -> dict[str, Path]:
-    """The folder of each collection there is, by the name that links use."""
-    return {path.parent.name: path.parent for path in sorted(settings().assets.glob("collections/*/manifest.json"))}
+def collection_folders(owner: str | None = None) -> dict[str, Path]:
+    """The folder of each collection there is for everybody, and for one session, by the name that links use."""
+    return library.folders(owner)
 
 
-def explorable() -> dict[str, str]:
+def explorable(owner: str | None = None) -> dict[str, str]:
     """What each collection that can be explored is, by its name, the default first; the word bank and the background serve all others."""
-    folders = {name: folder for name, folder in collection_folders().items() if name not in BANKS}
-    manifests = {name: json.loads((folder / "manifest.json").read_bytes()) for name, folder in folders.items()}
+    folders = {name: folder for name, folder in collection_folders(owner).items() if name not in BANKS}
+    manifests = {name: manifest for name, folder in folders.items() if (manifest := library.manifest_of(folder)) and manifest.get("counts", {}).get("items", 1)}
     names = sorted(manifests, key=lambda name: (name != links.ALL["collection"], name))
     return {name: manifests[name].get("description") or manifests[name]["title"] for name in names}
 

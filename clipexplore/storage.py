@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from clipexplore.errors import InputError
@@ -144,8 +144,9 @@ class Store:
         Raises
         ------
         InputError
-            If the disk refuses; what the store lists is still whole.
+            If the disk refuses; what the store lists is still whole. If somebody else has written since this was opened.
         """
+        self._check_unchanged()
         kept = {name: entry for name, entry in manifest["files"].items() if name not in files}
         before = self.manifest["files"]
         try:
@@ -164,6 +165,16 @@ class Store:
         finally:
             for name in (*files, MANIFEST, COPY):
                 _staged(self.folder / name).unlink(missing_ok=True)
+            with suppress(InputError):
+                self.manifest = _read_manifest(self.folder)
+
+    def _check_unchanged(self) -> None:
+        """Refuses to write what would undo another writer's work."""
+        current = self.manifest
+        with suppress(InputError):  # a damaged manifest is replaced
+            current = _read_manifest(self.folder)
+        if current != self.manifest:
+            raise InputError(f"What is in {self.folder} has changed meanwhile; open it again.")
 
     @contextmanager
     def writing(self) -> Iterator[None]:

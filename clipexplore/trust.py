@@ -33,7 +33,7 @@ class Trust:
     shares: np.ndarray
 
 
-def trust(x: np.ndarray, coordinates: np.ndarray, k: int = 15, rows: np.ndarray | None = None) -> Trust:
+def trust_in(x: np.ndarray, coordinates: np.ndarray, k: int = 15, rows: np.ndarray | None = None) -> Trust:
     """How far the neighbours of points on a map are those of the space, by cosine; exact for the rows looked at.
 
     Parameters

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clipexplore.caption_files import CAPTION, FILE, ID, MOST_FIELDS
+from clipexplore.entries import Entry, Rejected, Source
 from clipexplore.errors import InputError
-from clipexplore.sources import Entry, Rejected, Source
 
 if TYPE_CHECKING:
     import pyarrow as pa

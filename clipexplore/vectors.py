@@ -13,6 +13,7 @@ from clipexplore.errors import InputError
 _TINY_ANGLE = 1e-6  # radians: some thirty times the rounding error of a float32 unit vector
 
 Curve = Literal["slerp", "lerp"]
+Easing = Literal["linear", "smooth"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +163,7 @@ def frame_positions(stops: int, frames: int) -> np.ndarray:
     return np.interp(np.arange(frames), frame_of_stop, np.arange(stops))
 
 
-def path(stops: np.ndarray, frames: int, curve: Curve = "slerp") -> Path:
+def path(stops: np.ndarray, frames: int, curve: Curve = "slerp", easing: Easing = "linear") -> Path:
     """A path through all stops, in their order.
 
     Parameters
@@ -173,6 +174,8 @@ def path(stops: np.ndarray, frames: int, curve: Curve = "slerp") -> Path:
         The number of points in all, the stops included; at least s.
     curve
         "slerp" follows the unit sphere, with a constant angle a frame between two stops; "lerp" the straight lines.
+    easing
+        "smooth" leaves each stop and comes to the next slowly (3t² − 2t³); "linear" goes evenly.
 
     Returns
     -------
@@ -182,15 +185,23 @@ def path(stops: np.ndarray, frames: int, curve: Curve = "slerp") -> Path:
     Raises
     ------
     InputError
-        As in `frame_positions` and `slerp`, and for an unknown curve.
+        As in `frame_positions` and `slerp`, and for an unknown curve or easing.
     """
     curves = {"slerp": slerp, "lerp": lerp}
     if curve not in curves:
         raise InputError(f"There is no curve {curve!r}; use one of {', '.join(curves)}.")
-    positions = frame_positions(len(stops), frames)
+    positions = _eased(frame_positions(len(stops), frames), easing)
     segments = np.minimum(positions.astype(int), len(stops) - 2)
     legs = [curves[curve](stops[i], stops[i + 1], positions[segments == i] - i) for i in range(len(stops) - 1)]
     return Path(np.concatenate(legs), positions)
+
+
+def _eased(positions: np.ndarray, easing: Easing) -> np.ndarray:
+    if easing not in ("linear", "smooth"):
+        raise InputError(f"There is no easing {easing!r}; use one of linear, smooth.")
+    stop = np.floor(positions)
+    t = positions - stop
+    return positions if easing == "linear" else stop + t * t * (3 - 2 * t)
 
 
 def _lengths(x: np.ndarray) -> np.ndarray:

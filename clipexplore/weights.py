@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -102,8 +103,8 @@ class Weights:
 
     @property
     def variant(self) -> str | None:
-        """What `from_pretrained` calls the variant of these files: "fp16", or None for plain names."""
-        return "fp16" if any(self.folder.glob("*/*.fp16.safetensors")) else None
+        """As `variant_of` its folder."""
+        return variant_of(self.folder)
 
     def require(self, get: str) -> Path:
         """The folder, which is whole.
@@ -175,9 +176,22 @@ def write_json(path: Path, value: object) -> None:
     os.replace(partial, path)
 
 
+def variant_of(folder: Path) -> str | None:
+    """What `from_pretrained` calls the variant of a folder's files: "fp16", or None for plain names."""
+    return "fp16" if any(folder.glob("*/*.fp16.safetensors")) else None
+
+
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors in a folder and those one below it."""
     return sorted([*folder.glob("*.safetensors"), *folder.glob("*/*.safetensors")])
+
+
+def read_logit_scale(weights: Path) -> float:
+    """exp of a CLIP's learned temperature, read from its safetensors without loading the rest: logits = logit_scale × cosine."""
+    from safetensors import safe_open
+
+    with safe_open(weights, framework="np") as file:
+        return math.exp(float(file.get_tensor("logit_scale")))
 
 
 @lru_cache(maxsize=32)

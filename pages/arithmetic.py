@@ -40,6 +40,12 @@ if point:
     with pictures:
         st.subheader(ui.text("arithmetic.pictures"), anchor=False)
         ui.gallery(ui.space().search(mean.vector, "pictures", 9, exclude=point if without_inputs else None), key="arithmetic-pictures")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        draw = ui.draw_toggle(DEFAULTS["draw"])
+        onto = st.text_input(ui.text("draw.onto"), DEFAULTS["onto"], key="onto", bind="query-params", max_chars=200, disabled=not draw,
+                             help=ui.text("draw.onto_help"), width=320)  # fmt: skip
+    if draw:
+        ui.draw_points(ui.sum_as_points(point, onto), "arithmetic-drawn")
     ui.open_in(point.expression, "arithmetic")
     ui.download_row(hits, mean.vector, key="arithmetic")
     ui.code(f"""

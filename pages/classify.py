@@ -39,15 +39,16 @@ if task == "collection" and templates and (found := ui.judged(field, templates))
     ui.judged_trust(found, using)
     ui.judged_mistakes(found, using)
     ui.code(f"""
-from clipexplore import Space, class_embeddings, classify
-from clipexplore.evaluation import TEMPLATE_SETS, report
+from clipexplore import Space, class_embeddings, classify, report
+from clipexplore.evaluation import TEMPLATE_SETS
+import numpy as np
 
 space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
-known = space.collection.fields[{field!r}].notna().to_numpy()
-names, truth = {found.names!r}, space.collection.fields[{field!r}][known]
+names, labels = {found.names!r}, space.collection.fields[{field!r}].astype("string")
+known = labels.isin(names).to_numpy()
 classes = class_embeddings(space.embed_texts, names, TEMPLATE_SETS["many"])
 scores = classify(space.collection.embeddings(space.model.key, "pictures")[known], classes, space.model.logit_scale)
-print((scores.cosines.argmax(1) == [names.index(str(each)) for each in truth]).mean())
+print(report(scores.cosines, np.array([names.index(each) for each in labels[known]])).accuracy)
 """)
 
 if task == "where" and pictures and class_names and templates and (seen := ui.window_vectors(pictures[0])):
@@ -57,12 +58,12 @@ if task == "where" and pictures and class_names and templates and (seen := ui.wi
         ui.where_judged()
     ui.say_figures("where")
     ui.code(f"""
-from clipexplore import Space, class_embeddings
+from clipexplore import Space, best_box, class_embeddings, crops, relevance_maps, windows
 from clipexplore.images import open_picture
-from clipexplore.relevance import best_box, crops, relevance_maps, windows
 
 space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
 picture = open_picture(space.collection.picture({pictures[0][1:]!r}))
+picture.thumbnail((512, 512))
 boxes = windows(*picture.size)
 classes = class_embeddings(space.embed_texts, {class_names[:6]!r}, {templates!r})
 cosines = space.embedder.embed_images(crops(picture, boxes)) @ classes.T

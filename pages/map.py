@@ -43,7 +43,11 @@ if chosen:
     st.subheader(ui.text("map.near", q=ui.escape(region)) if picture else ui.text("map.chosen", count=len(chosen)), anchor=False)
     ui.say_neighbours(layout, region, shown)
     ui.gallery(chosen[:48], key="map-region", into="points")
+    if picture:
+        ui.open_in(region.strip(), "map")
     ui.download_row(chosen, None, key="map-region")
+if points and ui.draw_toggle(DEFAULTS["draw"]):
+    ui.draw_points({str(point.expression): point for point in points[:8]}, "map-drawn")
 for number, point in enumerate(points[:4]) if not chosen else ():
     st.subheader(ui.text("map.near", q=ui.escape(str(point.expression))), anchor=False)
     ui.gallery(ui.near_hits(point.vector, shown, 7), key=f"map-near-{number}", into="points")

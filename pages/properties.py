@@ -40,8 +40,7 @@ if objects and values:
     st.subheader(ui.text("properties.dimensions"), anchor=False)
     ui.show_dimensions(grid, before, after)
     ui.code(f"""
-from clipexplore import Space
-from clipexplore.properties import additive, parallelism
+from clipexplore import Space, additive, parallelism
 import numpy as np
 
 space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})

@@ -24,6 +24,8 @@ if point:
         ui.gallery(hits, key="search")
     else:
         ui.result_bars(hits, key="search-bars", alt=ui.text("search.alt", what=kind, q=point.expression))
+    if ui.draw_toggle(DEFAULTS["draw"]):
+        ui.draw_points(ui.hits_as_points(point, hits), "search-drawn")
     ui.distribution(point.vector, kind, key="search")
     ui.open_in(point.expression, "search")
     ui.download_row(hits, point.vector, key="search")

@@ -8,6 +8,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports a Hugging Face lib
 
 import numpy as np
 import pytest
+from fixtures_drawing import drawing_assets, tiny_diffusion, tiny_unclip  # noqa: F401
 from fixtures_models import tiny_clip  # noqa: F401
 from hypothesis import settings
 

@@ -40,6 +40,40 @@ def build_tiny_unclip(folder: Path, clip: Path) -> Path:
     return folder
 
 
+def build_tiny_emoji_unclip(folder: Path, clip: Path) -> Path:
+    """A small one for the bundled CLIP, whose vectors and token states it takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(globals(), "DIM", 512)
+        patch.setitem(globals(), "WIDTH", 256)
+        return build_tiny_unclip(folder, clip)
+
+
+def build_drawing_assets(folder: Path, shipped: Path) -> Path:
+    """What is shipped, by links, and a small drawing model for its CLIP."""
+    (folder / "models/emoji").mkdir(parents=True)
+    for path in [*(path for path in shipped.iterdir() if path.name != "models"), shipped / "models/emoji/clip"]:
+        (folder / path.relative_to(shipped)).symlink_to(path)
+    build_tiny_emoji_unclip(folder / "models/emoji/unclip", shipped / "models/emoji/clip")
+    return folder
+
+
+@pytest.fixture
+def drawing_assets(tmp_path, monkeypatch) -> Path:
+    """The assets, with a small drawing model for the bundled CLIP among them, in use."""
+    import streamlit as st
+
+    from clipexplore.settings import settings
+
+    build_drawing_assets(tmp_path, settings().assets)
+    monkeypatch.setenv("CLIPEXPLORE_ASSETS", str(tmp_path))
+    settings.cache_clear()
+    st.cache_resource.clear()
+    yield tmp_path
+    monkeypatch.undo()
+    settings.cache_clear()
+    st.cache_resource.clear()
+
+
 def build_tiny_diffusion(folder: Path, clip: Path) -> Path:
     from diffusers import PNDMScheduler, StableDiffusionPipeline
     from transformers import CLIPModel, CLIPTokenizer

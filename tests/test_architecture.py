@@ -24,11 +24,16 @@ PAGES, TEXTS = map(run_path(str(PACKAGE / "ui" / "texts.py")).get, ("PAGES", "TE
 # A module imports from the layers above its own, never from its own or from one below.
 LAYERS = (
     "errors links door web",
-    "vectors storage settings images worker machine frames",
-    "expression nearest trust serving weights devices preparing",
-    "names zeroshot projection contrast properties evaluation relevance semantics collection embedder catalog residents downloads convert",
-    "lexicon components layout pixels clusters batcher space pipelines fetching",
-    "renderer",
+    "vectors storage settings images worker tables trees caption_files machine frames",
+    "expression nearest trust recipe animation entries library serving weights devices preparing sharing layered safety",
+    "coarse names zeroshot projection contrast properties evaluation relevance semantics collection vector_files embedder catalog residents downloads convert",
+    "lexicon tidy components layout reference pixels clusters batcher pipelines latents fetching",
+    "renderer embedded",
+    "sources shards shared_search",
+    "importing",
+    "repair",
+    "space indexing",
+    "drawing",
     "ui",
     "app pages serve __main__",
 )
@@ -159,6 +164,11 @@ def test_all_public_names_are_there():
     assert set(clipexplore.__all__) <= set(dir(clipexplore))
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         clipexplore.nothing  # noqa: B018
+
+
+def test_all_public_names_are_in_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert not {name for name in clipexplore.__all__ if not re.search(rf"\b{name}\b", readme)}
 
 
 # Tests mirror modules

@@ -164,6 +164,20 @@ def test_another_revision_drops_what_the_first_one_made(collection):
     assert found.revision("m2") == "r1"
 
 
+def test_lengths_come_back_and_go_with_their_embeddings(collection):
+    with pytest.raises(InputError, match="not embedded by the model m"):
+        collection.add_lengths("m", "pictures", np.ones(4))
+    collection.add_embeddings("m", "r1", "pictures", vectors())
+    assert collection.lengths("m", "pictures") is None
+    collection.add_lengths("m", "pictures", np.array([1.5, 2, 3, 40]))
+    np.testing.assert_array_equal(again(collection).lengths("m", "pictures"), np.float32([1.5, 2, 3, 40]))
+    assert collection.lengths("m", "captions") is None
+    with pytest.raises(InputError, match="one row for each"):
+        collection.add_lengths("m", "pictures", np.ones(3))
+    collection.add_embeddings("m", "r2", "pictures", vectors())
+    assert again(collection).lengths("m", "pictures") is None
+
+
 def test_maps_come_back(collection):
     collection.add_embeddings("m", "r1", "pictures", vectors())
     coordinates = np.arange(8, dtype=float).reshape(4, 2)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 from clipexplore.embedder import MAX_BATCH, Embedder
 from clipexplore.errors import InputError
+from clipexplore.images import encode
 
 SHORT = ["a photo of a cat", "a dog in the snow at night", "a man with a top hat", "two red apples", ""]
 LONG = "two red apples to the left of a lion in the jungle and a man with a top hat in the snow at night"
@@ -53,6 +55,13 @@ def test_scaled_cosines_are_the_logits_of_the_model(embedder, reference, picture
     logits = reference(TEXTS, pictures).logits_per_image.numpy()
     assert logits.std() > 0.1  # else anything would agree
     np.testing.assert_allclose(embedder.logit_scale * cosines, logits, atol=1e-4)
+
+
+def test_projections_are_the_embeddings_at_their_own_lengths(embedder, pictures):
+    for raw, unit in ((embedder.project_texts(TEXTS), embedder.embed_texts(TEXTS)), (embedder.project_images(pictures), embedder.embed_images(pictures))):
+        lengths = np.linalg.norm(raw, axis=1)
+        assert raw.dtype == np.float32 and np.abs(lengths - 1).max() > 0.05 and np.ptp(lengths) > 1e-3
+        np.testing.assert_allclose(raw / lengths[:, None], unit, atol=1e-6)
 
 
 def test_trimmed_texts_have_the_vectors_of_padded_ones(embedder, reference, pictures):
@@ -179,3 +188,75 @@ def test_the_tokenizer_of_another_model_is_told(tiny_clip, tmp_path):
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="not that of its model"):
         Embedder.load(folder)
+
+
+def by_hand(folder, ids, activation):
+    """The text tower as the paper's code has it, in float64 numpy: embeddings, causal attention, an MLP with the activation, the end token read out."""
+    from safetensors.numpy import load_file
+
+    weights = {name: value.astype(np.float64) for name, value in load_file(folder / "model.safetensors").items()}
+    config = json.loads((folder / "config.json").read_text())["text_config"]
+    heads, n = config["num_attention_heads"], len(ids)
+
+    def linear(x, name):
+        return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+
+    def norm(x, name):
+        centred = x - x.mean(-1, keepdims=True)
+        return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+    def attend(x, name):
+        q, k, v = (linear(x, f"{name}.{each}_proj").reshape(n, heads, -1).transpose(1, 0, 2) for each in "qkv")
+        scores = np.where(np.tri(n, dtype=bool), q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[-1]), -np.inf)
+        shares = np.exp(scores - scores.max(-1, keepdims=True))
+        return linear((shares / shares.sum(-1, keepdims=True) @ v).transpose(1, 0, 2).reshape(n, -1), f"{name}.out_proj")
+
+    x = weights["text_model.embeddings.token_embedding.weight"][ids] + weights["text_model.embeddings.position_embedding.weight"][:n]
+    for layer in range(config["num_hidden_layers"]):
+        name = f"text_model.encoder.layers.{layer}"
+        x = x + attend(norm(x, f"{name}.layer_norm1"), f"{name}.self_attn")
+        x = x + linear(activation(linear(norm(x, f"{name}.layer_norm2"), f"{name}.mlp.fc1")), f"{name}.mlp.fc2")
+    found = norm(x, "text_model.final_layer_norm")[-1] @ weights["text_projection.weight"].T
+    return found / np.linalg.norm(found)
+
+
+def quick_gelu(x):
+    return x / (1 + np.exp(-1.702 * x))
+
+
+def gelu(x):
+    return x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2
+
+
+@pytest.mark.parametrize(("said", "right", "wrong"), [("quick_gelu", quick_gelu, gelu), ("gelu", gelu, quick_gelu), (None, quick_gelu, gelu)])
+def test_the_activation_is_the_one_the_weights_were_trained_with(tiny_clip, tmp_path, said, right, wrong):
+    """OpenAI's weights need QuickGELU; with another one they load without an error and every vector is wrong. Old files do not say: it is QuickGELU."""
+    folder = copy(tiny_clip, tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    for tower in ("text_config", "vision_config"):
+        config[tower] = {key: value for key, value in config[tower].items() if key != "hidden_act"} | ({"hidden_act": said} if said else {})
+    (folder / "config.json").write_text(json.dumps(config))
+    found = Embedder.load(folder, device="cpu")
+    ids = found._tokenizer.encode("two red apples in the snow").ids
+    vector = found.embed_texts(["two red apples in the snow"])[0]
+    np.testing.assert_allclose(vector, by_hand(folder, ids, right), atol=1e-5)
+    assert np.abs(vector - by_hand(folder, ids, wrong)).max() > 1e-3
+
+
+def test_the_scale_is_that_of_the_file_whatever_the_model_runs_in(tiny_clip):
+    import torch
+
+    exact, half = Embedder.load(tiny_clip, device="cpu"), Embedder.load(tiny_clip, device="cpu", dtype=torch.bfloat16)
+    assert half.logit_scale == exact.logit_scale
+    cosines = (exact.embed_texts(TEXTS) * half.embed_texts(TEXTS)).sum(1)
+    assert half.embed_texts(TEXTS).dtype == np.float32 and cosines.min() > 0.99
+
+
+def test_pictures_may_come_as_files_and_of_any_number(embedder, pictures, tmp_path):
+    contents = [encode(picture, "PNG") for picture in pictures]
+    (tmp_path / "a.png").write_bytes(contents[0])
+    np.testing.assert_allclose(embedder.embed_images([tmp_path / "a.png", *contents[1:]]), embedder.embed_images(pictures), atol=2e-6)
+    many = embedder.embed_images(contents[number % len(contents)] for number in range(3 * MAX_BATCH + 1))
+    np.testing.assert_allclose(many, embedder.embed_images(pictures)[[number % len(contents) for number in range(3 * MAX_BATCH + 1)]], atol=2e-6)
+    with pytest.raises(InputError, match="cannot be read"):
+        embedder.embed_images([*contents, b"nothing"])

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
+from clipexplore import Space
 from clipexplore.errors import InputError
 from clipexplore.layout import _graph, _memberships, _neighbours, curve, fit_layout
 from clipexplore.projection import fit_umap
-from clipexplore.trust import trust
+from clipexplore.trust import trust_in
 from clipexplore.vectors import normalize
 
 
@@ -45,27 +46,34 @@ def test_the_curve_is_that_of_umap_learn(min_dist):
     np.testing.assert_allclose(curve(min_dist), umap_.find_ab_params(1.0, min_dist), rtol=1e-3)
 
 
+def assert_as_good_as_umap_learn(x, **settings):
+    """Whatever the seed: the worst of three maps against the mean of three by umap-learn."""
+    ours, reference = ([trust_in(x, fit(x, seed=seed, **settings)) for seed in range(3)] for fit in (fit_layout, fit_umap))
+    for worth in (lambda each: each.trustworthiness, lambda each: each.shares.mean()):
+        assert min(map(worth, ours)) > 0.95 * np.mean([worth(each) for each in reference])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "n_neighbors"), [(600, 15), (900, 8)])
 def test_it_keeps_what_umap_learn_keeps(count, n_neighbors):
-    x = kinds(count)
-    ours, reference = (trust(x, fit(x, n_neighbors=n_neighbors)) for fit in (fit_layout, fit_umap))
-    assert ours.trustworthiness > 0.95 * reference.trustworthiness
-    assert ours.shares.mean() > 0.95 * reference.shares.mean()
+    assert_as_good_as_umap_learn(kinds(count), n_neighbors=n_neighbors)
 
 
 @pytest.mark.slow
-def test_it_keeps_what_umap_learn_keeps_of_genuine_vectors(test_data):
-    x = normalize(np.load(test_data / "genuine_vitb32_text_vectors.npz")["text_vectors"][:1000])
-    ours, reference = trust(x, fit_layout(x)), trust(x, fit_umap(x))
-    assert ours.trustworthiness > 0.95 * reference.trustworthiness
-    assert ours.shares.mean() > 0.95 * reference.shares.mean()
+def test_it_keeps_what_umap_learn_keeps_of_genuine_texts(test_data):
+    assert_as_good_as_umap_learn(normalize(np.load(test_data / "genuine_vitb32_text_vectors.npz")["text_vectors"][:1000]))
+
+
+@pytest.mark.slow
+def test_it_keeps_what_umap_learn_keeps_of_the_background():
+    captions = Space.open().background.embeddings("emoji", "captions")
+    assert_as_good_as_umap_learn(captions[:: len(captions) // 2000])
 
 
 def test_the_same_seed_gives_the_same_map_and_another_another():
     x = kinds(200)
     found = fit_layout(x)
-    assert found.shape == (200, 2) and found.dtype == np.float32 and trust(x, found).trustworthiness > 0.9
+    assert found.shape == (200, 2) and found.dtype == np.float32 and trust_in(x, found).trustworthiness > 0.9
     np.testing.assert_array_equal(fit_layout(x), found)
     assert not np.array_equal(fit_layout(x, seed=1), found)
 

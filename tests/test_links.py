@@ -16,13 +16,13 @@ from clipexplore.expression import parse
 from clipexplore.settings import settings
 
 ROOT = Path(__file__).parent.parent
-EXPRESSIONS = {"q", "image", "points", "stops", "pairs"}  # keys that hold expressions, one a line
+EXPRESSIONS = {"q", "image", "points", "stops", "pairs", "onto"}  # keys that hold expressions, one a line
 
 # A copy, on purpose: a value equal to its default is left out of a link, so the default is part of every link ever sent.
 FROZEN_ALL = {"model": "emoji", "collection": "emoji-world", "names": ""}
 FROZEN = {
     "start": {"q": "@man-top-hat - @man"},
-    "search": {"q": "lion + snow", "k": 24, "in": "pictures"},
+    "search": {"q": "lion + snow", "k": 24, "in": "pictures", "facet": "any", "only": [], "draw": False},
     "classify": {
         "image": "@man-top-hat",
         "class_names": "top hat\ncrown\nhelmet\nbaseball cap\nsunglasses",
@@ -31,15 +31,18 @@ FROZEN = {
     "map": {
         "method": "pca", "points": "hat\nlion\nsnow\n@man-top-hat", "color": "group", "region": "", "x": 1, "y": 2, "heat": "hat", "by": "k-means", "groups": 12,
         "fit": "background", "n_neighbors": 15, "min_dist": 0.1, "seed": 0, "metric": "cosine", "fitter": "torch", "placing": "neighbours",
-        "facet": "any", "only": [], "like": "", "least": 0.25,
+        "facet": "any", "only": [], "like": "", "least": 0.25, "draw": False,
     },
     "components": {
         "of": "pictures", "center": True, "standardize": False, "part": "spectrum", "rank": 10, "x": 1, "y": 2, "z": 3, "solid": False, "component": 1,
         "points": "hat\nlion\nsnow\n@man-top-hat", "q": "@lion-jungle-07",
     },
     "pixels": {"source": "collection", "picture": "@lion-jungle-07", "digit": 0, "rank": 10},
-    "interpolate": {"stops": "@lion-jungle-07\n@lion-snow-07", "frames": 9, "curve": "slerp"},
-    "arithmetic": {"q": "@man-top-hat - @man", "k": 12, "bank": "words", "exclude": False, "pairs": ""},
+    "interpolate": {
+        "stops": "@lion-jungle-07\n@lion-snow-07", "frames": 9, "curve": "slerp", "easing": "linear", "draw": True, "space": "joint", "shift": True,
+        "num_inference_steps": None, "guidance_scale": None, "seed": 0,
+    },
+    "arithmetic": {"q": "@man-top-hat - @man", "k": 12, "bank": "words", "exclude": False, "pairs": "", "draw": False, "onto": "@dog-face"},
     "match": {"n": 12, "seed": 0, "swap": 0, "logit_scale": None, "dot": False, "image": "", "captions": "", "show": "cosines", "closed": 0},
     "properties": {
         "objects": "automobile\nrose\nbutterfly\nguitar\nhouse\nballoon",
@@ -47,6 +50,7 @@ FROZEN = {
         "cell": "a {value} {object}", "before": "red", "after": "blue",
     },
     "words": {"q": "man - boy + girl", "k": 10, "window": 4, "rank": 100},
+    "collections": {"look": "sample", "near": 0.95, "seed": 0},
     "status": {},
 }  # fmt: skip
 
@@ -178,7 +182,7 @@ def test_the_sidebar_starts_with_the_first_of_its_options_which_is_the_default(t
     for name in ("a-collection", links.ALL["collection"], "z-collection", "words"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text(json.dumps({"title": name.title()}))
-    monkeypatch.setattr(space, "collection_folders", lambda: {path.name: path for path in sorted(tmp_path.iterdir())})
+    monkeypatch.setattr(space, "collection_folders", lambda owner=None: {path.name: path for path in sorted(tmp_path.iterdir())})
     assert list(space.explorable()) == [links.ALL["collection"], "a-collection", "z-collection"]
 
 

@@ -68,7 +68,9 @@ def test_z_counts_the_excluded_rows_too():
 def test_equal_rows_come_in_their_order_however_their_scores_were_rounded():
     embeddings, (query,) = np.repeat(cloud(3, 64), 40, axis=0), cloud(1, 64, seed=1)
     rounding = np.random.default_rng(2).normal(0, 1e-7, len(embeddings)).astype(np.float32)
-    indices, _ = nearest._best(query, embeddings @ query + rounding, embeddings, 60)
+    finder = nearest.Finder(60)
+    finder.look(embeddings @ query + rounding, 0)
+    indices, _ = nearest._best(query, finder.rows, embeddings, 60)
     best, second, _ = np.argsort(-(embeddings[::40] @ query))
     assert indices.tolist() == [*range(40 * best, 40 * best + 40), *range(40 * second, 40 * second + 20)]
 
@@ -84,8 +86,30 @@ def test_a_cosine_does_not_depend_on_who_else_asks():
 def test_blocks_change_nothing(monkeypatch):
     embeddings, queries = cloud(100), cloud(9, seed=1)
     whole = search(queries, embeddings, 5)
-    monkeypatch.setattr(nearest, "_SCORES_AT_ONCE", 250)
-    np.testing.assert_array_equal(search(queries, embeddings, 5).indices, whole.indices)
+    monkeypatch.setattr(nearest, "_ROWS_AT_ONCE", (7, 7))
+    for k, exclude in ((5, ()), (100, ()), (40, range(20, 50)), (1, range(99))):
+        blocks = search(queries, embeddings, k, exclude)
+        cosines = queries @ embeddings.T
+        cosines[:, list(exclude)] = -2
+        np.testing.assert_array_equal(blocks.indices, np.argsort(-cosines, axis=1)[:, : blocks.indices.shape[1]])
+        np.testing.assert_allclose(blocks.z[:, 0], search(queries, embeddings, k, exclude).z[:, 0])
+    np.testing.assert_allclose((blocks.mean, blocks.std), (whole.mean, whole.std), atol=1e-6)
+
+
+def test_a_mapped_file_is_searched_as_it_is(tmp_path):
+    embeddings, queries = cloud(500, 32), cloud(3, 32, seed=1)
+    for kind in (np.float32, np.float16):
+        np.save(tmp_path / "e.npy", embeddings.astype(kind))
+        mapped = np.load(tmp_path / "e.npy", mmap_mode="r")
+        found, wanted = search(queries, mapped, 9), search(queries, np.array(mapped, np.float32), 9)
+        np.testing.assert_array_equal(found.indices, wanted.indices)
+        np.testing.assert_allclose(found.cosines, wanted.cosines, atol=1e-6)
+
+
+def test_parts_of_hits():
+    hits = search(cloud(4), cloud(50, seed=1), 9)
+    np.testing.assert_array_equal(hits.best(3).indices, hits.indices[:, :3])
+    assert hits.of(2).cosines.tolist() == [hits.cosines[2].tolist()] and hits.of(2).mean == hits.mean[2]
 
 
 def test_where_all_are_alike_no_z_score_stands_out():

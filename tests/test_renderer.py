@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from fixtures_drawing import DIM, SIDE, WIDTH, tiny_diffusion, tiny_unclip  # noqa: F401
+from fixtures_drawing import DIM, SIDE, WIDTH
 from fixtures_models import MAX_TOKENS
 
 from clipexplore.errors import InputError
@@ -18,12 +18,12 @@ def torch():
 
 
 @pytest.fixture(scope="module")
-def unclip(torch, tiny_unclip, tiny_clip):  # noqa: F811
+def unclip(torch, tiny_unclip, tiny_clip):
     return Renderer.load(tiny_unclip, tiny_clip, device="cpu", dtype=torch.float32)
 
 
 @pytest.fixture(scope="module")
-def classic(torch, tiny_diffusion):  # noqa: F811
+def classic(torch, tiny_diffusion):
     return Renderer.load(tiny_diffusion, device="cpu", dtype=torch.float32)
 
 
@@ -40,7 +40,7 @@ def seen(unclip):
         calls.before(given[0])
         calls.append({"sample": given[0], **named})
 
-    handle = unclip._pipe.unet.register_forward_pre_hook(look, with_kwargs=True)
+    handle = unclip.pipeline.unet.register_forward_pre_hook(look, with_kwargs=True)
     yield calls
     handle.remove()
 
@@ -59,17 +59,17 @@ def drawn(renderer, **given):
 def test_token_states_are_those_of_the_text_tower(unclip, torch):
     states = unclip.encode_prompts(["a photo of a cat", "a dog in the snow at night"])
     assert states.shape == (2, MAX_TOKENS, WIDTH) and states.dtype == np.float32
-    pipe = unclip._pipe
+    pipe = unclip.pipeline
     ids = pipe.tokenizer(["a photo of a cat"], padding="max_length", max_length=MAX_TOKENS, return_tensors="pt").input_ids
     np.testing.assert_allclose(states[0], pipe.text_encoder(ids).last_hidden_state[0].detach().numpy(), atol=1e-5)
     np.testing.assert_array_equal(states[1:], unclip.encode_prompts(["a dog in the snow at night"]))
 
 
-def test_pictures_are_those_of_the_pipeline_itself(unclip, tiny_unclip, torch):  # noqa: F811
+def test_pictures_are_those_of_the_pipeline_itself(unclip, tiny_unclip, torch):
     """Text and embedding together, by the class as `diffusers` ships it, one picture at a time."""
     from diffusers import DPMSolverMultistepScheduler, StableUnCLIPImg2ImgPipeline
 
-    ours = unclip._pipe
+    ours = unclip.pipeline
     encoders = {name: getattr(ours, name) for name in ("tokenizer", "text_encoder", "image_encoder", "feature_extractor")}
     theirs = StableUnCLIPImg2ImgPipeline.from_pretrained(tiny_unclip, **encoders)
     theirs.scheduler = DPMSolverMultistepScheduler.from_config(ours.scheduler.config)
@@ -149,7 +149,7 @@ def test_frames_come_coarse_to_fine_and_progress_rises(unclip):
     unclip.render(embeddings=POINTS, num_inference_steps=STEPS, report=lambda share, preview: (shares.append(share), previews.append(preview)),
                   shown=lambda number, picture: order.append(number))  # fmt: skip
     assert order == [0, 8, 4, 2, 6, 1, 3, 5, 7]
-    assert shares == sorted(shares) and 0 < shares[0] and shares[-1] < 1 and len(shares) == 3 * STEPS
+    assert shares == sorted(shares) and shares[0] > 0 and shares[-1] < 1 and len(shares) == 3 * STEPS
     assert {preview.size for preview in previews if preview} == {(SIDE // 4, SIDE // 4)}
 
 

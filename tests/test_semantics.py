@@ -133,6 +133,12 @@ def test_the_same_texts_give_the_same_vectors(real):
     np.testing.assert_array_equal(lsa(terms, 5).space.vectors, lsa(terms, 5).space.vectors)
 
 
+def apart(window):
+    """Words that never stand next to each other: what is between them is left out."""
+    terms = term_document(["cat and dog", "dog and cat", "cat or dog"])
+    return factorized(ppmi(cooccurrence(terms, window)), terms.words, 1)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -141,6 +147,7 @@ def test_the_same_texts_give_the_same_vectors(real):
         (lambda terms: lsa(terms, 0), "rank is 0"),
         (lambda terms: lsa(terms, 1000), "it can be 1 to"),
         (lambda terms: cooccurrence(terms, 0), "window is 0"),
+        (lambda terms: apart(1), "more often than by accident"),
         (lambda terms: nearest_words(lsa(terms, 2).space, [(1, "zebra")], 3), "'zebra' does not occur"),
         (lambda terms: nearest_words(lsa(terms, 2).space, [(1, "cat"), (-1, "cat")], 3), "length 0"),
     ],

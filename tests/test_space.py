@@ -20,8 +20,10 @@ from clipexplore.collection import Collection
 from clipexplore.embedder import Embedder
 from clipexplore.errors import InputError
 from clipexplore.expression import Expression, Term
+from clipexplore.names import define
 from clipexplore.settings import settings
 from clipexplore.space import Space, collection_folders
+from clipexplore.vectors import normalize
 
 ROOT = Path(__file__).parent.parent
 
@@ -66,7 +68,7 @@ def build_world(folder, embed_texts, revision="r1"):
 def bundle(folder, monkeypatch):
     """Makes a folder the bundled one."""
     found = replace(settings(), assets=folder)
-    for module in ("catalog", "space"):
+    for module in ("catalog", "library", "weights"):
         monkeypatch.setattr(f"clipexplore.{module}.settings", lambda: found)
     return folder
 
@@ -132,6 +134,27 @@ def test_uploads_count_as_pictures_for_whoever_brings_them(space, axes):
     assert space.search(space.point("@up-3fa9", uploads).vector, "words", 1)[0].caption == "snow"
     with pytest.raises(InputError, match=r"uploaded picture @up-3fa9 is not here \(any more\); upload it again"):
         space.point("@up-3fa9")
+
+
+def test_a_name_is_the_point_it_stands_for(space, asked):
+    names = define("hatted = @man-top-hat - @man\nlion-hatted = lion + @hatted")
+    direct, named = space.point("@man-top-hat - @man"), space.point("@hatted", names=names)
+    np.testing.assert_allclose(named.vector, direct.vector, atol=1e-6)
+    (term,) = named.terms
+    assert named.length == pytest.approx(1) and term.meaning == names["hatted"] and not term.is_picture and direct.terms[0].is_picture
+    expected = normalize(space.point("lion").vector + direct.vector)
+    np.testing.assert_allclose(space.point("@lion-hatted", names=names).vector, expected, atol=1e-6)
+    assert asked.texts == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [("x = @x + lion", "no @x"), ("x = @y\ny = lion", "no @y"), ("man = lion", "@man is a name of yours and a picture of emoji-world; give your point another name")],
+)
+def test_a_name_that_means_nothing_or_two_things_is_told(space, lines, says):
+    names = define(lines)
+    with pytest.raises(InputError, match=says):
+        space.point(f"dog - @{next(iter(names))}", names=names)
 
 
 def test_an_unknown_id_is_told(space):
@@ -258,7 +281,7 @@ print(json.dumps([words, before, "torch" in sys.modules, new.terms[0].truncated]
 def test_the_model_is_loaded_once_for_all_threads(real_assets, monkeypatch):
     bundle(real_assets, monkeypatch)
     space, loads, load = Space.open(), [], Embedder.load
-    monkeypatch.setattr(Embedder, "load", lambda folder: (loads.append(threading.get_ident()), load(folder))[1])
+    monkeypatch.setattr(Embedder, "load", lambda folder, **more: (loads.append(threading.get_ident()), load(folder, **more))[1])
     with ThreadPoolExecutor(4) as pool:
         points = list(pool.map(space.point, ["zebra"] * 8))
     assert len(loads) == 1

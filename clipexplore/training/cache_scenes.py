@@ -27,7 +27,7 @@ from .train_autoencoder import as_input, as_pixels, trained
 
 CACHE = Path("runs/drawing/cache")
 CLIP = settings().assets / "models/emoji/clip"
-SHARD, CAPTIONS = 2_000, 4  # scenes a file; captions a scene, the first of them literal
+SHARD, CAPTIONS = 500, 4  # scenes a file; captions a scene, the first of them literal
 
 
 class Shards(Dataset):
@@ -59,7 +59,7 @@ class Cache:
     Raises
     ------
     ValueError
-        When it was made with another CLIP or autoencoder, or is empty.
+        When it was made with another CLIP or autoencoder; and, asked for rows, when it is empty.
     """
 
     def __init__(self, folder: Path, clip: Path = CLIP, autoencoder: Path = AUTOENCODER):
@@ -78,6 +78,8 @@ class Cache:
 
     def rows(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Latents, embeddings and tokens of scenes `(n,)` int."""
+        if not len(self):
+            raise ValueError("the cache holds no scene yet; run clipexplore.training.cache_scenes first")
         return {kind: np.stack([shards[row // SHARD][row % SHARD] for row in rows]) for kind, shards in self._shards.items()}
 
 

@@ -1,8 +1,8 @@
 """The cloud: our own WebGL canvas for points on a plane, in place of a chart library where those end.
 
 Positions, colours and rows go to the browser as blocks of bytes, each sent again only when it changes; a polygon or the row of one
-point comes back, never a list of points, so a lasso around a million points is as quick as one around ten. cloud.js draws, block.js
-keeps the blocks, sheet.js the thumbnails.
+point comes back, never a list of points, so a lasso around a million points is as quick as one around ten. What draws
+is in the folder canvas: cloud.js and what it stands on; block.js keeps the blocks, sheet.js the thumbnails.
 """
 
 import json
@@ -28,10 +28,17 @@ _HTML = """
 <div class="cloud"><canvas></canvas><canvas class="over" role="img" tabindex="0"></canvas><svg class="loop"></svg><div class="axes"></div>
 <div class="bar"></div><div class="tip"><canvas width="96" height="96"></canvas><span></span></div></div><div class="legend"></div>
 """
-_HERE = Path(__file__).parent
-_cloud = st.components.v2.component("clipexplore_cloud", html=_HTML, css=(_HERE / "cloud.css").read_text(), js=(_HERE / "cloud.js").read_text())
-_block = st.components.v2.component("clipexplore_block", html="<div></div>", js=(_HERE / "block.js").read_text())
-_sheet = st.components.v2.component("clipexplore_sheet", html="<div></div>", js=(_HERE / "sheet.js").read_text())
+_HERE = Path(__file__).parent / "canvas"
+_PARTS = ("view", "points", "drawing", "hands", "export", "cloud")  # of one module, each of which stands on those before it
+
+
+def _script(*names: str) -> str:
+    return "\n".join((_HERE / f"{name}.js").read_text(encoding="utf-8") for name in names)
+
+
+_cloud = st.components.v2.component("clipexplore_cloud", html=_HTML, css=(_HERE / "cloud.css").read_text(encoding="utf-8"), js=_script(*_PARTS))
+_block = st.components.v2.component("clipexplore_block", html="<div></div>", js=_script("block"))
+_sheet = st.components.v2.component("clipexplore_sheet", html="<div></div>", js=_script("sheet"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +158,7 @@ def _headed(head: dict, payload: bytes) -> bytes:
 
 def sheet_name(collection: Collection) -> str | None:
     """The name of the thumbnails of a collection, made from their content; None where it has no pictures."""
-    return collection.name + "-" + collection.manifest["files"]["pictures.parquet"]["blake2b"][:12] if collection.has_pictures else None
+    return f"{collection.name}-{collection.version}" if collection.has_pictures else None
 
 
 @st.cache_resource(show_spinner=False)

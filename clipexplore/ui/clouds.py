@@ -51,7 +51,7 @@ class Cloud:
 def cloud_of(of: str, center: bool, standardize: bool) -> Cloud:
     """The cloud of that name in the session's space, projected with these switches to as many components as it has."""
     here = space()
-    cloud = _cloud(here, here.model.key, here.collection.name, here.revision, of, center, standardize)
+    cloud = _cloud(here, here.model.key, here.collection.version, here.revision, of, center, standardize)
     if len(cloud.points) < cloud.whole:
         st.caption(text("components.sampled", count=len(cloud.points), whole=cloud.whole))
     return cloud

@@ -37,12 +37,15 @@ def spectrum(cloud: Cloud, rank: int) -> None:
     with left:
         number, shown = np.arange(1, len(shares) + 1), min(len(shares), 100)
         flagged = cloud.gap >= GAP if cloud.gap is not None else np.zeros(len(shares), bool)
-        figure = go.Figure(go.Bar(x=number[:shown], y=shares[:shown], marker_color=np.where(flagged, OTHER, ACCENT)[:shown], name=text("components.explained")))
+        figure = go.Figure(go.Bar(x=number[:shown], y=shares[:shown], marker_color=ACCENT, name=text("components.explained")))
+        if flagged.any():
+            figure.add_trace(go.Bar(x=number[flagged], y=shares[flagged], marker_color=OTHER, name=text("components.the_gap")))
+            figure.update_layout(barmode="overlay")
         figure.add_trace(go.Scatter(x=number[:shown], y=shares.cumsum()[:shown], mode="lines", line=dict(color=MUTED, width=2), name=text("components.cumulative")))
         figure.add_vline(x=rank + 0.5, line_dash="dot", line_color=MUTED)
         figure.update_xaxes(title=text("components.number"))
         figure.update_yaxes(title=text("components.share"), tickformat=".0%", range=[0, 1.02])
-        chart(figure, text("components.spectrum_alt", of=cloud.of), key="spectrum", height=380, showlegend=True, legend=dict(orientation="h", y=1.12))
+        chart(figure, text("components.spectrum_alt", of=cloud.of), key="spectrum", height=380, showlegend=True, legend=dict(orientation="h", y=1, yanchor="bottom"))
     with right:
         _lost(cloud)
     st.markdown(text("components.kept", rank=rank, kept=shares[:rank].sum(), half=int(np.searchsorted(shares.cumsum(), 0.5)) + 1,
@@ -57,12 +60,12 @@ def _lost(cloud: Cloud) -> None:
     figure.add_trace(go.Scatter(x=ks, y=measured, mode="markers", marker=dict(size=9, color=ACCENT), name="‖X − X_k‖²"))
     figure.update_xaxes(title="k", type="log")
     figure.update_yaxes(title=text("components.lost"))
-    chart(figure, text("components.lost_alt"), key="lost", height=380, showlegend=True, legend=dict(orientation="h", y=1.12))
+    chart(figure, text("components.lost_alt"), key="lost", height=380, showlegend=True, legend=dict(orientation="h", y=1, yanchor="bottom"))
     st.caption(text("components.agree", difference=np.abs(measured - expected).max() / (cloud.fit.singular_values**2).sum()))
 
 
 def _key(cloud: Cloud) -> str:
-    return f"{space().revision} {space().collection.name} {cloud.of} {bool(cloud.fit.mean.any())} {bool((cloud.fit.scale != 1).any())}"
+    return f"{space().revision} {space().collection.version} {cloud.of} {bool(cloud.fit.mean.any())} {bool((cloud.fit.scale != 1).any())}"
 
 
 @st.cache_data(max_entries=12, show_spinner=False)
@@ -90,13 +93,14 @@ def plane(cloud: Cloud, axes: list[int], points: list[Point], solid: bool) -> No
         figure.update_xaxes(title=names[0], zeroline=False)
         figure.update_yaxes(title=names[1], zeroline=False)
     chart(figure, text("components.plane_alt", count=len(z), of=cloud.of), key="plane-3d" if solid else "plane", height=620, showlegend=True,
-          legend=dict(orientation="h", y=1.06, itemsizing="constant"))  # fmt: skip
+          legend=dict(orientation="h", y=1, yanchor="bottom", itemsizing="constant"))  # fmt: skip
 
 
 def _draw_solid(figure: go.Figure, own: list[np.ndarray], points: list[Point], names: list[str]) -> None:
     if points:
         figure.add_trace(go.Scatter3d(**dict(zip("xyz", np.stack(own).T, strict=True)), mode="markers+text", text=[plain(str(point.expression), 28) for point in points],
                                       name=text("map.yours"), marker=dict(symbol="diamond", size=6, color="#ff4b4b")))  # fmt: skip
+    figure.update_layout(scene_camera_eye=dict(x=1.45, y=1.45, z=1.0), scene_camera_center=dict(z=-0.15))
     figure.update_layout(scene=dict(zip(("xaxis_title", "yaxis_title", "zaxis_title"), (name.replace(" of the variance", "") for name in names), strict=True)))
 
 

@@ -90,7 +90,7 @@ def open_in(expression: Expression | str, here: str) -> None:
     """Links to the other pages with this expression, and a way to name it."""
     written = str(expression)
     links = {"search": {"q": written}, "arithmetic": {"q": written}, "classify": {"image": written}, "map": {"points": written},
-             "interpolate": {"stops": f"{written}\nsnow"}, "words": {"q": written}}  # fmt: skip
+             "interpolate": {"stops": f"{written}\nsnow"}, "components": {"q": written, "part": "fingerprint"}, "words": {"q": written}}  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(text("expression.open_in"), width="content")
         for page, query in links.items():

@@ -3,6 +3,7 @@
 UMAPs have a lane of their own, "fit", since one may take a minute; what takes seconds does not wait for them and has the lane "quick".
 """
 
+import math
 from collections.abc import Callable, Hashable
 
 import streamlit as st
@@ -14,14 +15,16 @@ from .logs import visitor
 from .markdown import escape
 from .texts import text
 
+LASTING = ("embed", "rest", "fetch", "import")  # lanes whose work serves everybody, whether or not somebody still looks on
+
 
 @st.cache_resource(show_spinner=False)
 def lane(name: str) -> Lane:
     """The lane of that name, which all visitors share."""
-    return Lane(name, settings().jobs_waiting, settings().abandon_seconds)
+    return Lane(name, settings().jobs_waiting, math.inf if name in LASTING else settings().abandon_seconds)
 
 
-def fitted(function: Callable[[Job], object], key: Hashable, slot: str, on: str = "quick") -> object | None:
+def fitted(function: Callable[[Job], object], key: Hashable, slot: str, on: str = "quick", show: Callable[[Job], None] | None = None) -> object | None:
     """The result of `function(job)`; None, with its progress on screen, until there is one.
 
     Parameters
@@ -32,25 +35,29 @@ def fitted(function: Callable[[Job], object], key: Hashable, slot: str, on: str 
         The place on a page that asks; a new key in a slot replaces the older.
     on
         The name of the lane.
+    show
+        Shows what there is of the result so far, below the progress.
     """
     job = st.session_state.get(f"fit-{slot}")
     if job is None or job.key != key:
         if job is not None:
             job.cancel(visitor())
         job = st.session_state[f"fit-{slot}"] = lane(on).submit(function, key, owner=visitor())
+    panel = st.container()  # there with or without a panel, so that what follows stays where and as it is when that goes
     if job.state == "done":
         return job.result
-    _panel(job, slot)
+    with panel:
+        _panel(job, slot, show)
     return None
 
 
-def _panel(job: Job, slot: str) -> None:
+def _panel(job: Job, slot: str, show: Callable[[Job], None] | None) -> None:
     """Looks at the job twice a second while it is at work, and only then."""
     active = job.state in ("queued", "running")
-    st.fragment(_look, run_every=0.5 if active else None)(job, slot)
+    st.fragment(_look, run_every=0.5 if active else None)(job, slot, show)
 
 
-def _look(job: Job, slot: str) -> None:
+def _look(job: Job, slot: str, show: Callable[[Job], None] | None) -> None:
     job.touch()
     if job.state == "done":
         st.rerun()
@@ -58,10 +65,12 @@ def _look(job: Job, slot: str) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(escape(job.error or text("fit.cancelled")))
             st.button(text("fit.again"), key=f"again-{slot}", on_click=st.session_state.pop, args=(f"fit-{slot}", None), icon=":material/refresh:")
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(job.progress, _said(job))
-        st.button(text("fit.cancel"), key=f"cancel-{slot}", on_click=job.cancel, args=(visitor(),), icon=":material/stop:")
+    else:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.progress(job.progress, _said(job))
+            st.button(text("fit.cancel"), key=f"cancel-{slot}", on_click=job.cancel, args=(visitor(),), icon=":material/stop:")
+    if show:
+        show(job)
 
 
 def _said(job: Job) -> str:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from clipexplore.contrast import close_gap, match_pairs, modality_gap, pictures_on_top, recall_at
-from clipexplore.projection import pca
+from clipexplore.projection import PCA, pca
 
 from .pairs import Batch, drawn_pairs
 from .plots import ACCENT, MUTED, OTHER, chart, plain
@@ -15,7 +15,7 @@ from .session import space
 from .texts import text
 
 GAP_PAIRS = 500  # of the collection: enough that the length of the gap is stable, few enough to follow a slider
-STEPS = np.linspace(-1, 1, 21)  # how far the gap is closed, along the curves
+STEPS = np.linspace(-1, 1, 21)  # how far the gap is closed, along the curves: those of the slider
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +29,13 @@ class GapCurves:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _gap_curves(_images: np.ndarray, _texts: np.ndarray, model: str, collection: str, seed: int, logit_scale: float) -> GapCurves:
-    return GapCurves(*np.array([_gap_figures(*close_gap(_images, _texts, share), logit_scale) for share in STEPS]).T)
+def _gap_curves(_batch: Batch, pairs: tuple, logit_scale: float) -> GapCurves:
+    return GapCurves(*np.array([_gap_figures(*close_gap(_batch.images, _batch.texts, share), logit_scale) for share in STEPS]).T)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _plane(_batch: Batch, pairs: tuple) -> PCA:
+    return pca(np.concatenate([_batch.images, _batch.texts]), 2)
 
 
 def _gap_figures(images: np.ndarray, texts: np.ndarray, logit_scale: float) -> tuple[float, float, float, float]:
@@ -41,32 +46,32 @@ def _gap_figures(images: np.ndarray, texts: np.ndarray, logit_scale: float) -> t
 def gap_lab(seed: int, percent: int, logit_scale: float) -> None:
     """The gap of the collection's pairs, closed by so many percent: its figures, both clouds, and the curves behind the slider."""
     batch = drawn_pairs(GAP_PAIRS, seed)
+    pairs = (space().revision, space().collection.name, space().collection.version, seed)
     images, texts = close_gap(batch.images, batch.texts, percent / 100)
-    _gap_metrics(images, texts, logit_scale)
+    found = _gap_curves(batch, pairs, logit_scale)
+    _gap_metrics(images, texts, found, int(np.abs(STEPS - percent / 100).argmin()))
     clouds, curves = st.columns(2, gap="large")
     with clouds:
-        _clouds(batch, images, texts)
+        _clouds(batch, _plane(batch, pairs), images, texts)
     with curves:
-        _curves(_gap_curves(batch.images, batch.texts, space().model.key, space().collection.name, seed, logit_scale), percent / 100, len(images))
+        _curves(found, percent / 100, len(images))
 
 
-def _gap_metrics(images: np.ndarray, texts: np.ndarray, logit_scale: float) -> None:
-    loss, by_picture, by_caption, on_top = _gap_figures(images, texts, logit_scale)
+def _gap_metrics(images: np.ndarray, texts: np.ndarray, found: GapCurves, step: int) -> None:
     matched, all_cosines = (images * texts).sum(1), images @ texts.T
     wrong = (all_cosines.sum() - matched.sum()) / (len(images) * (len(images) - 1))
     with st.container(horizontal=True, gap="medium"):
         st.metric(text("match.gap"), f"{np.linalg.norm(modality_gap(images, texts)):.3f}", width="content", help=text("match.gap_help"))
-        st.metric(text("match.loss"), f"{loss:.3f}", width="content")
-        st.metric(f"{text('match.by_picture')} R@1", f"{by_picture:.1%}", width="content")
-        st.metric(f"{text('match.by_caption')} R@1", f"{by_caption:.1%}", width="content")
-        st.metric(text("match.on_top"), f"{on_top:.1%}", width="content", help=text("match.on_top_help"))
+        st.metric(text("match.loss"), f"{found.loss[step]:.3f}", width="content")
+        st.metric(f"{text('match.by_picture')} R@1", f"{found.by_picture[step]:.1%}", width="content")
+        st.metric(f"{text('match.by_caption')} R@1", f"{found.by_caption[step]:.1%}", width="content")
+        st.metric(text("match.on_top"), f"{found.on_top[step]:.1%}", width="content", help=text("match.on_top_help"))
     within = [float((x @ x.T).sum() - len(x)) / (len(x) * (len(x) - 1)) for x in (images, texts)]
     st.caption(text("match.gap_says", count=len(images), matched=float(matched.mean()), wrong=float(wrong), images=within[0], texts=within[1]))
 
 
-def _clouds(batch: Batch, images: np.ndarray, texts: np.ndarray) -> None:
+def _clouds(batch: Batch, fit: PCA, images: np.ndarray, texts: np.ndarray) -> None:
     """Both clouds on the first two components of the unmoved ones, so that moving is seen as moving."""
-    fit = pca(np.concatenate([batch.images, batch.texts]), 2)
     spots, figure = (fit.transform(images), fit.transform(texts)), go.Figure()
     lines = np.full((len(images), 3, 2), np.nan)
     lines[:, 0], lines[:, 1] = spots

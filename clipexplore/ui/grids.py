@@ -29,6 +29,7 @@ from .texts import text
 from .uploads import picture
 
 TOP = 20  # dimensions, as in the source
+RIVALS = 20_000  # that a left-out cell is ranked among, at most
 EXTREMES = 6  # pictures at each end of a direction
 
 
@@ -62,7 +63,7 @@ def grid_of(objects: list[str], values: list[str], cell: str) -> Grid:
     cells = [[parse(cell.replace("{object}", thing).replace("{value}", value)) for value in values] for thing in objects]
     flat = [each for row in cells for each in row]
     if all(len(each.terms) == 1 and not each.terms[0].is_id and each.terms[0].weight == 1 for each in flat):
-        vectors = _embedded(space(), space().model.key, space().collection.name, tuple(each.terms[0].text for each in flat))
+        vectors = _embedded(space(), space().model.key, space().collection.version, tuple(each.terms[0].text for each in flat))
     else:
         vectors = np.stack([resolved(each).vector for each in flat])
     return Grid(objects, values, cells, vectors.reshape(len(objects), len(values), -1))
@@ -86,7 +87,8 @@ def show_grid(grid: Grid) -> None:
 
 def grid_metrics(grid: Grid) -> None:
     """Parallelism beside its accident, R², and how often a left-out cell is found."""
-    whole, apart, ranks = parallelism(grid.vectors), additive(grid.vectors), _ranks(grid)
+    whole, apart, rivals = parallelism(grid.vectors), additive(grid.vectors), _rivals(grid)
+    ranks = held_out_ranks(grid.vectors, rivals)
     with st.container(horizontal=True, gap="medium"):
         st.metric(text("properties.parallelism"), f"{whole.cosine:.3f}", width="content", help=text("properties.parallelism_help"))
         st.metric(text("properties.shuffled"), f"{whole.shuffled:.3f} ± {whole.spread:.3f}", width="content", help=text("properties.shuffled_help"))
@@ -97,7 +99,7 @@ def grid_metrics(grid: Grid) -> None:
     with left:
         _shares(apart)
     with right:
-        _rank_map(grid, ranks)
+        _rank_map(grid, ranks, len(rivals))
 
 
 def _verdict(whole: Parallelism, apart: Additive) -> str:
@@ -105,32 +107,33 @@ def _verdict(whole: Parallelism, apart: Additive) -> str:
                 interaction=apart.interaction_share)  # fmt: skip
 
 
-def _ranks(grid: Grid) -> np.ndarray:
-    """The rank of each cell as predicted from the others, among all others of its kind in the collection."""
+def _rivals(grid: Grid) -> np.ndarray:
+    """What a predicted cell is ranked among: all others of its kind in the collection, or, of very many, every few."""
     here = space()
-    return held_out_ranks(grid.vectors, here.collection.embeddings(here.model.key, grid.kind))
+    found = here.collection.embeddings(here.model.key, grid.kind)
+    return found[:: -(-len(found) // RIVALS)]
 
 
 def _shares(apart: Additive) -> None:
     """Whose variance it is: of the objects, the property, or both together."""
     names = (text("properties.object"), text("properties.value"), text("properties.interaction"))
     shares = (apart.object_share, apart.value_share, apart.interaction_share)
-    figure = go.Figure([go.Bar(y=[name], x=[share], orientation="h", marker_color=colour, text=f"{share:.1%}", textposition="auto", hoverinfo="skip")
+    figure = go.Figure([go.Bar(y=[name], x=[share], orientation="h", marker_color=colour, text=f"{share:.1%}", textangle=0, textposition="auto", hoverinfo="skip")
                         for name, share, colour in zip(names, shares, (ACCENT, OTHER, MUTED), strict=True)])  # fmt: skip
     figure.update_xaxes(title=text("properties.share"), range=[0, 1.08], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%")
     figure.update_yaxes(autorange="reversed", automargin=True)
     chart(figure, text("properties.shares_alt"), key="properties-shares", height=260, dragmode=False)
 
 
-def _rank_map(grid: Grid, ranks: np.ndarray) -> None:
+def _rank_map(grid: Grid, ranks: np.ndarray, rivals: int) -> None:
     figure = _heat(np.log10(ranks), grid.values, grid.objects, np.char.mod("%d", ranks), colorscale="Viridis_r", zmin=0, zmax=3, showscale=False)
-    st.caption(text("properties.ranks", kind=text(f"properties.{grid.kind}")))
+    st.caption(text("properties.ranks", count=rivals, kind=text(f"properties.{grid.kind}")))
     chart(figure, text("properties.ranks_alt"), key="properties-ranks", height=120 + 26 * len(grid.objects), dragmode=False)
 
 
 def _heat(values: np.ndarray, columns: list[str], rows: list[str], says: np.ndarray, **look: object) -> go.Figure:
     figure = go.Figure(go.Heatmap(z=values, text=says, texttemplate="%{text}", hoverinfo="skip", textfont=dict(size=10), xgap=1, ygap=1, **look))
-    figure.update_xaxes(tickvals=list(range(len(columns))), ticktext=[plain(column, 16) for column in columns], showgrid=False)
+    figure.update_xaxes(tickvals=list(range(len(columns))), ticktext=[plain(column, 16) for column in columns], automargin=True, showgrid=False)
     figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=[plain(row, 18) for row in rows], autorange="reversed", automargin=True, showgrid=False)
     return figure
 
@@ -199,11 +202,24 @@ def show_dimensions(grid: Grid, before: str, after: str) -> None:
     with left:
         _energy(found)
     with right:
+        st.caption(text("properties.shared", top=TOP))
         figure = _heat(found.shared, grid.objects, grid.objects, np.char.mod("%d", found.shared), colorscale="Viridis", zmin=0, zmax=TOP, showscale=False)
         chart(figure, text("properties.shared_alt"), key="properties-shared", height=160 + 26 * len(grid.objects), dragmode=False)
+    _sizes(grid, found)
     apart = np.triu_indices(len(found.shared), 1)
     st.caption(text("properties.dimensions_say", shared=float(found.shared[apart].mean()), top=TOP, chance=found.chance, dim=found.sizes.shape[1],
                     held=float(np.sort(found.energy)[-TOP:].sum() / found.energy.sum())))  # fmt: skip
+
+
+def _sizes(grid: Grid, found: Change) -> None:
+    """The absolute change of the same dimensions for each object alone."""
+    order = np.argsort(-found.energy)[:TOP]
+    figure = go.Figure(go.Heatmap(z=found.sizes[:, order], x=[str(each) for each in order], y=[plain(thing, 18) for thing in grid.objects], colorscale="Purples", zmin=0,
+                                  xgap=1, ygap=1, colorbar=dict(thickness=12), hovertemplate="%{y}, %{x}: %{z:.3f}<extra></extra>"))  # fmt: skip
+    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
+    st.caption(text("properties.sizes"))
+    chart(figure, text("properties.sizes_alt"), key="properties-sizes", height=120 + 26 * len(grid.objects), dragmode=False)
 
 
 def _energy(found: Change) -> None:

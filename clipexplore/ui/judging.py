@@ -52,10 +52,18 @@ def label_fields() -> list[str]:
     return [name for name in space().collection.fields.columns if name != "boxes"]
 
 
-def judged(field: str, templates: list[str]) -> Judged | None:
-    """Every picture with a value in a field, classified into those values; None, with progress on screen, until it is done."""
+def judged(field: str | None, templates: list[str]) -> Judged | None:
+    """Every picture with a value in a field, classified into those values; None, with progress on screen, until it is done.
+
+    Raises
+    ------
+    InputError
+        When there is no field.
+    """
+    if field is None:
+        raise InputError("The pictures of this collection have no labels to be judged by; choose a collection whose items have further columns.")
     here, sets = space(), {**TEMPLATE_SETS, "yours": tuple(templates)}
-    key = ("judged", here.model.key, here.revision, here.collection.name, field, sets["yours"])
+    key = ("judged", here.model.key, here.revision, here.collection.version, field, sets["yours"])
     return fitted(lambda job: _judge(job, here, field, sets), key, "judged")
 
 
@@ -72,7 +80,7 @@ def _judge(job: Job, here: Space, field: str, sets: dict[str, tuple[str, ...]]) 
         job.report(number / len(sets), name)
         classes = class_embeddings(here.embed_texts, names, templates)
         scores[name] = classify(pictures[known], classes, scale)
-        outside[name] = (pictures[values.isna().to_numpy(bool)] @ classes.T).max(axis=1)
+        outside[name] = (pictures[~known] @ classes.T).max(axis=1)
     truth = np.searchsorted(names, values[known].to_list())
     by_count = by_template_count(here.embed_texts, names, pictures[known], truth, COUNTS)
     return Judged(names, np.flatnonzero(known), truth, scores, outside, by_count)
@@ -114,7 +122,7 @@ def _by_count(by_count: dict[int, float]) -> None:
                                   text=[f"{share:.1%}" for share in by_count.values()], textposition="top center", cliponaxis=False, hoverinfo="skip"))  # fmt: skip
     figure.update_xaxes(title=text("judge.count"), type="category")
     low, high = min(by_count.values()), max(by_count.values())
-    figure.update_yaxes(title=text("judge.accuracy"), tickformat=".0%", range=[max(0, low - 0.1), high + 0.05])
+    figure.update_yaxes(title=text("judge.accuracy"), tickformat=".0%", range=[max(0, low - 0.1), min(1, high + 0.05) + 0.02])
     chart(figure, text("judge.count_alt"), key="judge-count", height=340, dragmode=False)
 
 
@@ -125,12 +133,15 @@ def _changes(names: list[str], before: np.ndarray, after: np.ndarray) -> None:
     if order:
         bars([names[i] for i in order], [float(after[i] - before[i]) for i in order], [f"{after[i] - before[i]:+.0%}" for i in order], text("judge.change_alt"),
              "judge-change", title=text("judge.change_title"))  # fmt: skip
+    else:
+        st.caption(text("judge.no_change"))
 
 
 def _confusion(shown: Report, names: list[str]) -> None:
     shares = shown.confusion / np.maximum(shown.confusion.sum(axis=1, keepdims=True), 1)
     says = np.where(shown.confusion, shown.confusion.astype(str), "") if len(names) <= 20 else None
-    figure = go.Figure(go.Heatmap(z=shares, text=says, texttemplate="%{text}" if says is not None else None, colorscale="Purples", showscale=False, xgap=1, ygap=1,
+    gap = int(len(names) <= 30)  # pixels; among more classes lines would hide the cells
+    figure = go.Figure(go.Heatmap(z=shares, text=says, texttemplate="%{text}" if says is not None else None, colorscale="Purples", showscale=False, xgap=gap, ygap=gap,
                                   textfont=dict(size=10), hovertemplate="%{y} → %{x}: %{z:.0%}<extra></extra>", x=[plain(name, 16) for name in names],
                                   y=[plain(name, 16) for name in names]))  # fmt: skip
     figure.update_xaxes(title=text("judge.predicted"), tickangle=-50, type="category", showgrid=False)

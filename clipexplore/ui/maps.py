@@ -13,9 +13,10 @@ import streamlit as st
 from clipexplore import links
 from clipexplore.collection import Collection
 from clipexplore.layout import fit_layout
-from clipexplore.projection import METRICS, PCA, across_gap, pca, place, umap_and_transform
+from clipexplore.projection import METRICS, PCA, across_gap, pca, place
+from clipexplore.reference import fit_umap_apart
 from clipexplore.space import Space
-from clipexplore.trust import Trust, trust
+from clipexplore.trust import Trust, trust_in
 from clipexplore.worker import Job
 
 from .fits import fitted
@@ -45,7 +46,7 @@ class Layout:
 
 def pca_layout(x: int, y: int) -> Layout:
     """The pictures along two of their principal components, counted from 1."""
-    fit = _pca(space(), space().revision, space().collection.name)
+    fit = _pca(space(), space().revision, space().collection.version)
     shares = fit.explained_variance_ratio
 
     def project(vectors: np.ndarray) -> np.ndarray:
@@ -61,7 +62,7 @@ def umap_layout() -> Layout:
     here = space()
     captions, coordinates = here.background.embeddings(here.model.key, "captions"), here.background.coordinates(here.model.key, "umap")
     stored = here.collection.coordinates(here.model.key, "umap")
-    placed = _placed(here, here.revision, here.collection.name) if stored is None else stored
+    placed = _placed(here, here.revision, here.collection.version) if stored is None else stored
 
     def explain() -> str:
         worth = _judge(captions, coordinates, f"shipped {here.revision}")
@@ -109,7 +110,7 @@ def own_layout(settings: FitSettings) -> Layout | None:
     here, new = space(), pictures()
     captions = here.background.embeddings(here.model.key, "captions")
     parts = {"background": [captions], "collection": [new], "both": [captions, new]}[settings.fit]
-    key = ("umap", here.revision, here.collection.name, replace(settings, placing=""))
+    key = ("umap", here.revision, here.collection.version, replace(settings, placing=""))
     found = fitted(lambda job: _fit(job, parts, new, settings), key, "umap", on="fit")
     if found is None:
         return None
@@ -133,31 +134,32 @@ def _fit(job: Job, parts: list[np.ndarray], new: np.ndarray, settings: FitSettin
     if settings.fitter == "torch":
         places = fit_layout(anchors, **settings.umap, report=job.report)
     else:
-        job.report(0.05, text("map.compiling"))
-        places, moved = umap_and_transform(anchors, over, **settings.umap)
+        job.report(0, text("map.compiling"))
+        places, moved = fit_umap_apart(anchors, over, job.report, **settings.umap)
     return anchors, places, places[-len(new) :] if over is None else place(over, anchors, places), moved
 
 
 def layout_code(settings: FitSettings | str) -> str:
     """The lines of Python that make a layout: "pca", "umap", or a fit by settings."""
     head = f"""
-from clipexplore import Space, pca, place
 import numpy as np
+from clipexplore import Space, pca, place, trust_in
 
 space = Space.open(model={space().model.key!r}, collection={space().collection.name!r})
 pictures = space.collection.embeddings(space.model.key, "pictures")
 captions = space.background.embeddings(space.model.key, "captions")
 gap = captions.mean(axis=0) - pictures.mean(axis=0)
 """
+    worth = "\nprint(trust_in(pictures, coordinates[:, :2]).trustworthiness)"
     if settings == "pca":
-        return head + "coordinates = pca(pictures, k=50).transform(pictures)"
+        return head + "coordinates = pca(pictures, k=50).transform(pictures)" + worth
     if settings == "umap":
-        return head + 'coordinates = place(pictures + gap, captions, space.background.coordinates(space.model.key, "umap"))'
-    module, function = ("layout", "fit_layout") if settings.fitter == "torch" else ("projection", "fit_umap")
+        return head + 'coordinates = place(pictures + gap, captions, space.background.coordinates(space.model.key, "umap"))' + worth
+    function = "fit_layout" if settings.fitter == "torch" else "fit_umap"
     anchors = {"background": "captions", "collection": "pictures", "both": "np.concatenate([captions, pictures])"}[settings.fit]
     given = ", ".join(f"{name}={value!r}" for name, value in settings.umap.items())
-    lines = f"from clipexplore.{module} import {function}\n\nfitted = {function}({anchors}, {given})\n"
-    return head + lines + ("coordinates = place(pictures + gap, captions, fitted)" if settings.fit == "background" else "coordinates = fitted[-len(pictures):]")
+    lines = f"from clipexplore import {function}\n\nfitted = {function}({anchors}, {given})\n"
+    return head + lines + ("coordinates = place(pictures + gap, captions, fitted)" if settings.fit == "background" else "coordinates = fitted[-len(pictures):]") + worth
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -187,7 +189,7 @@ def judged(layout: Layout) -> Trust:
 def _judge(_x: np.ndarray, _coordinates: np.ndarray, name: str) -> Trust:
     count = len(_x)
     rows = None if count**2 <= LOOKED_AT else np.random.default_rng(0).choice(count, max(200, int(LOOKED_AT / count)), replace=False)
-    return trust(_x, _coordinates, min(NEIGHBORS, (count - 1) // 2), rows)
+    return trust_in(_x, _coordinates, min(NEIGHBORS, (count - 1) // 2), rows)
 
 
 def _name(places: np.ndarray) -> str:
@@ -210,7 +212,8 @@ def layout_download(layout: Layout, rows: np.ndarray) -> None:
 def layout_csv(collection: Collection, places: np.ndarray, rows: np.ndarray) -> bytes:
     """id, x, y, caption and fields of the pictures of these rows; a spreadsheet takes none of them for a formula."""
     out = StringIO()
-    table = pd.DataFrame({"id": collection.ids, "x": places[:, 0], "y": places[:, 1], "caption": collection.captions}).join(collection.fields, rsuffix="_field").iloc[rows]
+    table = pd.DataFrame({"id": collection.ids, "x": places[:, 0], "y": places[:, 1], "caption": collection.captions})
+    table = table.join(collection.fields.rename(columns={name: f"{name}_field" for name in table})).iloc[rows]
     table = table.map(lambda cell: harmless(cell) if isinstance(cell, str) else cell)
     table.to_csv(out, index=False, float_format="%.6f")
     return out.getvalue().encode("utf-8-sig")

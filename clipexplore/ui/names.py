@@ -4,7 +4,7 @@ import streamlit as st
 
 from clipexplore.errors import InputError
 from clipexplore.expression import Expression
-from clipexplore.names import add, define
+from clipexplore.names import MAX_CHARACTERS, add, define
 from clipexplore.space import Point
 
 from .markdown import escape
@@ -54,6 +54,9 @@ def name_box(expression: str, slot: str) -> None:
 
 
 def _keep(expression: str, field: str) -> None:
-    """For the button: one more line in the link, and the field empty again."""
-    st.session_state["names"] = add(st.session_state["names"], st.session_state[field], expression)
-    st.session_state[field] = ""
+    """For the button: one more line in the link, if there is room for it, and the field empty again."""
+    lines = add(st.session_state["names"], st.session_state[field], expression)
+    if len(lines) > MAX_CHARACTERS:
+        st.toast(text("names.full"), icon=":material/error:")
+        return
+    st.session_state["names"], st.session_state[field] = lines, ""

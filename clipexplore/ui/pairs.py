@@ -50,12 +50,21 @@ class Batch:
 def drawn_pairs(count: int, seed: int) -> Batch:
     """Pairs of the collection by a seed; no caption twice, since its second picture would be as right as the first."""
     collection, model = space().collection, space().model.key
-    different = [collection.rows_captioned(caption)[0] for caption in dict.fromkeys(collection.captions)]
-    rows = np.random.default_rng(seed).permutation(sorted(set(different)))[:count]
+    rows = _different(collection.captions, count, seed)
     captions = [str(Expression((Term(collection.captions[row]),))) for row in rows]
     lengths = [None if (known := collection.lengths(model, kind)) is None else known[rows] for kind in ("pictures", "captions")]
     return Batch([f"@{collection.ids[row]}" for row in rows], captions, collection.embeddings(model, "pictures")[rows],
                  collection.embeddings(model, "captions")[rows], *_in_units(lengths, [np.ones(len(rows))] * 2))  # fmt: skip
+
+
+def _different(captions: list[str], count: int, seed: int) -> list[int]:
+    """Rows in a random order, no two of the same caption as CLIP reads it; no more are looked at than it takes."""
+    found: dict[str, int] = {}
+    for row in np.random.default_rng(seed).permutation(len(captions)).tolist():
+        found.setdefault(" ".join(captions[row].lower().split()), row)
+        if len(found) == count:
+            break
+    return list(found.values())
 
 
 def own_pairs(pictures: list[str], captions: list[str]) -> Batch:
@@ -150,7 +159,7 @@ def match_matrix(batch: Batch, found: Contrast, show: str) -> None:
     named, count = len(values) <= NAMED, len(values)
     middle = {"colorscale": "RdBu_r", "zmid": 0} if show == "gradient" else {"colorscale": "Viridis"}
     figure = go.Figure(go.Heatmap(
-        z=values, customdata=_hover(batch, found), hovertemplate="%{customdata}<extra></extra>", colorbar=dict(title=dict(text=_measure(found) if show == "cosines" else show, side="right"), thickness=12),
+        z=values, **(_hover(batch, found) if named else _numbers(found)), colorbar=dict(title=dict(text=_measure(found) if show == "cosines" else show, side="right"), thickness=12),
         text=_short(values) if count <= 16 else None, texttemplate="%{text}" if count <= 16 else None, textfont=dict(size=11 if count <= 12 else 9), **middle,
     ))  # fmt: skip
     for i in range(count) if named else ():
@@ -177,9 +186,10 @@ def _name_axes(figure: go.Figure, batch: Batch, named: bool) -> None:
     figure.update_xaxes(tickvals=ticks, ticktext=[plain(caption, 26) for caption in batch.captions], tickangle=50, title=None)
     shown = [_data_uri(name) for name in batch.pictures]
     figure.update_yaxes(tickvals=ticks, ticktext=[" " * 9 if uri else plain(name, 18) for name, uri in zip(batch.pictures, shown, strict=True)], title=None)
+    high = min(0.9, 0.09 * len(shown))  # of a row: few pairs have high rows, and a picture must not be wider than the margin
     for row, uri in enumerate(shown):
         if uri:
-            figure.add_layout_image(source=uri, xref="paper", yref="y", x=-0.005, y=row, xanchor="right", yanchor="middle", sizex=0.2, sizey=0.9)
+            figure.add_layout_image(source=uri, xref="paper", yref="y", x=-0.005, y=row, xanchor="right", yanchor="middle", sizex=0.2, sizey=high)
 
 
 def _data_uri(name: str) -> str | None:
@@ -189,15 +199,26 @@ def _data_uri(name: str) -> str | None:
     return "data:image/webp;base64," + b64encode(picture(name[1:])).decode()
 
 
-def _hover(batch: Batch, found: Contrast) -> list[list[str]]:
+def _numbers(found: Contrast) -> dict:
+    """What each of many cells says under the pointer: its numbers, and what training would do with it."""
+    numbers = np.stack([found.cosines, found.image_probs, found.text_probs, found.gradient], axis=-1).astype(np.float32)
+    verdicts = np.where(found.gradient > 0, text("match.apart"), text("match.together"))
+    says = text("match.cell", picture=text("match.row", number="%{y}"), caption=text("match.column", number="%{x}"), measure=_measure(found), cosine="%{customdata[0]:.3f}", row="%{customdata[1]:.1%}",
+                column="%{customdata[2]:.1%}", verdict="%{hovertext}", slope="%{customdata[3]:+.2g}")  # fmt: skip
+    return {"customdata": numbers, "hovertext": verdicts, "hovertemplate": says + "<extra></extra>"}
+
+
+def _hover(batch: Batch, found: Contrast) -> dict:
     """What each cell says under the pointer: its pair, its numbers, and what training would do with it."""
     verdicts = text("match.together"), text("match.apart")
 
     def says(i: int, j: int) -> str:
-        return text("match.cell", picture=plain(batch.pictures[i], 40), caption=plain(batch.captions[j], 60), measure=_measure(found), cosine=found.cosines[i, j], row=found.image_probs[i, j],
-                    column=found.text_probs[i, j], verdict=verdicts[int(found.gradient[i, j] > 0)], slope=found.gradient[i, j])  # fmt: skip
+        return text("match.cell", picture=plain(batch.pictures[i], 40), caption=plain(batch.captions[j], 60), measure=_measure(found), cosine=f"{found.cosines[i, j]:.3f}",
+                    row=f"{found.image_probs[i, j]:.1%}", column=f"{found.text_probs[i, j]:.1%}", verdict=verdicts[int(found.gradient[i, j] > 0)],
+                    slope=f"{found.gradient[i, j]:+.2g}")  # fmt: skip
 
-    return [[says(i, j) for j in range(len(batch.captions))] for i in range(len(batch.pictures))]
+    said = [[says(i, j) for j in range(len(batch.captions))] for i in range(len(batch.pictures))]
+    return {"customdata": said, "hovertemplate": "%{customdata}<extra></extra>"}
 
 
 def match_training(batch: Batch, found: Contrast) -> None:

@@ -1,6 +1,7 @@
 """Interpolate's drawing: what each frame is near to, how far it is from the stops, and the way on a plane."""
 
 import csv
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO, StringIO
 
@@ -9,26 +10,44 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from clipexplore.projection import pca
-from clipexplore.space import Point, Space
+from clipexplore.space import Hit, Point, Space
 from clipexplore.vectors import Path, cosine_similarity
 
 from .expressions import stack
 from .markdown import escape
-from .plots import ACCENT, MUTED, chart, mark, plain
+from .player import player
+from .plots import MUTED, chart, plain
 from .results import harmless
 from .session import space
 from .texts import text
 from .uploads import picture
+from .walks import Track
+
+MOST_SHOWN = 60  # frames of a strip
 
 
-def frame_strip(walk: Path) -> None:
-    """Every frame with its nearest picture and nearest caption."""
+@dataclass(frozen=True, eq=False)
+class Near:
+    """What lies nearest to a frame: a picture and a caption, each with its cosine."""
+
+    picture: Hit
+    caption: Hit
+
+
+def nearest(walk: Path) -> list[Near]:
+    """What lies nearest to each frame."""
+    return [Near(space().search(vector, "pictures", 1)[0], space().search(vector, "captions", 1)[0]) for vector in walk.points]
+
+
+def frame_strip(near: list[Near]) -> None:
+    """Every frame with its nearest picture and nearest caption; of a long walk every few."""
+    shown = np.unique(np.linspace(0, len(near) - 1, min(len(near), MOST_SHOWN)).round().astype(int))
     with st.grid("auto", min_column_width=120, gap="small"):
-        for number, vector in enumerate(walk.points, 1):
-            (near,), (said,) = space().search(vector, "pictures", 1), space().search(vector, "captions", 1)
+        for number in shown:
+            each = near[number]
             with st.container(gap=None):
-                st.image(picture(near.id), width="stretch", alt=near.caption)
-                st.caption(f"**{number}** · {near.cosine:.3f}  \n{escape(said.caption)}")
+                st.image(picture(each.picture.id), width="stretch", alt=each.picture.caption)
+                st.caption(f"**{number + 1}** · {each.picture.cosine:.3f}  \n{escape(each.caption.caption)}")
 
 
 def path_curves(walk: Path, points: list[Point]) -> None:
@@ -43,26 +62,30 @@ def path_curves(walk: Path, points: list[Point]) -> None:
     chart(figure, text("interpolate.curves_alt"), key="curves", height=380, showlegend=True, legend=dict(orientation="h", y=-0.25))
 
 
-def path_map(walk: Path, points: list[Point]) -> None:
-    """The way on the plane of its own two largest components, with the collection's pictures behind it."""
+def path_view(walk: Path, points: list[Point], near: list[Near], tracks: list[Track] | None) -> None:
+    """The walk as a film, tied to the plane of its own two largest components, with the collection's pictures behind it.
+
+    What is shown is what was drawn, and until then the nearest pictures.
+    """
     fit = pca(np.concatenate([walk.points, stack(points)]), 2)
-    pictures = fit.transform(space().collection.embeddings(space().model.key, "pictures"))
-    way, stops = fit.transform(walk.points), fit.transform(stack(points))
-    figure = go.Figure(go.Scattergl(x=pictures[:, 0], y=pictures[:, 1], mode="markers", marker=dict(size=4, color=MUTED, opacity=0.35), hoverinfo="text",
-                                    text=[plain(caption) for caption in space().collection.captions]))  # fmt: skip
-    figure.add_trace(go.Scatter(x=way[:, 0], y=way[:, 1], mode="lines+markers", marker=dict(size=8), line=dict(color=ACCENT, width=3), hoverinfo="skip"))
-    mark(figure, stops, [str(point.expression) for point in points])
-    figure.update_xaxes(title=text("interpolate.plane", number=1), zeroline=False)
-    figure.update_yaxes(title=text("interpolate.plane", number=2), zeroline=False)
-    chart(figure, text("interpolate.map_alt"), key="path-map", height=380)
+    behind = fit.transform(space().collection.embeddings(space().model.key, "pictures"))
+    frames = {track.name: track.pngs for track in tracks} if tracks else {text("interpolate.nearest"): [picture(each.picture.id) for each in near]}
+    says = [text("interpolate.says", number=number, near=each.caption.caption, cosine=each.caption.cosine) for number, each in enumerate(near, 1)]
+    player(frames, says, fit.transform(walk.points), fit.transform(stack(points)), [cut(str(point.expression)) for point in points], behind, key="player")
+    st.caption(text("interpolate.plane", share=fit.explained_variance_ratio.sum()))
+
+
+def cut(label: str) -> str:
+    return label if len(label) <= 28 else label[:27] + "…"
 
 
 def path_download(walk: Path, points: list[Point]) -> None:
     """All frames as a table and as one array; both are made off the script's thread, where no session is at hand."""
-    st.download_button(text("result.csv"), partial(_csv, space(), walk, points), "path.csv", "text/csv", key="path-csv", on_click="ignore",
-                       icon=":material/download:")  # fmt: skip
-    st.download_button(text("interpolate.npy"), lambda: _npy(walk.points), "path.npy", "application/octet-stream", key="path-npy", on_click="ignore",
-                       icon=":material/download:")  # fmt: skip
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(text("result.csv"), partial(_csv, space(), walk, points), "path.csv", "text/csv", key="path-csv", on_click="ignore",
+                           icon=":material/download:")  # fmt: skip
+        st.download_button(text("interpolate.npy"), lambda: _npy(walk.points), "path.npy", "application/octet-stream", key="path-npy", on_click="ignore",
+                           icon=":material/download:")  # fmt: skip
 
 
 def _csv(here: Space, walk: Path, points: list[Point]) -> bytes:

@@ -55,7 +55,7 @@ def pixel_space(source: str) -> Pixels | None:
         job.report(0.7, text("pixels.fitting"))
         return Pixels(rows, names, pixel_pca(rows, COMPONENTS), source == "digits")
 
-    return fitted(read, ("pixels", source, collection.name if source == "collection" else "", len(collection)), "pixels")
+    return fitted(read, ("pixels", source, collection.version if source == "collection" else ""), "pixels")
 
 
 def chosen_row(source: str, found: Pixels | None, name: str) -> np.ndarray | None:
@@ -138,7 +138,7 @@ def compare(found: Pixels, row: np.ndarray, cloud: Cloud | None, id: str) -> Non
             figure.add_trace(go.Bar(x=np.arange(1, len(z) + 1), y=z / np.abs(z).max(), name=name, marker_color=color))
         figure.update_xaxes(title=text("components.number"))
         figure.update_yaxes(title=text("pixels.fingerprint"))
-        chart(figure, text("pixels.fingerprint_alt", q=id), key="pixel-fingerprint", height=340, showlegend=True, legend=dict(orientation="h", y=1.15))
+        chart(figure, text("pixels.fingerprint_alt", q=id), key="pixel-fingerprint", height=340, showlegend=True, legend=dict(orientation="h", y=1, yanchor="bottom"))
     with right:
         figure = go.Figure()
         for (fit, _, name), color in zip(fits, (OTHER, ACCENT), strict=False):
@@ -147,4 +147,4 @@ def compare(found: Pixels, row: np.ndarray, cloud: Cloud | None, id: str) -> Non
         figure.update_xaxes(title="k")
         figure.update_yaxes(title=text("components.cumulative"), tickformat=".0%", range=[0, 1.02])
         figure.add_hline(y=0.9, line_dash="dot", line_color=MUTED)
-        chart(figure, text("pixels.spectra_alt"), key="pixel-spectra", height=340, showlegend=True, legend=dict(orientation="h", y=1.15))
+        chart(figure, text("pixels.spectra_alt"), key="pixel-spectra", height=340, showlegend=True, legend=dict(orientation="h", y=1, yanchor="bottom"))

@@ -40,5 +40,5 @@ def mark(figure: go.Figure, spots: np.ndarray, labels: list[str], name: str = ""
 def chart(figure: go.Figure, alt: str, key: str, height: int = 420, **layout: object):
     """A figure in the look of the app; returns the selection where the page asked for one."""
     select = {name: layout.pop(name) for name in ("on_select", "selection_mode") if name in layout}
-    figure.update_layout(height=height, margin=dict(l=8, r=8, t=28, b=8), showlegend=layout.pop("showlegend", False), **layout)
+    figure.update_layout(height=height, margin=dict(l=8, r=8, t=60 if layout.get("showlegend") else 28, b=8), showlegend=layout.pop("showlegend", False), **layout)
     return st.plotly_chart(figure, key=key, config=CONFIG, alt=alt, **select)

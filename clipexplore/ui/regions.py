@@ -77,11 +77,7 @@ def near_hits(vector: np.ndarray, rows: np.ndarray, k: int) -> list[Hit]:
 def _around_middle(rows: np.ndarray) -> list[Hit]:
     if not len(rows):
         return []
-    collection, within = space().collection, pictures()[rows]
-    middle = within.mean(axis=0)
-    cosines = within @ (middle / np.linalg.norm(middle))
-    ordered = sorted(zip(cosines.tolist(), rows.tolist(), strict=True), reverse=True)
-    return [Hit(collection.ids[row], collection.captions[row], cosine, 0.0, rank, "pictures") for rank, (cosine, row) in enumerate(ordered, 1)]
+    return near_hits(pictures()[rows].mean(axis=0), rows, len(rows))
 
 
 def region_overlay(layout: Layout, region: str, rows: np.ndarray) -> Overlay:

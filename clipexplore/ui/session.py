@@ -13,27 +13,41 @@ import streamlit as st
 
 from clipexplore import catalog
 from clipexplore.batcher import SharedEmbedder
-from clipexplore.space import Space
+from clipexplore.library import OWN
+from clipexplore.space import Space, collection_folders
+from clipexplore.storage import MANIFEST
 
-from .logs import start_log
+from .logs import start_log, visitor
 
 log = logging.getLogger(__name__)
 
 
 def space() -> Space:
     """The space of the model and collection that the sidebar and the link name."""
-    st.session_state["space"] = _space(st.session_state["model"], st.session_state["collection"])
-    return st.session_state["space"]
+    name = st.session_state["collection"]
+    folder = collection_folders(visitor()).get(name)
+    written = (folder / MANIFEST).stat().st_mtime_ns if folder else 0  # what has changed is opened again
+    owner = visitor() if name.startswith(OWN) else None
+    st.session_state["opened"] = _space(st.session_state["model"], name, str(folder), written, owner)
+    return st.session_state["opened"]
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _space(model: str, collection: str) -> Space:
-    return Space.open(model, collection, embedder=_embedder(model))
+def _space(model: str, name: str, folder: str, written: int, owner: str | None) -> Space:
+    return Space.open(model, name, embedder=embedder(model), owner=owner)
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _embedder(model: str) -> SharedEmbedder:
-    return SharedEmbedder(catalog.get(model).clip_folder)
+@st.cache_resource(show_spinner=False, max_entries=8)
+def embedder(model: str) -> SharedEmbedder:
+    """What embeds for all visitors by the model of that key; loaded when it is first asked.
+
+    Raises
+    ------
+    InputError
+        If the weights are not on this machine.
+    """
+    entry = catalog.get(model)
+    return SharedEmbedder(entry.clip.require(model), entry.clip.identity)
 
 
 @st.cache_resource(show_spinner=False)
@@ -48,7 +62,7 @@ def warm_up() -> threading.Thread:
 def _load_all() -> None:
     time.sleep(1.0)  # let the page that started this be painted first
     try:
-        _embedder(next(iter(catalog.models()))).embed_texts(["hat"])
+        embedder(next(iter(catalog.models()))).embed_texts(["hat"])
     except Exception:
         log.exception("the warm-up failed; the first visitor who needs the model will see why")
     # What is loaded now stays: moved out of the collector's sight, it no longer costs half a second a collection.

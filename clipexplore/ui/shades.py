@@ -1,8 +1,9 @@
 """Map's colours: by a field, by similarity to an expression, by how far the map can be trusted there, or by groups with names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from clipexplore import links
@@ -10,8 +11,9 @@ from clipexplore.clusters import dense_groups, group, group_names
 from clipexplore.space import Point
 from clipexplore.worker import Job
 
-from .cloud import REST, Overlay, Shades, draw_cloud, draw_sheet, heat, packed, sheet_name
+from .cloud import REST, Shades, draw_cloud, draw_sheet, heat, packed, sheet_name
 from .expressions import expression_box
+from .filters import facets
 from .fits import fitted
 from .maps import Layout, judged, pictures
 from .regions import region_overlay, take_picture, take_region
@@ -19,7 +21,6 @@ from .session import space
 from .texts import text
 
 SHARES = 10  # values of a field with a colour of their own, the most frequent; the rest is grey
-OWN_VALUES = {"boxes", "thing"}  # fields with another value for nearly every item
 SIMILARITY, TRUST, GROUPS = "similarity", "trust", "groups"
 COMPUTED = (SIMILARITY, TRUST, GROUPS)
 
@@ -37,7 +38,8 @@ class Coloring:
 def color_box() -> Coloring:
     """The widgets of what colours a map: the fields of the collection, and what is computed."""
     defaults = links.PAGES["map"]
-    fields = [name for name in space().collection.fields.columns if name not in OWN_VALUES]
+    table = space().collection.fields
+    fields = [name for name in table.columns if name in facets(table) or on_scale(table[name])]
     names = [*fields, *(name for name in COMPUTED if name not in fields)]
     index = names.index(defaults["color"]) if defaults["color"] in names else 0
     name = st.selectbox(text("map.color"), names, index=index, key="color", bind="query-params")
@@ -49,22 +51,29 @@ def color_box() -> Coloring:
     return Coloring(name)
 
 
-def shades_of(coloring: Coloring, layout: Layout) -> tuple[Shades, Overlay]:
-    """The colours of the pictures, and the labels that go with them."""
+def shades_of(coloring: Coloring, layout: Layout) -> Shades:
+    """The colours of the pictures."""
     if coloring.name == GROUPS:
         return group_shades(layout, coloring.by, coloring.groups)
     if coloring.name == SIMILARITY and coloring.point:
-        return similarity_shades(coloring.point), Overlay()
+        return similarity_shades(coloring.point)
     if coloring.name == TRUST:
-        return trust_shades(layout), Overlay()
+        return trust_shades(layout)
     if coloring.name in space().collection.fields.columns:
-        return field_shades(coloring.name), Overlay()
-    return Shades(np.full(len(layout.pictures), REST, np.uint8), [], text("map.rest")), Overlay()
+        return field_shades(space().collection.fields[coloring.name])
+    return Shades(np.full(len(layout.pictures), REST, np.uint8), [], text("map.rest"))
 
 
-def field_shades(field: str) -> Shades:
-    """The most frequent values of a field in a colour each, the rest in grey."""
-    values = space().collection.fields[field].astype("string")
+def on_scale(field: pd.Series) -> bool:
+    """Whether the values of a field are numbers, and too many for a colour each."""
+    return pd.api.types.is_numeric_dtype(field) and field.nunique() > SHARES
+
+
+def field_shades(field: pd.Series) -> Shades:
+    """Numbers on a scale; of anything else the most frequent values in a colour each, the rest in grey."""
+    if on_scale(field):
+        return heat(field.to_numpy(float, na_value=np.nan), str(field.name))
+    values = field.astype("string")
     common = [value for value in values.value_counts().index[:SHARES]]
     colors = values.map({value: number for number, value in enumerate(common)}).fillna(REST).to_numpy(np.uint8)
     rest = text("map.rest") if (colors == REST).any() else ""
@@ -83,8 +92,8 @@ def trust_shades(layout: Layout) -> Shades:
     return heat(shares, text("map.trust_heat"))
 
 
-def group_shades(layout: Layout, by: str, count: int) -> tuple[Shades, Overlay]:
-    """Groups of pictures, k-means in the space or HDBSCAN on the map, and their names as labels; grey while they are made."""
+def group_shades(layout: Layout, by: str, count: int) -> Shades:
+    """Groups of pictures, k-means in the space or HDBSCAN on the map, with their names; grey while they are made."""
     words, points = space().words, pictures()
     vectors = words.embeddings(space().model.key, "captions")
 
@@ -94,23 +103,26 @@ def group_shades(layout: Layout, by: str, count: int) -> tuple[Shades, Overlay]:
         job.report(0.8, text("map.naming"))
         return found, group_names(points, found, vectors, words.captions)
 
-    done = fitted(make, ("groups", space().revision, space().collection.name, layout.name, by, count), "groups")
+    done = fitted(make, ("groups", space().revision, space().collection.version, layout.name, by, count), "groups")
     if done is None:
-        return Shades(np.full(len(points), REST, np.uint8), [], text("map.rest")), Overlay()
+        return Shades(np.full(len(points), REST, np.uint8), [], text("map.rest"))
     groups, names = done
-    middles = [np.median(layout.pictures[groups == number], axis=0).tolist() for number in range(len(names))]
-    labels = [(*middle, name) for middle, name in zip(middles, names, strict=True)]
-    rest = text("map.between") if (groups < 0).any() else ""
-    return Shades(np.where(groups < 0, REST, groups).astype(np.uint8), names, rest), Overlay(labels=labels)
+    return Shades(np.where(groups < 0, REST, groups).astype(np.uint8), names, text("map.between") if (groups < 0).any() else "")
+
+
+def middles(places: np.ndarray, shades: Shades) -> list[tuple[float, float, str]]:
+    """The names of groups as labels, each in the middle of those of its points `(n, 2)` that there are."""
+    there = [number for number in range(len(shades.names)) if (shades.colors == number).any()]
+    return [(*np.median(places[shades.colors == number], axis=0).tolist(), shades.names[number]) for number in there]
 
 
 def draw_map(layout: Layout, points: list[Point], coloring: Coloring, region: str, rows: np.ndarray) -> None:
     """The pictures of these rows as a cloud, the visitor's points on it as diamonds; click or lasso sets the region."""
     collection, over = space().collection, region_overlay(layout, region, rows)
-    shades, labels = shades_of(coloring, layout)
+    shades = shades_of(coloring, layout)
     over.marks.extend((*_spot(layout, point), str(point.expression)[:40]) for point in points)
-    there = set(shades.colors[rows].tolist())
-    over.labels.extend(label for number, label in enumerate(labels.labels) if number in there)
+    if coloring.name == GROUPS:
+        over.labels.extend(middles(layout.pictures[rows], replace(shades, colors=shades.colors[rows])))
     alt = text("map.alt", count=len(rows), field=coloring.name)
     ids, some = collection.ids, rows if len(rows) < len(collection) else None
     draw_cloud(packed(layout.pictures, shades, over, layout.axes, alt, sheet_name(collection), some), "cloud", take_region, lambda row: take_picture(ids, row))

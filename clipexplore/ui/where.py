@@ -36,7 +36,7 @@ def window_vectors(expression: str) -> tuple[np.ndarray, np.ndarray] | None:
     """
     id = _only_id(expression)
     here, data = space(), picture(id)
-    return fitted(lambda job: _embed_windows(job, here, data), ("windows", here.model.key, here.revision, here.collection.name, id), "windows")
+    return fitted(lambda job: _embed_windows(job, here, data), ("windows", here.model.key, here.revision, here.collection.version, id), "windows")
 
 
 def _only_id(expression: str) -> str:
@@ -89,7 +89,7 @@ def where_judged() -> None:
         st.info(text("where.no_scenes"))
         return
     known = [known_boxes(id) for id in ids]
-    found = fitted(lambda job: _judge(job, here, ids, known), ("where", here.model.key, here.revision, here.collection.name), "where-judged")
+    found = fitted(lambda job: _judge(job, here, ids, known), ("where", here.model.key, here.revision, here.collection.version), "where-judged")
     if found:
         shares, right = zip(*found, strict=True)
         left, middle = st.columns([1, 3], vertical_alignment="center")

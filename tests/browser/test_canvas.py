@@ -107,6 +107,45 @@ def test_the_map_can_be_taken_away(window, kind):
         assert data.startswith(b"<svg") and data.count(b"<circle") == COUNT
 
 
+@pytest.fixture
+def phone(chromium, server, watched):
+    """The same on a phone."""
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    watched.follow(page)
+    open_view(page, f"{server.url}/map?method=umap&points=")
+    drawn(page, COUNT)
+    yield page
+    context.close()
+
+
+def swipe(page, corners: list[tuple[float, float]]) -> None:
+    """One finger along corners, in parts of the canvas."""
+    page.locator(".cloud").scroll_into_view_if_needed()
+    box, hand = page.locator(".cloud").bounding_box(), page.context.new_cdp_session(page)
+    at = [{"x": box["x"] + box["width"] * x, "y": box["y"] + box["height"] * y} for x, y in corners]
+    hand.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": at[:1]})
+    for spot in at[1:]:
+        hand.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [spot]})
+        page.wait_for_timeout(30)
+    hand.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_a_finger_scrolls_the_page_and_draws_a_loop_when_it_is_asked_to(phone):
+    top = "document.querySelector('[data-testid=stMain]').scrollTop"
+    phone.locator(".cloud").scroll_into_view_if_needed()
+    before = phone.evaluate(top)
+    swipe(phone, [(0.5, 0.8 - step / 20) for step in range(10)])
+    phone.wait_for_timeout(800)
+    assert phone.evaluate(top) > before + 50 and "region" not in query(phone)
+    phone.locator(".bar button[data-does=lasso]").tap()
+    swipe(phone, [(0.1, 0.2), (0.5, 0.15), (0.9, 0.2), (0.9, 0.8), (0.5, 0.85), (0.1, 0.8)])
+    phone.get_by_text("pictures in the region").wait_for()
+    settle(phone)
+    assert len(parse_qs(query(phone))["region"][0].split(",")) >= 3
+
+
 def test_zooming_turns_points_into_pictures(window):
     before = window.locator(".cloud").screenshot()
     window.mouse.move(*middle(window))

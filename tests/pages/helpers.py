@@ -111,7 +111,7 @@ def click(app: AppTest, label: str) -> AppTest:
 
 def follow(app: AppTest, page: str) -> AppTest:
     """The same view for somebody else: a new session, opened by what this one has in its link."""
-    return open_page(page, {key: str(value) for key, value in values(app, page).items() if value != links.PAGES[page][key]})
+    return open_page(page, {key: value if isinstance(value, list) else str(value) for key, value in values(app, page).items() if value != links.PAGES[page][key]})
 
 
 def examples(page: str) -> list[dict]:

@@ -74,7 +74,7 @@ def test_examples(example):
 def test_what_cannot_be_classified_is_told_and_the_page_stays(key, typed, says):
     app = open_page("classify")
     app.text_area(key=key).set_value(typed).run()
-    assert says in the_error(app) and [area.key for area in app.text_area] == ["image", "class_names", "templates"]
+    assert says in the_error(app) and [area.key for area in app.main.text_area] == ["image", "class_names", "templates"]
     assert figures(app.text_area(key=key).set_value(links.PAGES["classify"][key]).run()) == ["classes-0"]
 
 
@@ -134,7 +134,7 @@ def test_a_collection_is_judged_as_by_hand():
 
 def test_a_field_that_everything_has_leaves_nothing_for_none_of_these():
     app = settled(open_page("classify", {"task": "collection", "field": "group", "using": "one"}))
-    assert "judge-none" not in figures(app) and any("none of the classes" in each.value for each in app.info) and not errors(app)
+    assert "judge-none" not in figures(app) and any("none of them" in each.value for each in app.info) and not errors(app)
 
 
 def test_a_field_with_too_few_values_is_told():

@@ -1,6 +1,9 @@
 import re
+import time
+from io import BytesIO
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import (
     captions,
@@ -17,15 +20,18 @@ from helpers import (
 )
 from sklearn.manifold import trustworthiness
 
-from clipexplore import Space, links, pca, place
+from clipexplore import Space, links, pca, place, reference
 from clipexplore.projection import inside
+from clipexplore.ui.maps import layout_csv
 
 SQUARE = "-0.1 -0.1, 0.1 -0.1, 0.1 0.1, -0.1 0.1"
 
 
 def spots(app) -> dict[str, tuple[float, float]]:
     """Where each picture is drawn."""
-    return dict(zip(Space.open().collection.ids, map(tuple, cloud(app)["places"]), strict=True))
+    drawn, ids = cloud(app), Space.open().collection.ids
+    rows = range(len(ids)) if drawn["rows"] is None else drawn["rows"]
+    return dict(zip([ids[row] for row in rows], map(tuple, drawn["places"]), strict=True))
 
 
 def own(app) -> dict[str, tuple[float, float]]:
@@ -133,6 +139,61 @@ def test_long_texts_are_cut_at_what_a_link_may_hold():
     assert not errors(app) and len(values(app, "map")["points"]) <= 2000
 
 
+def test_a_filtered_map_holds_the_right_pictures_and_only_those():
+    """Every point has the place and the colour that it has on the whole map, and the row that a click on it answers."""
+    whole, space = cloud(open_page("map", {"method": "umap", "color": "place"})), Space.open()
+    app = open_page("map", {"method": "umap", "color": "place", "facet": "place", "only": ["snow", "jungle"], "like": "lion", "least": "0.3"})
+    drawn, collection = cloud(app), space.collection
+    cosines = space.cosines(space.point("lion").vector, "pictures")
+    expected = [row for row in range(len(collection)) if collection.fields["place"][row] in ("snow", "jungle") and cosines[row] >= 0.3]
+    assert drawn["rows"].tolist() == expected and 0 < len(expected) < 100
+    for part in ("places", "colors"):
+        np.testing.assert_array_equal(drawn[part], whole[part][drawn["rows"]])
+    assert drawn["bounds"] == whole["bounds"] and whole["rows"] is None
+    assert f"{len(expected)} of {len(collection):,} pictures are shown" in captions(app)
+    assert {*pictures(app, "map-near-1")} <= {collection.ids[row] for row in expected}
+
+
+def test_everything_of_a_filtered_map_is_about_what_is_shown():
+    snow, space = {"facet": "place", "only": "snow"}, Space.open()
+    shown = {id for id, place in zip(space.collection.ids, space.collection.fields["place"], strict=True) if place == "snow"}
+    app = open_page("map", {**snow, "region": "@penguin-snow-01"})
+    drawn = cloud(app)
+    assert space.collection.ids[drawn["rows"][drawn["chosen"]]] == "penguin-snow-01" and len(drawn["lines"]) == 15
+    assert {*pictures(app, "map-region")} <= shown
+    everywhere = "-9 -9, 9 -9, 9 9, -9 9"
+    assert open_page("map", {**snow, "region": everywhere}).subheader[0].value == f"{len(shown)} pictures in the region"
+    back = click(open_page("map", {**snow, "like": "penguin"}), "Show all")
+    assert cloud(back)["rows"] is None and values(back, "map")["facet"] == "any" and values(back, "map")["like"] == ""
+
+
+def test_another_field_begins_with_all_its_values():
+    app = open_page("map", {"facet": "place", "only": "snow"})
+    app.selectbox(key="facet").set_value("group").run()
+    assert not errors(app) and cloud(app)["rows"] is None
+    app.multiselect(key="only").set_value(["Objects"]).run()
+    assert len(cloud(app)["rows"]) == (Space.open().collection.fields["group"] == "Objects").sum()
+
+
+def test_a_filter_that_keeps_nothing_draws_nothing():
+    app = open_page("map", {"like": "lion", "least": "1.0", "region": SQUARE})
+    assert not errors(app) and len(cloud(app)["places"]) == 0 and f"0 of {len(Space.open().collection):,} pictures" in captions(app)
+
+
+def test_what_cannot_be_compared_with_is_told_and_filters_nothing():
+    app = open_page("map", {"like": "@nope"})
+    assert "There is no @nope" in the_error(app) and cloud(app)["rows"] is None
+
+
+def test_places_can_be_taken_away_with_what_they_are():
+    collection, places = Space.open().collection, np.random.default_rng(0).normal(size=(len(Space.open().collection), 2))
+    rows = np.array([5, 700, 2000])
+    table = pd.read_csv(BytesIO(layout_csv(collection, places, rows)), encoding="utf-8-sig")
+    assert table["id"].tolist() == [collection.ids[row] for row in rows] and table["caption"].tolist() == [collection.captions[row] for row in rows]
+    np.testing.assert_allclose(table[["x", "y"]], places[rows], atol=1e-6)
+    assert table["group"].tolist() == collection.fields["group"].iloc[rows].tolist()
+
+
 def test_a_chosen_picture_is_ringed_and_tied_to_its_true_nearest():
     app, space = open_page("map", {"region": "@penguin"}), Space.open()
     x = space.collection.embeddings("emoji", "pictures")
@@ -194,12 +255,24 @@ def test_a_hostile_seed_is_a_seed(seed):
     app.button(key="cancel-umap").click().run() if not app.session_state["fit-umap"].wait(0.01) else None
 
 
+def test_a_fit_by_umap_learn_ends_when_it_is_cancelled(monkeypatch):
+    processes, start = [], reference._start
+    monkeypatch.setattr(reference, "_start", lambda *given: processes.append(start(*given)) or processes[-1])
+    app = open_page("map", {"method": "own", "fitter": "umap-learn", "seed": "4"})
+    job = app.session_state["fit-umap"]
+    while not processes and job.state in ("queued", "running"):
+        time.sleep(0.05)
+    app.button(key="cancel-umap").click().run()
+    assert job.wait(30) and job.state == "cancelled" and processes[0].poll() is not None
+    assert "The fit was stopped" in [each.value for each in app.run().warning][0] and len(spots(app)) == len(Space.open().collection)
+
+
 def test_umap_learn_is_selectable_and_its_transform_is_set_beside_ours(monkeypatch):
-    def fit(x, query, n_neighbors, min_dist, seed, metric):  # the real one takes a minute; test_projection has it
+    def fit(x, query, report, n_neighbors, min_dist, seed, metric):  # the real one takes a minute; test_reference has it
         plane = pca(x, 2)
         return plane.transform(x), plane.transform(query) + 5
 
-    monkeypatch.setattr("clipexplore.ui.maps.umap_and_transform", fit)
+    monkeypatch.setattr("clipexplore.ui.maps.fit_umap_apart", fit)
     app = open_page("map", {"method": "own", "fitter": "umap-learn", "fit": "background", "seed": "12345"})
     job = app.session_state["fit-umap"]
     assert job.wait(100) and job.state == "done", job.error

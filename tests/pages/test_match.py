@@ -2,11 +2,24 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from helpers import captions, click, errors, examples, figure, figures, follow, numbers, open_page, the_error, values
+from helpers import (
+    captions,
+    click,
+    errors,
+    examples,
+    figure,
+    figures,
+    follow,
+    numbers,
+    open_page,
+    the_error,
+    unescaped,
+    values,
+)
 from PIL import Image
 
 from clipexplore import Space, links
-from clipexplore.contrast import match_pairs
+from clipexplore.contrast import match_pairs, recall_at
 
 FIGURES = ["match-matrix", "match-clouds", "match-curves"]
 
@@ -65,6 +78,30 @@ def test_lengths_count_only_without_normalising():
     assert by_dot[1, 1] == pytest.approx(by_cosine[1, 1], abs=1e-5)
 
 
+def test_without_normalising_the_model_s_own_lengths_count():
+    app, space = open_page("match", {"dot": "true", "n": "30"}), Space.open()
+    assert not errors(app)
+    hover = figure(app, "match-matrix")["data"][0]["customdata"]
+    rows = [space.collection.row(row[0].split("<br>")[0][1:]) for row in hover]
+    long = []
+    for kind in ("pictures", "captions"):
+        lengths = space.collection.lengths("emoji", kind)[rows]
+        long.append(space.collection.embeddings("emoji", kind)[rows] * (lengths / lengths.mean())[:, None])
+    np.testing.assert_allclose(matrix(app), long[0] @ long[1].T, atol=1e-5)
+    by_cosine = matrix(open_page("match", {"n": "30"}))
+    said = unescaped(app.info[0].value)
+    assert f"from {recall_at(by_cosine, 1):.0%} to {recall_at(long[0] @ long[1].T, 1):.0%} from picture to caption" in said
+    longest = np.linalg.norm(long[1], axis=1).argmax()
+    assert space.collection.captions[rows[longest]] in said and "dot product" in hover[0][0]
+    assert f"is first for {((long[0] @ long[1].T).argmax(1) == longest).sum()} of 30 pictures; by cosine for {(by_cosine.argmax(1) == longest).sum()}" in said
+
+
+def test_lengths_that_are_not_known_are_not_made_up():
+    app = open_page("match", {"image": "@lion\n@penguin", "captions": "a lion\nsomething nobody has embedded", "dot": "true"})
+    assert "are not known for all of these" in app.info[0].value
+    np.testing.assert_allclose(matrix(app), matrix(open_page("match", {"image": "@lion\n@penguin", "captions": "a lion\nsomething nobody has embedded"})), atol=1e-6)
+
+
 def test_closing_the_gap_mixes_the_kinds():
     as_is, closed = open_page("match"), open_page("match", {"closed": "100"})
     gap, mixed = ([each.value for each in app.metric if each.label in ("gap", "pictures in a caption’s top ten")] for app in (as_is, closed))
@@ -100,7 +137,7 @@ def test_an_uploaded_picture_becomes_one_more_of_the_pairs():
     file = BytesIO()
     Image.new("RGB", (40, 40), (200, 30, 30)).save(file, "PNG")
     app.file_uploader(key="files").upload("square.png", file.getvalue(), "image/png").run()
-    (use,) = [button for button in app.button if button.key.startswith("use-up-")]
+    (use,) = [button for button in app.button if (button.key or "").startswith("use-up-")]
     use.click().run()
     assert values(app, "match")["image"] == f"@lion\n@{use.key.removeprefix('use-')}" and not errors(app)
     assert matrix(app).shape == (2, 2)

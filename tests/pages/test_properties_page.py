@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from helpers import captions, click, errors, examples, figure, figures, follow, open_page, the_error, values
+from helpers import captions, click, errors, examples, figure, figures, follow, labels, open_page, the_error, values
 
 from clipexplore import Space, links
+from clipexplore.names import define
 from clipexplore.properties import additive, parallelism
 
-FIGURES = ["properties-shares", "properties-ranks", "properties-cosines", "properties-energy", "properties-shared"]
+FIGURES = ["properties-shares", "properties-ranks", "properties-cosines", "properties-energy", "properties-shared", "properties-sizes"]
 
 
 def metrics(app) -> list[str]:
@@ -68,7 +69,7 @@ def test_a_value_that_is_gone_is_not_chosen_any_more():
 )
 def test_what_is_no_grid_is_told_and_the_page_stays(link, says):
     app = open_page("properties", link)
-    assert says in the_error(app) and len(app.text_area) == 2
+    assert says in the_error(app) and len(app.main.text_area) == 2
 
 
 def test_many_objects_make_a_direction_of_those_that_fit():
@@ -76,6 +77,49 @@ def test_many_objects_make_a_direction_of_those_that_fit():
     app = open_page("properties", {"objects": things, "values": "red\nblue", "cell": "a {value} {object} + {object} "})
     assert "{object} 2 times" in the_error(app)
     assert not errors(open_page("properties", {"objects": things, "values": "red\nblue"}))
+
+
+def test_a_direction_gets_a_name_that_every_page_knows():
+    app = open_page("properties", {"objects": "automobile\nrose", "values": "red\nblue"})
+    app.text_input(key="name-properties").set_value("to blue").run()
+    app.button(key="keep-name-properties").click().run()
+    names = app.session_state["names"]
+    assert names == "to-blue = a blue automobile - a red automobile + a blue rose - a red rose" and not errors(app)
+    assert app.text_input(key="name-properties").value == ""
+    there = open_page("search", {"q": "@red-house + 2*@to-blue", "names": names, "in": "words"})
+    assert not errors(there)
+    space = Space.open()
+    point = space.point("@red-house + 2*@to-blue", names=define(names))
+    expected = [hit.caption for hit in space.search(point.vector, "words", 24)]
+    assert labels(there, "search-bars") == expected
+    code = next(each.value for each in there.main.code if "Space.open" in each.value)
+    given = {}
+    exec(code.rpartition("\n")[0].rpartition("\n")[0], given)
+    np.testing.assert_allclose(given["point"].vector, point.vector, atol=1e-6)
+
+
+@pytest.mark.parametrize(("page", "key"), [("search", "q"), ("arithmetic", "q"), ("classify", "image"), ("interpolate", "stops"), ("map", "points"), ("words", "q"), ("match", "captions")])
+def test_a_name_stands_wherever_a_picture_can(page, key):
+    link = {key: "@bluer\ncat" if key in ("stops", "points", "captions") else "@bluer", "names": "bluer = a blue rose - a red rose"}
+    app = open_page(page, link | ({"image": "@lion\n@penguin"} if page == "match" else {}))
+    assert not errors(app)
+
+
+def test_a_name_too_many_is_told():
+    names = "\n".join(f"n{number} = a very long way of saying cat number {number}" for number in range(80))
+    app = open_page("search", {"names": names})
+    app.text_input(key="name-search").set_value("x" * 40).run()
+    for _ in range(40):
+        app.button(key="keep-name-search").click().run()
+        if app.toast:
+            break
+        app.text_input(key="name-search").set_value(f"name-{len(app.session_state['names'])}").run()
+    assert "no room" in app.toast[0].value and 3900 < len(app.session_state["names"]) <= 4000 and not errors(app)
+
+
+def test_names_that_are_none_are_told_beside_them():
+    app = open_page("search", {"names": "two words = cat"})
+    assert "Line 1 of the names" in errors(app)[0] and app.sidebar.error and not app.main.error
 
 
 def test_figures_hold_what_is_said():

@@ -35,6 +35,19 @@ def test_the_default_view_is_that_of_the_library(learned):
     assert f"{len(space.background):,} texts" in captions(app)
 
 
+def test_the_default_view_answers_at_once():
+    """From what is shipped: the lane is not asked. Another window, and a higher rank, are learned there."""
+    app = open_page("words")
+    assert figures(app) == [*BARS, "words-before", "words-after"] and "fit-words" not in app.session_state
+    assert "fit-words" not in open_page("words", {"rank": "30"}).session_state
+    assert "fit-words" in open_page("words", {"window": "5"}).session_state and "fit-words" in open_page("words", {"rank": "101"}).session_state
+
+
+def test_names_are_asked_by_what_they_stand_for():
+    named, plain = (settled(open_page("words", link)) for link in ({"q": "man - @young + girl", "names": "young = boy"}, {"q": "man - boy + girl"}))
+    assert [labels(named, key) for key in BARS[:2]] == [labels(plain, key) for key in BARS[:2]]
+
+
 @pytest.mark.parametrize("example", examples("words"), ids=lambda example: example["label"])
 def test_examples(example):
     app = settled(click(open_page("words"), example["label"]))

@@ -40,3 +40,9 @@ def test_a_cache_goes_on_where_it_stopped_and_is_refused_for_another_clip(recipe
         recipe.cache.Cache(folder, other, autoencoder)
     with pytest.raises(ValueError, match="is no cache"):
         recipe.cache.Cache(tmp_path, small_clip, autoencoder)
+
+
+def test_an_empty_cache_says_what_to_do(recipe, small_clip, autoencoder, cache, tmp_path):
+    (tmp_path / "cache.json").write_bytes((cache._files["tokens"][0].parent / "cache.json").read_bytes())
+    with pytest.raises(ValueError, match="run clipexplore.training.cache_scenes first"):
+        recipe.cache.Cache(tmp_path, small_clip, autoencoder).rows(np.zeros(1, int))

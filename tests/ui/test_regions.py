@@ -7,9 +7,18 @@ from hypothesis import strategies as st
 
 from clipexplore.errors import InputError
 from clipexplore.ui import regions
-from clipexplore.ui.regions import CORNERS, corners_of, region_hits, take_picture, take_region
+from clipexplore.ui.regions import (
+    CORNERS,
+    corners_of,
+    near_hits,
+    region_hits,
+    region_overlay,
+    take_picture,
+    take_region,
+)
 from clipexplore.vectors import normalize
 
+LOWER_LEFT, ALL = "-0.5 -0.5, 1.5 -0.5, 1.5 1.5, -0.5 1.5", np.arange(9)
 numbers = st.floats(-1e4, 1e4, allow_nan=False)
 
 
@@ -52,14 +61,18 @@ def test_what_is_no_polygon_is_told(region):
 def plane(monkeypatch) -> SimpleNamespace:
     """Nine pictures on a grid, of a space that is known in full."""
     ids, vectors = [f"p{row}" for row in range(9)], normalize(np.random.default_rng(0).normal(size=(9, 4)))
-    collection = SimpleNamespace(ids=ids, captions=[f"picture {id}" for id in ids])
+    class Known(SimpleNamespace):
+        def __contains__(self, id):
+            return id in ids
+
+    collection = Known(ids=ids, captions=[f"picture {id}" for id in ids], row=ids.index)
     monkeypatch.setattr(regions, "space", lambda: SimpleNamespace(collection=collection))
     monkeypatch.setattr(regions, "pictures", lambda: vectors)
     return SimpleNamespace(pictures=np.array([(x, y) for x in range(3) for y in range(3)], float), vectors=vectors)
 
 
 def test_a_region_holds_what_lies_inside_nearest_its_middle_first(plane):
-    hits = region_hits(plane, "-0.5 -0.5, 1.5 -0.5, 1.5 1.5, -0.5 1.5")
+    hits = region_hits(plane, LOWER_LEFT, ALL)
     assert sorted(hit.id for hit in hits) == ["p0", "p1", "p3", "p4"] and [hit.rank for hit in hits] == [1, 2, 3, 4]
     within = plane.vectors[[0, 1, 3, 4]]
     np.testing.assert_allclose([hit.cosine for hit in hits], sorted(within @ normalize(within.mean(axis=0)), reverse=True), atol=1e-6)
@@ -67,4 +80,27 @@ def test_a_region_holds_what_lies_inside_nearest_its_middle_first(plane):
 
 @pytest.mark.parametrize("region", ["", "  ", "7 7, 8 7, 8 8"])
 def test_no_region_and_an_empty_one_hold_nothing(plane, region):
-    assert region_hits(plane, region) == []
+    assert region_hits(plane, region, ALL) == []
+
+
+def test_a_region_of_a_filtered_map_holds_only_what_is_shown(plane):
+    assert sorted(hit.id for hit in region_hits(plane, LOWER_LEFT, np.array([1, 2, 4, 8]))) == ["p1", "p4"]
+    assert region_hits(plane, LOWER_LEFT, ALL[:0]) == []
+
+
+def test_the_nearest_of_what_is_shown(plane):
+    rows = np.array([1, 5, 6, 8])
+    hits = near_hits(plane.vectors[0], rows, 3)
+    assert [hit.id for hit in hits] == [f"p{row}" for row in rows[np.argsort(-(plane.vectors[rows] @ plane.vectors[0]))][:3]]
+    cosines = plane.vectors @ plane.vectors[0]
+    np.testing.assert_allclose([hit.z for hit in hits], [(hit.cosine - cosines.mean()) / cosines.std() for hit in hits], atol=1e-4)
+    assert near_hits(plane.vectors[0], ALL[:0], 3) == [] and len(near_hits(plane.vectors[0], rows, 9)) == 4
+
+
+def test_lines_lead_to_what_is_shown_and_from_it(plane):
+    rows = np.array([1, 5, 6, 8])
+    over = region_overlay(plane, "@p5", rows)
+    assert over.chosen == 5 and {line[:2] for line in over.lines} == {tuple(plane.pictures[5])}
+    assert {line[2:] for line in over.lines} == {tuple(plane.pictures[row]) for row in (1, 6, 8)}
+    hidden = region_overlay(plane, "@p0", rows)
+    assert hidden.chosen is None and not hidden.lines

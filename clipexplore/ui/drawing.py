@@ -1,0 +1,258 @@
+"""Drawing for visitors: which pipeline draws what, the one lane of the device, and a point drawn wherever one is shown.
+
+A script only asks and looks; the pipeline runs on the lane "render", is loaded there when first needed and kept for everybody. What was drawn is kept by
+everything it depends on, so that the same question is answered at once.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from clipexplore.drawing import across_gap
+from clipexplore.errors import InputError
+from clipexplore.expression import Expression, Term
+from clipexplore.images import encode, open_picture
+from clipexplore.pipelines import read_gap, revision
+from clipexplore.renderer import Renderer
+from clipexplore.residents import shared, size_of
+from clipexplore.settings import settings
+from clipexplore.space import Hit, Point
+from clipexplore.weights import Weights
+from clipexplore.worker import Job
+
+from .expressions import show_error
+from .fits import fitted
+from .markdown import escape
+from .names import resolved
+from .session import space
+from .texts import text
+
+LANE = "render"
+MOST_KEPT = 5_000  # pictures, some 20 kB each
+HITS = 3  # results that are drawn beside a query
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a job shows while it draws: frames by track and number as PNG, and the first of those at work as it emerges."""
+
+    frames: dict[str, dict[int, bytes]]
+    emerging: bytes | None
+
+
+class Kept:
+    """Drawn pictures by what they depend on; the longest unused go first. Any thread may ask."""
+
+    def __init__(self, most: int = MOST_KEPT):
+        self._most, self._lock, self._count = most, threading.Lock(), 0
+        self._held: OrderedDict[Hashable, dict[str, list[bytes]]] = OrderedDict()
+
+    def get(self, key: Hashable) -> dict[str, list[bytes]] | None:
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+            return self._held.get(key)
+
+    def put(self, key: Hashable, drawn: dict[str, list[bytes]]) -> None:
+        with self._lock:
+            self._held[key] = drawn
+            while len(self._held) > 1 and sum(len(each) for tracks in self._held.values() for each in tracks.values()) > self._most:
+                self._held.popitem(last=False)
+
+
+@st.cache_resource(show_spinner=False)
+def _kept() -> Kept:
+    return Kept()
+
+
+def drawer(kind: str) -> Weights | None:
+    """What draws points of the joint space ("joint") or token states ("tokens") for the chosen model; None where nothing here does."""
+    model = space().model
+    weights = model.draws_embeddings if kind == "joint" else model.draws_prompts
+    return weights if weights and weights.present else None
+
+
+def say_cannot(kind: str) -> None:
+    """One sentence on why nothing is drawn."""
+    model = space().model
+    named = model.draws_embeddings if kind == "joint" else model.draws_prompts
+    if named is None:
+        st.info(text(f"draw.never_{kind}", model=model.title), icon=":material/brush:")
+    elif named.bundled:
+        st.info(text("draw.unfinished", model=model.title), icon=":material/brush:")
+    else:
+        st.info(text("draw.absent", model=model.title, name=named.name, key=model.key), icon=":material/brush:")
+
+
+def renderer_of(weights: Weights) -> Callable[[], Renderer]:
+    """What gives the loaded pipeline, for a job to call: one copy for all visitors."""
+    folder, clip, lora = weights.folder, space().model.clip_folder, few_steps(weights)
+    load = partial(Renderer.load, folder, clip, lora=lora, checker=wants_checker())
+    return partial(shared.get, ("draw", str(folder), str(clip), str(lora), wants_checker()), load, size_of(folder))
+
+
+def few_steps(weights: Weights) -> Path | None:
+    """The folder of the LoRA that the chosen model draws texts in few steps with; None where it has none here."""
+    model = space().model
+    return model.few_steps.folder if model.few_steps and model.few_steps.present and weights == model.draws_prompts else None
+
+
+def wants_checker() -> bool:
+    """Whether drawings pass a safety checker: as the operator says, else wherever others than this machine can reach the server."""
+    said = settings().safety_checker
+    local = (st.get_option("server.address") or "0.0.0.0") in ("127.0.0.1", "localhost", "::1")
+    return said == "on" or said == "auto" and not local
+
+
+def name_of(weights: Weights) -> str:
+    """What stands for the weights in a key: equal names draw the same in this process."""
+    about = max(path.stat().st_mtime_ns for path in weights.folder.rglob("*") if path.is_file())
+    return f"{_name_of(str(weights.folder), about, weights.folder)} {few_steps(weights)} {wants_checker()}"
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _name_of(folder: str, changed: int, _folder: object) -> str:
+    return revision(_folder)
+
+
+def gap_of(weights: Weights) -> np.ndarray | None:
+    """The offset that texts are moved by before this pipeline draws them, `(dim,)`: what is stored with it, else that of the collection; None without pictures."""
+    stored, here = read_gap(weights.folder), space()
+    if stored is not None or not here.collection.has_pictures:
+        return stored
+    pictures, captions = (here.collection.embeddings(here.model.key, kind) for kind in ("pictures", "captions"))
+    return pictures.mean(axis=0) - captions.mean(axis=0)
+
+
+def drawn(tracks: dict[str, Callable[[Renderer], dict]], key: Hashable, slot: str, weights: Weights, show: Callable[[Job], None] | None = None,
+          **settings: object) -> dict[str, list[bytes]] | None:  # fmt: skip
+    """The pictures of each track as PNG; None, with the progress on screen, until they are all there.
+
+    Parameters
+    ----------
+    tracks
+        By name, what gives `Renderer.render` its conditions; called on the lane.
+    key
+        Everything the conditions depend on.
+    show
+        Draws what the job has so far, below its progress.
+    settings
+        seed, num_inference_steps and guidance_scale, as `Renderer.render` takes them.
+    """
+    whole = (name_of(weights), key, *sorted(settings.items()))
+    if (known := _kept().get(whole)) is not None:
+        return known
+    work = partial(draw_tracks, load=renderer_of(weights), tracks=tracks, settings=settings, keep=partial(_kept().put, whole))
+    return fitted(work, whole, slot, on=LANE, show=show or show_emerging)
+
+
+def draw_tracks(job: Job, load: Callable[[], Renderer], tracks: dict[str, Callable[[Renderer], dict]], settings: dict[str, object],
+                keep: Callable[[dict[str, list[bytes]]], None]) -> dict[str, list[bytes]]:  # fmt: skip
+    """On the lane: draws every track and reports each step and each frame."""
+    job.report(0.0, text("draw.loading"))
+    renderer = load()
+    done: dict[str, dict[int, bytes]] = {name: {} for name in tracks}
+
+    def report(number: int, share: float, preview: Image.Image | None) -> None:
+        look = Look({name: dict(frames) for name, frames in done.items()}, encode(preview, "PNG") if preview else None)
+        count = sum(map(len, done.values()))
+        job.report((number + share) / len(tracks), text("draw.drawing", count=count), look if preview or job.preview is None else None)
+
+    def shown(name: str, row: int, picture: Image.Image) -> None:
+        done[name][row] = encode(picture, "PNG")
+        job.report(job.progress, preview=Look({each: dict(frames) for each, frames in done.items()}, None))
+
+    for number, (name, conditions) in enumerate(tracks.items()):
+        renderer.render(**conditions(renderer), **settings, report=partial(report, number), shown=partial(shown, name))
+    result = {name: [frames[row] for row in sorted(frames)] for name, frames in done.items()}
+    keep(result)
+    return result
+
+
+def show_emerging(job: Job) -> None:
+    """What a job has so far, and what is emerging."""
+    if not isinstance(job.preview, Look):
+        return
+    found = [frame for frames in job.preview.frames.values() for _, frame in sorted(frames.items())]
+    with st.container(horizontal=True):
+        for frame in found:
+            st.image(frame, width=128)
+        if job.preview.emerging:
+            st.image(job.preview.emerging, width=128, alt=text("draw.emerging"))
+
+
+def draw_points(points: dict[str, Point], slot: str) -> None:
+    """Pictures of points by their label, each with the cosine of its re-embedding; where texts are in them, also without the shift across the gap."""
+    weights = drawer("joint")
+    if weights is None:
+        say_cannot("joint")
+        return
+    gap = gap_of(weights)
+    moved = {label: across_gap(point, gap) for label, point in points.items()}
+    plain = {label: point.vector for label, point in points.items() if not np.array_equal(moved[label], point.vector)}
+    rows = np.stack([*moved.values(), *plain.values()])
+    found = drawn({"points": lambda renderer: {"embeddings": rows}}, ("points", rows.tobytes()), slot, weights, seed=0)
+    if found is None:
+        return
+    again = reembedded(found["points"])
+    st.caption(text("draw.says"))
+    with st.grid("auto", min_column_width=150, gap="small"):
+        for number, (label, vector) in enumerate(moved.items()):
+            _show_drawn(found["points"][number], label, again[number], vector, points[label].vector)
+    if plain:
+        st.caption(text("draw.unshifted"))
+        with st.grid("auto", min_column_width=150, gap="small"):
+            for number, (label, vector) in enumerate(plain.items(), len(moved)):
+                _show_drawn(found["points"][number], label, again[number], vector, vector)
+
+
+def _show_drawn(png: bytes, label: str, again: np.ndarray, target: np.ndarray, point: np.ndarray) -> None:
+    """A drawing with the cosine of its re-embedding to what was drawn, and to the point where that was moved."""
+    with st.container(gap=None):
+        st.image(png, width="stretch", alt=text("draw.alt", label=label))
+        st.caption(f"**{escape(label)}**")
+        says = text("draw.cosine", cosine=float(again @ target))
+        st.caption(says if target is point else says + " " + text("draw.cosine_point", cosine=float(again @ point)))
+
+
+def reembedded(pngs: Sequence[bytes]) -> np.ndarray:
+    """The embeddings of drawings `(n, dim)` by the model that is explored."""
+    return _reembedded(space().revision, tuple(pngs), space())
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _reembedded(revision: str, pngs: tuple[bytes, ...], _space: object) -> np.ndarray:
+    return _space.embedder.embed_images([open_picture(png) for png in pngs])
+
+
+def draw_toggle(default: bool) -> bool:
+    """Whether what is shown here is also drawn; part of the link."""
+    return st.toggle(text("draw.toggle"), default, key="draw", bind="query-params", help=text("draw.toggle_help"))
+
+
+def hits_as_points(point: Point, hits: list[Hit]) -> dict[str, Point]:
+    """The point that was searched for and the first of its results, by what they are called."""
+    found = {str(point.expression): point}
+    for hit in hits[:HITS]:
+        term = Term(hit.id, is_id=True) if hit.kind == "pictures" else Term(hit.caption)
+        found.setdefault(str(Expression((term,))), resolved(Expression((term,))))
+    return found
+
+
+def sum_as_points(point: Point, onto: str) -> dict[str, Point]:
+    """The terms of a sum each for itself, the sum, and the sum added to another expression."""
+    parts = [Expression((Term(term.text, 1.0, term.is_id),)) for term in point.expression.terms[:4]]
+    found = {str(part): resolved(part) for part in parts} | {str(point.expression): point}
+    try:
+        whole = Expression((*point.expression.terms, *resolved(onto).expression.terms))
+        found[str(whole)] = resolved(whole)
+    except InputError as error:
+        show_error(error, onto)
+    return found

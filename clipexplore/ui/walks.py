@@ -1,0 +1,254 @@
+"""Interpolate's walk, drawn: its settings, its frames as they arrive, and what can be taken along.
+
+In the joint space every stop may be an expression and an unCLIP draws it; token states exist for one text only, and are what Stable Diffusion reads.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+
+import numpy as np
+import streamlit as st
+
+from clipexplore import animation, links
+from clipexplore.drawing import across_gap, changes, one_text, prompt_path
+from clipexplore.errors import InputError
+from clipexplore.images import open_picture
+from clipexplore.recipe import as_png, from_png
+from clipexplore.renderer import RANGES, Renderer
+from clipexplore.space import Point
+from clipexplore.vectors import path
+from clipexplore.worker import Job
+
+from .drawing import Look, drawer, drawn, gap_of, name_of, reembedded, say_cannot
+from .markdown import escape
+from .session import preset, space
+from .texts import text
+
+DICE = "🎲"
+MOST_SHOWN = 60  # frames of a strip; of a longer walk every few are shown
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where a walk leads: what the link says of it."""
+
+    stops: tuple[str, ...]
+    frames: int
+    curve: str
+    easing: str
+
+    @property
+    def curves(self) -> tuple[str, ...]:
+        return ("slerp", "lerp") if self.curve == "both" else (self.curve,)
+
+
+@dataclass(frozen=True)
+class DrawSettings:
+    """How a walk is drawn: what the link says of that. None is what the model is best used with."""
+
+    draw: bool
+    space: str
+    shift: bool
+    seed: int
+    num_inference_steps: int | None
+    guidance_scale: float | None
+
+    @property
+    def sampling(self) -> dict[str, object]:
+        """As `Renderer.render` takes them."""
+        return {"seed": self.seed, "num_inference_steps": self.num_inference_steps, "guidance_scale": self.guidance_scale}
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """The drawn frames of one curve as PNG, and what was to be drawn, `(frames, dim)`; no points for token states."""
+
+    name: str
+    pngs: list[bytes]
+    points: np.ndarray | None
+
+
+def walk_draw_settings() -> DrawSettings:
+    """The widgets of a drawing; numbers are floats, since a link may say inf."""
+    defaults = links.PAGES["interpolate"]
+
+    def number(key: str, step: float, format: str) -> float | None:
+        low, high = map(float, RANGES[key])
+        return st.number_input(text(f"draw.{key}"), low, high, defaults[key], step=step, format=format, key=key, bind="query-params",
+                               placeholder=text("draw.own"), help=text(f"draw.{key}_help"))  # fmt: skip
+
+    draw = st.toggle(text("draw.toggle"), defaults["draw"], key="draw", bind="query-params", help=text("draw.toggle_help"))
+    kind = st.segmented_control(text("draw.space"), ["joint", "tokens"], default=defaults["space"], required=True, key="space", bind="query-params",
+                                help=text("draw.space_help"))  # fmt: skip
+    shift = st.toggle(text("draw.shift"), defaults["shift"], key="shift", bind="query-params", help=text("draw.shift_help"))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        low, high = map(float, RANGES["seed"])
+        seed = st.number_input(text("draw.seed"), low, high, float(defaults["seed"]), step=1.0, format="%.0f", key="seed", bind="query-params")
+        st.button(DICE, help=text("draw.dice"), on_click=_roll)
+    steps, guidance = number("num_inference_steps", 1.0, "%.0f"), number("guidance_scale", 0.5, "%.1f")
+    _restore_box()
+    return DrawSettings(draw, kind or defaults["space"], shift, int(seed), None if steps is None else int(steps), guidance)
+
+
+def _roll() -> None:
+    preset(seed=float(np.random.default_rng().integers(2**32)))
+
+
+def _restore_box() -> None:
+    given = st.file_uploader(text("draw.restore"), type="png", key="restore", help=text("draw.restore_help"))
+    if given is None:
+        return
+    try:
+        page, values = from_png(given.getvalue())
+        if page != "interpolate":
+            raise InputError(f"This picture was drawn on the page {page}; drop it there.")
+        st.button(text("draw.restore_now"), on_click=_restore, args=(values,), icon=":material/settings_backup_restore:")
+    except InputError as error:
+        st.error(escape(str(error)), icon=":material/error:")
+
+
+def _restore(values: dict[str, object]) -> None:
+    """Sets every widget of the page, those the picture says nothing of to their defaults."""
+    whole = links.PAGES["interpolate"] | {key: value for key, value in values.items() if key in links.PAGES["interpolate"]}
+    whole["names"] = values.get("names", links.ALL["names"])
+    preset(**{key: float(value) if key in RANGES and value is not None else value for key, value in whole.items()})
+
+
+def drawn_walk(route: Route, points: list[Point], settings: DrawSettings) -> list[Track] | None:
+    """The drawn frames of each curve; None where nothing is drawn (yet): the reason or the progress is on screen then."""
+    kind = _kind(points, settings)
+    if not settings.draw or kind is None:
+        return None
+    weights = drawer(kind)
+    gap = gap_of(weights) if settings.shift else None
+    stops = np.stack([across_gap(point, gap) for point in points])
+    targets = {curve: path(stops, route.frames, curve, route.easing).points if kind == "joint" else None for curve in route.curves}
+    if kind == "joint":
+        conditions = {curve: partial(_given, points=target) for curve, target in targets.items()}
+        what = tuple(target.tobytes() for target in targets.values())
+    else:
+        conditions = {curve: partial(_between_texts, texts=[one_text(point) for point in points], frames=route.frames, curve=curve, easing=route.easing)
+                      for curve in route.curves}  # fmt: skip
+        what = tuple(one_text(point) for point in points)
+    key = (kind, route.frames, route.curves, route.easing, what)
+    found = drawn(conditions, key, "walk", weights, show=partial(_show_arriving, count=route.frames), **settings.sampling)
+    return found and [Track(curve, found[curve], targets[curve]) for curve in route.curves]
+
+
+def _kind(points: list[Point], settings: DrawSettings) -> str | None:
+    """The space that is drawn from; None, with a sentence on screen, where it cannot be."""
+    kind, texts_only = settings.space, all(one_text(point) for point in points)
+    if not settings.draw:
+        return None
+    if kind == "tokens" and not texts_only:
+        st.info(text("draw.no_tokens"), icon=":material/info:")
+        kind = "joint"
+    if drawer(kind) is None and kind == "joint" and texts_only and drawer("tokens"):
+        st.info(text("draw.tokens_instead"), icon=":material/info:")
+        kind = "tokens"
+    if drawer(kind) is None:
+        say_cannot(kind)
+        return None
+    st.caption(text("draw.says_joint") if kind == "joint" else text("draw.says_tokens"))
+    return kind
+
+
+def _given(renderer: Renderer, points: np.ndarray) -> dict[str, np.ndarray]:
+    return {"embeddings": points}
+
+
+def _between_texts(renderer: Renderer, texts: list[str], frames: int, curve: str, easing: str) -> dict[str, np.ndarray]:
+    return {"prompt_embeds": prompt_path(renderer.encode_prompts(texts), frames, curve, easing)}
+
+
+def _show_arriving(job: Job, count: int) -> None:
+    """Every frame in its place, those that are not there yet as a number."""
+    if not isinstance(job.preview, Look):
+        return
+    if job.preview.emerging and job.state == "running":
+        st.image(job.preview.emerging, width=128, caption=text("draw.emerging"))
+    for name, frames in job.preview.frames.items():
+        st.caption(name)
+        with st.grid("auto", min_column_width=72 if count > 16 else 110, gap="small"):
+            for number in _some(count):
+                if number in frames:
+                    st.image(frames[number], width="stretch", alt=text("draw.frame", number=number + 1))
+                else:
+                    st.caption(f"{number + 1}", text_alignment="center")
+
+
+def _some(count: int) -> list[int]:
+    """The numbers of the frames that are shown, both ends among them."""
+    return sorted({round(at) for at in np.linspace(0, count - 1, min(count, MOST_SHOWN))})
+
+
+def drawing_code(settings: DrawSettings) -> str:
+    """The lines of Python that draw the walk from the joint space; none where nothing draws here."""
+    weights = drawer("joint")
+    if weights is None or not settings.draw:
+        return ""
+    return f"""
+from clipexplore import Renderer  # texts among the stops are first moved by `across_gap(point, renderer.gap)`
+
+renderer = Renderer.load({str(weights.path or weights.folder)!r}, {str(space().model.clip.path or space().model.clip_folder)!r})
+for number, picture in enumerate(renderer.render(embeddings=walk, **{settings.sampling!r})):
+    picture.save(f"frame-{{number + 1:03d}}.png")
+"""
+
+
+def drawn_strip(tracks: list[Track]) -> None:
+    """All frames with how much each differs from the one before and, in the joint space, how near its re-embedding is to what was to be drawn."""
+    st.caption(text("draw.strip_says"))
+    for track in tracks:
+        moved = [0.0, *changes([open_picture(png) for png in track.pngs])]
+        near = None if track.points is None else _nearness(track)
+        st.caption(f"**{track.name}** · " + text("draw.mean_change", mean=float(np.mean(moved[1:]))))
+        with st.grid("auto", min_column_width=96, gap="small"):
+            for number in _some(len(track.pngs)):
+                with st.container(gap=None):
+                    st.image(track.pngs[number], width="stretch", alt=text("draw.frame", number=number + 1))
+                    st.caption(f"**{number + 1}** · Δ {moved[number]:.0f}" + ("" if near is None else f" · {near[number]:.2f}"))
+
+
+def _nearness(track: Track) -> np.ndarray:
+    again = reembedded(track.pngs)
+    return (again * track.points).sum(1) / np.linalg.norm(track.points, axis=1)
+
+
+def walk_download(tracks: list[Track], route: Route, settings: DrawSettings) -> None:
+    """Each curve as GIF, WebP, film, strip and ZIP; what is written is made when it is asked for, off the script's thread."""
+    kind = "joint" if tracks[0].points is not None else "tokens"
+    values, about = _values(route, settings), {"model": space().model.key, "revision": name_of(drawer(kind))}
+    for track in tracks:
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            st.caption(track.name, width="content")
+            _button("GIF", track, lambda pngs: animation.gif(_opened(pngs)), "walk.gif", "image/gif")
+            _button("WebP", track, lambda pngs: animation.webp(_opened(pngs)), "walk.webp", "image/webp")
+            if find_spec("av"):
+                _button("MP4", track, lambda pngs: animation.mp4(_opened(pngs)), "walk.mp4", "video/mp4")
+            _button(text("draw.strip"), track, lambda pngs: animation.strip(_opened(pngs)), "strip.png", "image/png")
+            _button(text("draw.zip"), track, partial(_archive, values=values, about=about | {"curve": track.name}), "walk.zip", "application/zip")
+
+
+def _button(label: str, track: Track, make: Callable[[list[bytes]], bytes], file: str, mime: str) -> None:
+    st.download_button(label, partial(make, track.pngs), file, mime, key=f"walk-{track.name}-{file}", on_click="ignore", icon=":material/download:")
+
+
+def _opened(pngs: list[bytes]) -> list:
+    return [open_picture(png) for png in pngs]
+
+
+def _archive(pngs: list[bytes], values: dict[str, object], about: dict[str, object]) -> bytes:
+    said = {**values, **about}
+    written = [as_png(open_picture(png), "interpolate", values, **about, frame=number) for number, png in enumerate(pngs, 1)]
+    return animation.archive(written, said)
+
+
+def _values(route: Route, settings: DrawSettings) -> dict[str, object]:
+    """What the link says, by its keys."""
+    return {"stops": "\n".join(route.stops), "frames": route.frames, "curve": route.curve, "easing": route.easing, "draw": settings.draw,
+            "space": settings.space, "shift": settings.shift, **settings.sampling, "names": st.session_state.get("names", "")}  # fmt: skip
+
+

@@ -1,0 +1,122 @@
+"""The pages that draw, with a small drawing model of the true class in the assets; and without one, which is how a checkout may come."""
+
+import json
+import zipfile
+from io import BytesIO
+
+import numpy as np
+import pytest
+from helpers import captions, errors, open_page, unescaped, values
+
+from clipexplore import links
+from clipexplore.images import open_picture
+from clipexplore.recipe import from_png
+from clipexplore.ui.walks import DrawSettings, Route, _archive, _values
+
+QUICK = {"num_inference_steps": "2"}
+
+
+def drawn(page, link, slot):
+    """The page once what it draws is there."""
+    app = open_page(page, link)
+    job = app.session_state[f"fit-{slot}"]
+    assert job.wait(120) and job.state == "done", job.error
+    app.run()
+    assert not app.exception and not errors(app)
+    return app, job.result
+
+
+def player(app):
+    (found,) = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.component_name == "clipexplore_player"]
+    return found
+
+
+def infos(app):
+    return " ".join(unescaped(each.value) for each in app.info)
+
+
+@pytest.mark.parametrize(
+    ("page", "link"),
+    [("interpolate", {}), ("interpolate", {"space": "tokens", "stops": "cat\ndog"}), ("search", {"draw": "true"}), ("arithmetic", {"draw": "true"}), ("map", {"draw": "true"})],
+)
+def test_without_a_drawing_model_a_page_says_so_and_works(page, link, tmp_path, monkeypatch):
+    from clipexplore import catalog
+
+    monkeypatch.setattr(type(catalog.get("emoji").draws_embeddings), "present", property(lambda weights: weights.kind == "clip"))
+    app = open_page(page, link)
+    assert "cannot draw here" in infos(app) and not errors(app)
+
+
+def test_a_walk_is_drawn(drawing_assets):
+    app, result = drawn("interpolate", QUICK, "walk")
+    shown = player(app)
+    assert [track["name"] for track in shown["tracks"]] == ["slerp"] and len(shown["tracks"][0]["frames"]) == len(result["slerp"]) == 9
+    assert "joint space" in captions(app) and "Δ" in captions(app)
+    again = open_page("interpolate", QUICK)  # somebody else, at once
+    assert len(player(again)["tracks"][0]["frames"]) == 9 and "fit-walk" not in again.session_state
+
+
+def test_both_curves_stand_side_by_side(drawing_assets):
+    app, result = drawn("interpolate", {**QUICK, "curve": "both", "frames": "3", "easing": "smooth"}, "walk")
+    assert [track["name"] for track in player(app)["tracks"]] == ["slerp", "lerp"] and result.keys() == {"slerp", "lerp"}
+
+
+def test_texts_walk_through_token_states_and_others_do_not(drawing_assets):
+    app, _ = drawn("interpolate", {**QUICK, "space": "tokens", "stops": "cat\ndog", "frames": "3"}, "walk")
+    assert "token states" in captions(app)
+    app, _ = drawn("interpolate", {**QUICK, "space": "tokens", "stops": "cat\n@lion-snow-07", "frames": "3"}, "walk")
+    assert "one text only" in infos(app) and "Drawn from the joint space" in captions(app).replace("**", "")
+
+
+def test_what_a_drawing_depends_on_changes_it(drawing_assets):
+    link = {**QUICK, "stops": "cat\ndog", "frames": "2"}
+    _, first = drawn("interpolate", link, "walk")
+    for more in ({"seed": "5"}, {"shift": "false"}, {"guidance_scale": "1.5"}, {"space": "tokens"}):
+        _, other = drawn("interpolate", link | more, "walk")
+        assert other["slerp"][0] != first["slerp"][0], more
+
+
+def test_hostile_numbers_are_the_defaults(drawing_assets):
+    app = open_page("interpolate", {"seed": "inf", "num_inference_steps": "1e309", "guidance_scale": "nan", "draw": "false"})
+    assert values(app, "interpolate") == {**links.PAGES["interpolate"], "draw": False}
+
+
+def test_a_point_is_drawn_with_its_cosine_with_and_without_the_shift(drawing_assets):
+    app, result = drawn("search", {"q": "lion + snow", "draw": "true"}, "search-drawn")
+    said = captions(app)
+    assert said.count("to what was drawn") == 5 and "without moving texts" in said and "to the text’s own vector" in said
+    assert len(result["points"]) == 5  # the query, three pictures, and the query where it was
+
+
+def test_the_hat_page_draws_its_terms_their_difference_and_that_on_a_dog(drawing_assets):
+    app, result = drawn("arithmetic", {"draw": "true"}, "arithmetic-drawn")
+    for label in ("@man-top-hat", "@man", "@man-top-hat - @man", "@man-top-hat - @man + @dog-face"):
+        assert f"**{label}**" in captions(app)
+    assert len(result["points"]) == 4 and "without moving texts" not in captions(app)  # pictures stay where they are
+    app = open_page("arithmetic", {"draw": "true", "onto": "@nope"})
+    assert "There is no @nope" in " ".join(errors(app))
+
+
+def test_points_of_the_map_are_drawn(drawing_assets):
+    app, result = drawn("map", {"draw": "true", "points": "@lion-snow-07\nhat"}, "map-drawn")
+    assert len(result["points"]) == 3 and "**hat**" in captions(app)
+
+
+def test_an_archive_restores_the_page_it_came_from(drawing_assets):
+    link = {"stops": "@man\n@frog", "frames": 3, "num_inference_steps": 2, "seed": 4}
+    _, result = drawn("interpolate", {key: str(value) for key, value in link.items()}, "walk")
+    route = Route(("@man", "@frog"), 3, "slerp", "linear")
+    said = _values(route, DrawSettings(True, "joint", True, 4, 2, None))
+    with zipfile.ZipFile(BytesIO(_archive(result["slerp"], said, {"model": "emoji", "revision": "0"}))) as file:
+        png = file.read("frame-002.png")
+        assert json.loads(file.read("recipe.json"))["seed"] == 4
+    np.testing.assert_array_equal(np.asarray(open_picture(png)), np.asarray(open_picture(result["slerp"][1])))
+    page, read = from_png(png)
+    assert page == "interpolate" and {key: read[key] for key in link} == link
+    app = open_page("interpolate", {"draw": "false", "stops": "cat\ndog"})
+    app.file_uploader(key="restore").upload("x.png", png, "image/png").run()
+    (button,) = [each for each in app.button if each.label == "Restore its settings"]
+    button.click().run()
+    assert {key: values(app, "interpolate")[key] for key in link} == link
+    app.file_uploader(key="restore").upload("x.png", b"no", "image/png").run()
+    assert "carries no settings" in " ".join(errors(app))

@@ -1,0 +1,136 @@
+"""Choosing a model: one that an operator added, one whose weights are missing, one that a visitor fetches."""
+
+import shutil
+import time
+
+import pytest
+import streamlit as st
+from fixtures_hub import hub  # noqa: F401
+from fixtures_models import build_tiny_clip
+from helpers import APP, captions, errors, open_page, pictures, unescaped
+from streamlit.testing.v1 import AppTest
+
+from clipexplore import catalog, machine
+from clipexplore.settings import settings
+from clipexplore.ui import models as ui_models
+
+REPO = "someone/clip"
+
+
+@pytest.fixture
+def configured(tmp_path, monkeypatch):
+    """Gives the server a configuration file, with assets of few items."""
+
+    def configure(text):
+        (tmp_path / "clipexplore.toml").write_text(text, encoding="utf-8")
+        monkeypatch.setenv("CLIPEXPLORE_CONFIG", str(tmp_path / "clipexplore.toml"))
+        monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+        settings.cache_clear()
+        st.cache_resource.clear()  # spaces of the test before, whose vectors are gone
+
+    return configure
+
+
+def run_until(app, done, seconds=120):
+    """Runs the page again, as its panel does, until something is so."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, (errors(app), [each.value for each in app.markdown])
+        time.sleep(0.3)
+        app.run()
+        assert not app.exception, app.exception
+    return app
+
+
+def visit(page, **link):
+    app = AppTest.from_file(APP, default_timeout=120)
+    for key, value in link.items():
+        app.query_params[key] = value
+    return app.switch_page(f"pages/{page}.py").run()
+
+
+def test_a_model_of_the_operator_embeds_the_collection_once(configured, tmp_path):
+    build_tiny_clip(tmp_path / "tiny")
+    configured('[[models]]\nkey = "tiny"\ntitle = "Tiny"\nclip = "./tiny"')
+    app = visit("search", model="tiny", q="lion + a very new text")
+    assert app.title[0].value == "Search" and not pictures(app, "search")
+    assert any("Tiny" in each.value and "embeds this collection" in each.value for each in app.markdown)
+    run_until(app, lambda: pictures(app, "search"))
+    assert app.session_state["model"] == "tiny" and len(pictures(app, "search")) == 24
+    assert "average is" in captions(app)  # the context of scores is that of this model
+    again = open_page("search", {"model": "tiny", "q": "lion"})
+    assert pictures(again, "search")  # at once
+
+
+def test_the_background_and_its_map_follow(configured, tmp_path):
+    build_tiny_clip(tmp_path / "tiny")
+    configured('[[models]]\nkey = "tiny"\nclip = "./tiny"')
+    app = visit("map", model="tiny", method="umap")
+    told = set()
+    fitted = settings().home / "vectors"
+    run_until(app, lambda: not told.update(errors(app)) and any(fitted.glob("*/background-*/maps/model/umap.npy")), 60)
+    assert all("in the background, so come back in" in each for each in told)
+    run_until(app, lambda: app.get("bidi_component") and not errors(app), 20)
+
+
+def test_missing_weights_are_one_sentence_and_everything_else_works(configured):
+    configured("")
+    app = visit("search", model="clip-b32")
+    (told,) = errors(app)
+    assert told == "The weights openai/clip-vit-base-patch32 are not on this machine; fetch them with: python -m clipexplore models get clip-b32"
+    assert not [each for each in app.button if each.key and each.key.startswith("fetch")]
+    app.sidebar.selectbox(key="model").set_value("emoji").run()
+    assert not errors(app) and pictures(app, "search")
+    assert visit("status", model="clip-b32").title[0].value == "Status"
+
+
+def test_a_visitor_fetches_them_where_the_operator_allows(configured, hub, tmp_path, monkeypatch):  # noqa: F811
+    folder = build_tiny_clip(tmp_path / "tiny")
+    hub.add(REPO, {path.name: path.read_bytes() for path in folder.iterdir()})
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setenv("PYTHONPATH", str(APP.parent))
+    configured(f'downloads = true\n[[models]]\nkey = "tiny"\nclip = "{REPO}"\nterms = "Not for ducks."')
+    app = visit("search", model="tiny", q="lion")
+    assert "Not for ducks" in captions(app) and any("to fetch" in unescaped(each.value) for each in app.markdown)
+    app.button(key="fetch-tiny").click().run()
+    run_until(app, lambda: pictures(app, "search"))
+    assert catalog.get("tiny").present and "model.safetensors" in hub.downloads()
+
+
+def test_a_download_that_fails_is_told_and_can_be_tried_again(configured, hub, monkeypatch):  # noqa: F811
+    hub.refuse = 403, "GatedRepo"
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setenv("PYTHONPATH", str(APP.parent))
+    configured(f'downloads = true\n[[models]]\nkey = "gated"\nclip = "{REPO}"')
+    app = visit("search", model="gated")
+    app.button(key="fetch-gated").click().run()
+    run_until(app, lambda: app.warning)
+    assert "is gated: accept its terms at" in unescaped(app.warning[0].value)
+    assert [each for each in app.button if each.key == "again-fetch-gated"]
+
+
+def test_the_sidebar_says_terms_and_shows_all_models(configured):
+    configured("")
+    app = visit("search", model="clip-l14")
+    assert "CreativeML OpenRAIL-M" in captions(app) and "Not for anything unlawful" in captions(app)
+    table = app.sidebar.dataframe[0].value
+    assert list(table["model"]) == list(catalog.models()) and table["on this machine"][0] == "yes"
+    assert table["on this machine"][1] == "3.4 GB to fetch" and table["draws points"].tolist()[1:] == ["no", "when fetched", "when fetched"]
+
+
+@pytest.mark.parametrize(("memory", "gpu", "expected"), [(1e9, 0, (False, False)), (4e9, 0, (True, False)), (1e9, 24e9, (True, True))])
+def test_what_fits_goes_by_the_memory_of_the_device(memory, gpu, expected):
+    found = machine.Machine("", 1, "", 0, 0, int(memory), 0, int(gpu), 0.0)
+    model = catalog.get("clip-l14")
+    assert (ui_models.fits((model.clip,), lambda: found), ui_models.fits(model.parts, lambda: found)) == expected
+
+
+def test_what_was_made_for_a_model_is_gone_with_its_folder(configured, tmp_path):
+    """Nothing of it lies in the checkout."""
+    build_tiny_clip(tmp_path / "tiny")
+    configured('[[models]]\nkey = "tiny"\nclip = "./tiny"')
+    run_until(app := visit("search", model="tiny", q="lion"), lambda: pictures(app, "search"))
+    shutil.rmtree(settings().home / "vectors")
+    assert "tiny" not in (settings().assets / "collections/emoji-world/manifest.json").read_text()

@@ -1,0 +1,115 @@
+"""The true configurations of OpenAI's CLIP and Stable Diffusion 1.5, with random weights in folders as on the hub: loaded offline, and run.
+
+What the weights mean is tested where they are, by `pytest -m external`.
+"""
+
+import os
+import shutil
+import socket
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.true_models import write_clip, write_unet
+from clipexplore import catalog
+from clipexplore.devices import has_bfloat16
+from clipexplore.embedder import Embedder
+from clipexplore.settings import settings
+from clipexplore.sharing import share_weights
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def hub_cache(tmp_path, monkeypatch):
+    """Puts the folder of a model where the hub's own library would, links and all; nothing may open a connection from here on."""
+
+    def place(weights, folder):
+        root = tmp_path / "cache" / f"models--{weights.repo.replace('/', '--')}"
+        snapshot, blobs = root / "snapshots" / weights.revision, root / "blobs"
+        snapshot.mkdir(parents=True)
+        blobs.mkdir()
+        for path in folder.iterdir():
+            shutil.move(path, blobs / path.name)
+            os.symlink(f"../../blobs/{path.name}", snapshot / path.name)
+        return snapshot
+
+    def refuse(self, address):
+        raise AssertionError(f"went to {address}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setenv("CLIPEXPLORE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    settings.cache_clear()
+    yield place
+    settings.cache_clear()
+    shutil.rmtree(tmp_path, ignore_errors=True)  # gigabytes
+
+
+def parameters(module):
+    return sum(each.numel() for each in module.parameters())
+
+
+def pictures(count):
+    rng = np.random.default_rng(0)
+    return [Image.fromarray(rng.integers(0, 256, (300, 260 + n, 3), dtype=np.uint8)) for n in range(count)]
+
+
+def test_vit_b32_through_our_loader(hub_cache, tmp_path):
+    import torch
+
+    model = catalog.get("clip-b32")
+    assert not model.present
+    snapshot = hub_cache(model.clip, write_clip(tmp_path / "made", "clip-b32"))
+    assert model.present and model.clip.require(model.key) == snapshot
+    embedder = Embedder.load(model.clip_folder, device="cpu", revision=model.clip.identity)
+    assert parameters(embedder._model) == 151_277_313 == model.clip.parameters
+    assert (embedder.dim, embedder.max_tokens, embedder._prepare.side) == (model.dim, model.tokens, model.size) == (512, 77, 224)
+    assert embedder._tokenizer.get_vocab_size() == 49_408 and embedder.revision == "3d74acf9a28c"
+    assert embedder._model.dtype == (torch.bfloat16 if has_bfloat16() else torch.float32)
+    assert embedder.logit_scale == pytest.approx(100, rel=1e-3) == model.logit_scale
+    texts = ["a cat", "a dog in the snow", "word " * 90]
+    assert embedder.count_tokens(texts)[2] > 77
+    with torch.inference_mode():  # against the model itself, one by one, padded, in float32
+        tokens = [embedder._cut(each.ids) for each in embedder._tokenizer.encode_batch(texts)]
+        padded = torch.tensor([row + [embedder._end] * (77 - len(row)) for row in tokens])
+        seen = torch.stack([embedder._prepare(each) for each in pictures(3)])
+        found = embedder.embed_texts(texts), embedder.embed_images(pictures(3))
+        plain = embedder._model.float()(padded, embedder._prepare.normalized(seen, torch.float32))
+    for ours, theirs in zip(found, (plain.text_embeds, plain.image_embeds), strict=True):
+        assert ours.shape == (3, 512) and ours.dtype == np.float32
+        assert (ours * theirs.numpy()).sum(1).min() > 0.999
+
+
+def test_vit_l14_shares_its_text_tower_with_stable_diffusion(hub_cache, tmp_path):
+    import torch
+    from transformers import CLIPTextModel
+
+    model = catalog.get("clip-l14")
+    hub_cache(model.clip, write_clip(tmp_path / "made", "clip-l14"))
+    embedder = Embedder.load(model.clip_folder, device="cpu", dtype=torch.bfloat16, revision="r")
+    assert parameters(embedder._model) == 427_616_513 == model.clip.parameters
+    assert (embedder.dim, embedder.max_tokens, embedder._prepare.side) == (768, 77, 224)
+    assert embedder.embed_images(pictures(1)).shape == embedder.embed_texts(["a cat"]).shape == (1, 768)
+    embedder.text_model.save_pretrained(tmp_path / "text_encoder")  # what Stable Diffusion 1.5 has in this place
+    encoder = CLIPTextModel.from_pretrained(tmp_path / "text_encoder", dtype=torch.bfloat16, local_files_only=True).eval()
+    assert share_weights(encoder, embedder.text_model) == 2 * 123_060_480
+    before = encoder(torch.tensor([[0, 5, 9]])).last_hidden_state
+    assert torch.equal(before, embedder.text_model(torch.tensor([[0, 5, 9]])).last_hidden_state)
+
+
+def test_the_unet_of_stable_diffusion_runs_a_step(tmp_path):
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    folder = write_unet(tmp_path / "unet")
+    dtype = torch.bfloat16 if has_bfloat16() else torch.float32
+    unet = UNet2DConditionModel.from_pretrained(folder, torch_dtype=dtype, use_safetensors=True, local_files_only=True).eval()
+    shutil.rmtree(folder)
+    assert parameters(unet) == 859_520_964
+    with torch.inference_mode():
+        step = unet(torch.randn(1, 4, 64, 64, dtype=dtype), 500, torch.randn(1, 77, 768, dtype=dtype)).sample
+    assert step.shape == (1, 4, 64, 64) and step.isfinite().all() and step.std() > 0
+
+
