@@ -12,9 +12,10 @@ page = ui.navigation()
 
 # A link holds what a widget shows, so these show the keys, and the titles stand below.
 with st.sidebar:
-    models, collections = catalog.models(), explorable()
+    models, collections = catalog.models(), explorable(ui.visitor())
     model = st.selectbox(ui.text("app.model"), list(models), key="model", bind="query-params")
     ui.model_card(model)
+    ui.say_missing(collections)
     collection = st.selectbox(ui.text("app.collection"), list(collections), key="collection", bind="query-params")
     st.caption(collections[collection])
     with st.expander(ui.text("names.label"), icon=":material/bookmark:", expanded=bool(st.session_state.get("names"))):

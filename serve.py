@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import streamlit as st
 from starlette.middleware import Middleware
 
-from clipexplore import ui, worker
+from clipexplore import catalog, ui, worker
 from clipexplore.door import Door
 from clipexplore.settings import settings
 from clipexplore.web import Headers, health_routes
@@ -18,6 +18,7 @@ from clipexplore.web import Headers, health_routes
 @asynccontextmanager
 async def lifespan(app):
     """Warms up in the background while the server starts; when it stops, no job is left running."""
+    catalog.models()  # a mistake in the configuration is told before anybody comes
     ui.warm_up()
     yield {}
     worker.close_all()

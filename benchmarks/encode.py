@@ -29,7 +29,7 @@ from clipexplore.images import encode
 from clipexplore.preparing import Preparer
 
 ROUNDS = 3  # of which the best counts; ours and theirs take turns
-WORDS = "a photo of the two red small big cat dog lion house snow beach night man woman with hat on in under near".split()
+WORDS = ("a", "photo", "of", "the", "two", "red", "small", "cat", "dog", "lion", "house", "snow", "beach", "night", "man", "with", "hat", "on", "in", "near")
 
 
 def main() -> None:

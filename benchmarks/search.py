@@ -18,9 +18,9 @@ from pathlib import Path
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-import numpy as np
+import numpy as np  # noqa: E402 – after the threads were counted
 
-from clipexplore.nearest import search
+from clipexplore.nearest import search  # noqa: E402
 
 DIM, K, TOGETHER = 512, 24, 64
 
@@ -74,9 +74,9 @@ def measure(rows: int, folder: Path, rounds: int) -> None:
     found = search(queries[:8], matrix, K).indices
     times = {"one read of the matrix": (best(lambda: matrix.max(), rounds), None), "ours": (one, many)}
 
-    from clipexplore.coarse import Coarse
-
     import torch
+
+    from clipexplore.coarse import Coarse
 
     torch.set_num_threads(1)
     begun = time.process_time()
@@ -87,7 +87,7 @@ def measure(rows: int, folder: Path, rounds: int) -> None:
         best(lambda: search(queries, matrix, K, scan=rounded), max(2, rounds // 2)) / TOGETHER,
     )
     same = np.array_equal(search(queries[:8], matrix, K, scan=rounded).indices, found)
-    del rounded
+    rounded = None  # and with it its memory
 
     import faiss
     from sklearn.neighbors import NearestNeighbors
@@ -97,7 +97,6 @@ def measure(rows: int, folder: Path, rounds: int) -> None:
     flat = faiss.IndexFlatIP(DIM)
     flat.add(loaded)
     times["FAISS IndexFlatIP"] = (best(lambda: flat.search(queries[:1], K), rounds), best(lambda: flat.search(queries, K), 2) / TOGETHER)
-    del flat
     if rows <= 100_000:
         brute = NearestNeighbors(n_neighbors=K, metric="cosine", algorithm="brute").fit(loaded)
         times["scikit-learn NearestNeighbors"] = (best(lambda: brute.kneighbors(queries[:1]), 3), best(lambda: brute.kneighbors(queries), 2) / TOGETHER)

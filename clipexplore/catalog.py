@@ -85,7 +85,7 @@ _SD15 = Weights("pipeline", "CreativeML OpenRAIL-M", "stable-diffusion-v1-5/stab
 _UNCLIP = Weights("pipeline", "CreativeML Open RAIL++-M", "sd2-community/stable-diffusion-2-1-unclip-small", parameters=1_600_000_000, download=3_250_000_000, terms=_OPENRAIL)
 _LCM = Weights("lora", "CreativeML Open RAIL++-M", "latent-consistency/lcm-lora-sdv1-5", parameters=67_500_000, download=135_000_000, terms=_OPENRAIL)
 
-_EMOJI = Weights("pipeline", "Apache-2.0", path="models/emoji/unclip", parameters=26_100_000)
+_EMOJI = Weights("pipeline", "Apache-2.0", path="models/emoji/unclip", parameters=27_300_000)
 
 _MODELS = (
     Model("emoji", "Emoji World", "A small CLIP trained from scratch on drawn scenes of emoji; bundled, needs no GPU and no network.",

@@ -8,20 +8,15 @@ matrix is large and many ask.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clipexplore.nearest import Finder
 
-if TYPE_CHECKING:
-    import torch
-
 # Rounding a unit vector to 8 significant bits moves it by at most 2⁻⁸ of its length. Query, row and product are rounded once each, and a
 # GPU may round a sum of parts once more: |score − cosine| ≤ 4 · 2⁻⁸, so two scores are in doubt when they are within twice that.
 _SLACK = 8 * 2.0**-8
 _SCORES_AT_ONCE = 1 << 21
-_SAMPLE = 4_096  # rows whose best are a first guess
 _BLOCK = 65_536  # rows that are copied at a time
 
 
@@ -64,26 +59,14 @@ class Coarse:
         at_once = max(_SCORES_AT_ONCE // max(len(queries), 1), 4_096)
         with torch.inference_mode():
             for start in range(0, len(self._rows) if len(queries) else 0, at_once):
-                scores = asked @ self._rows[start : start + at_once].T
-                self._take(scores, start, finders, left_out, k)
+                scores = (asked @ self._rows[start : start + at_once].T).float().cpu().numpy()
+                inside = left_out[np.searchsorted(left_out, start) : np.searchsorted(left_out, start + at_once)]
+                scores[:, inside - start] = -np.inf
+                for number in np.flatnonzero(scores.max(axis=1) >= [finder.floor for finder in finders]):
+                    finders[number].look(scores[number], start)
         exact = queries.astype(np.float64)
         variance = np.einsum("qi,ij,qj->q", exact, self._covariance, exact, optimize=True)
         return [finder.rows for finder in finders], (exact @ self._mean).astype(np.float32), np.sqrt(variance.clip(0)).astype(np.float32)
-
-    def _take(self, scores: torch.Tensor, start: int, finders: list[Finder], left_out: np.ndarray, k: int) -> None:
-        """Looks through the scores of a block where they are, and takes only what can be among the best to the CPU."""
-        import torch
-
-        inside = left_out[np.searchsorted(left_out, start) : np.searchsorted(left_out, start + scores.shape[1])] - start
-        scores[:, torch.from_numpy(inside).to(self._device)] = -torch.inf
-        highest = scores.max(dim=1).values.float().cpu().numpy()
-        for number in np.flatnonzero(highest >= [finder.floor for finder in finders]):
-            row, finder = scores[number], finders[number]
-            floor = finder.floor
-            if len(finder.rows) < k < len(row):  # at first everything could: begin with the best of some rows
-                floor = max(floor, float(torch.topk(row[: max(_SAMPLE, k)].float(), k).values[-1]) - _SLACK)
-            found = torch.nonzero(row >= floor)[:, 0]
-            finder.add(found.cpu().numpy() + start, row[found].float().cpu().numpy())
 
 
 def pays(dim: int = 512) -> bool:

@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
+from clipexplore.choosing import choose
 from clipexplore.errors import InputError
-from clipexplore.weights import RECEIPT, Kind, Weights, fetched_folder, models_folder, write_json, write_lock
+from clipexplore.weights import RECEIPT, Weights, fetched_folder, models_folder, write_json, write_lock
 
 Report = Callable[[int, int, str], None]  # bytes done, bytes in all, what is being done; may raise to stop the work
-TEXTS = ("*.json", "*.txt", "*.model")
-_SHARD = r"(-\d{5}-of-\d{5})?"
-_FULL = tuple(re.compile(each) for each in (rf"(diffusion_pytorch_)?model{_SHARD}\.safetensors", rf"(diffusion_)?pytorch_model{_SHARD}\.bin"))
-_HALF = tuple(re.compile(each.pattern.replace("model", r"model\.fp16")) for each in _FULL)
 SPARE = 200_000_000  # bytes that a download leaves free on the disk
 
 
@@ -80,33 +75,6 @@ def plan(weights: Weights) -> Plan:
     files = [each for each in info.siblings if each.rfilename in chosen and _is_inside(each.rfilename)]
     found = (RemoteFile(each.rfilename, each.size or 0, each.lfs.sha256 if each.lfs else None, each.blob_id) for each in files)
     return Plan(weights.repo, info.sha, tuple(found))
-
-
-def choose(names: Iterable[str], kind: Kind) -> set[str]:
-    """The files of a repository that a set of weights is made of; empty if there are none.
-
-    Safetensors are taken before `.bin`, and of a pipeline fp16 if all its parts have it; other formats, full checkpoints at the top
-    and weights for further training are left out.
-    """
-    if kind == "lora":
-        return set(names) & {"pytorch_lora_weights.safetensors"}
-    depth = 1 if kind == "clip" else 2
-    inside = [name for name in names if name.count("/") == depth - 1 or name == "model_index.json"]
-    folders: dict[str, list[str]] = {}
-    for name in inside:
-        folders.setdefault(str(PurePosixPath(name).parent), []).append(PurePosixPath(name).name)
-    with_weights = {folder: found for folder, found in folders.items() if _weights_of(found)}
-    half = kind == "pipeline" and all(_weights_of(found)[0] for found in with_weights.values())
-    files = {str(PurePosixPath(folder, name)) for folder, found in with_weights.items() for name in _weights_of(found)[not half]}
-    texts = {name for name in inside if any(fnmatch(name, text) for text in TEXTS) and ".index." not in name}
-    sharded = {name for name in inside if ".index." in name and any("-of-" in file for file in files)}
-    return files | texts | sharded if files else set()
-
-
-def _weights_of(names: list[str]) -> tuple[list[str], list[str]] | None:
-    """The weight files of one folder, in fp16 and in full, safetensors before `.bin`; None if it has none."""
-    half, full = (next(filter(None, ([n for n in names if each.fullmatch(n)] for each in kinds)), []) for kinds in (_HALF, _FULL))
-    return (half, full) if half or full else None
 
 
 def fetch(weights: Weights, report: Report = lambda done, total, stage: None) -> Path:

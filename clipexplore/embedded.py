@@ -34,14 +34,14 @@ class Embedded(Collection):
 
     def _model(self, model: str) -> dict:
         if model not in self.manifest["models"]:
-            raise InputError(f"The model {model} has not embedded {self.title} yet; this is done in the background, so come back in some minutes.")
+            raise InputError(f"The model {model} has not embedded {self.title} yet; the app does so in the background, come back in some minutes.")
         return super()._model(model)
 
     def coordinates(self, model: str, method: str) -> np.ndarray | None:
         """As `Collection.coordinates`; of texts alone the map is on its way where there is none, and that is told."""
         found = super().coordinates(model, method)
         if found is None and not self.has_pictures:
-            raise InputError(f"The map of {self.title} by the model {model} is not fitted yet; this is done in the background, so come back in a minute.")
+            raise InputError(f"The map of {self.title} by the model {model} is not fitted yet; the app does so in the background, come back in a minute.")
         return found
 
     def refresh(self) -> None:

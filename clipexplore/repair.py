@@ -17,7 +17,7 @@ import numpy as np
 from clipexplore.images import encode, open_picture
 from clipexplore.importing import ACROSS, THUMBNAIL, sheet_of
 from clipexplore.shards import Shards, npy, sheet_name
-from clipexplore.storage import COPY, Damage, Store
+from clipexplore.storage import LOCK, Damage, Store
 from clipexplore.tables import ITEMS, shard_parquet
 
 if TYPE_CHECKING:
@@ -55,11 +55,13 @@ def mend(folder: Path) -> list[str]:
     """Repairs a collection that grows, if a file of it is missing or was cut; the names of what was damaged. Content is compared when it is used."""
     try:
         Store.open(folder)
+        return []
     except Damage as error:
-        found = repair(folder) if (folder / COPY).is_file() and "shards" in (folder / COPY).read_text(encoding="utf-8", errors="replace") else []
-        log.warning("%s Repaired: %s", error, ", ".join(found) or "nothing")
+        if not (folder / LOCK).exists():  # made in one go, so there is nothing to make it again from
+            return []
+        found = repair(folder)
+        log.warning("%s Repaired: %s", error, ", ".join(found))
         return found
-    return []
 
 
 def _restore_part(shards: Shards, part: str) -> None:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 TOGETHER_FROM = 20_000  # rows: below, a pass takes about as long as waiting for others would
 ROUNDED_FROM = 50_000  # rows, from which a copy in bfloat16 is made once several ask together
 MANY = 8  # queries that ask together
+LARGE = 250_000  # rows, from which the copy is made for whoever comes first: one query gains by it too
 MOST_QUERIES = 64
 
 
@@ -64,9 +65,10 @@ _copies: dict[int, Scan | None] = {}  # by the id of the matrix; None while it i
 
 
 def _rounded(embeddings: np.ndarray, queries: int) -> Scan | None:
-    """The rounded copy of a matrix, if there is one; if many ask, one is made meanwhile."""
+    """The rounded copy of a matrix, if there is one; if it is worth one, it is made meanwhile."""
     key = id(embeddings)
-    if key not in _copies and queries >= MANY and len(embeddings) >= ROUNDED_FROM and "torch" in sys.modules:
+    wanted = len(embeddings) >= (ROUNDED_FROM if queries >= MANY else LARGE)
+    if key not in _copies and wanted and "torch" in sys.modules:
         _copies[key] = None
         weakref.finalize(embeddings, _copies.pop, key, None)
         threading.Thread(target=_copy, args=(weakref.ref(embeddings), key), name="coarse", daemon=True).start()

@@ -17,7 +17,8 @@ import numpy as np
 
 from clipexplore import catalog, library, links
 from clipexplore.collection import Collection, Hits
-from clipexplore.embedded import open_embedded
+from clipexplore.embedded import embed as embed_missing
+from clipexplore.embedded import missing, open_embedded
 from clipexplore.embedder import Embedder
 from clipexplore.errors import InputError
 from clipexplore.expression import Expression, Term, combine, parse
@@ -150,11 +151,14 @@ class Space:
 
     @classmethod
     def open(
-        cls, model: str = "emoji", collection: str = "emoji-world", embedder: Embedder | None = None, owner: str | None = None
+        cls, model: str = "emoji", collection: str = "emoji-world", embedder: Embedder | None = None, owner: str | None = None, embed: bool = False
     ) -> Space:
         """The space of a model and a collection, both by the name that links use; one of a session only for its `owner`.
 
-        What a model has not embedded yet `embedded.embed` makes, and keeps.
+        Parameters
+        ----------
+        embed
+            Whether what the model has not embedded yet is embedded first, which may take minutes, and kept for the next time.
 
         Raises
         ------
@@ -167,6 +171,9 @@ class Space:
         mend(folders[collection])
         entry = catalog.get(model)
         opened = {name: open_embedded(folders[name], entry) for name in {collection, *BANKS}}
+        if embed and any(missing(each, entry) for each in opened.values()):
+            embedder = embedder or Embedder.load(entry.clip.require(model), revision=entry.clip.identity)
+            embed_missing(list(opened.values()), entry, embedder)
         return cls(entry, opened[collection], opened["words"], opened["background"], embedder)
 
     @property

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from clipexplore.errors import InputError
 
-MANIFEST, COPY, ASIDE = "manifest.json", "manifest.copy.json", "damaged"
+MANIFEST, COPY, ASIDE, LOCK = "manifest.json", "manifest.copy.json", "damaged", ".lock"
 SCHEMA = 1
 _CHUNK = 1 << 22  # bytes that are hashed at a time
 
@@ -190,7 +190,7 @@ class Store:
         except ImportError:  # Windows, where nothing of the kind outlives a killed process as surely
             yield
             return
-        with open(self.folder / ".lock", "wb") as lock:
+        with open(self.folder / LOCK, "wb") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:

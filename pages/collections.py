@@ -11,7 +11,7 @@ DEFAULTS = links.PAGES["collections"]
 
 ui.header("collections")
 ui.new_collection()
-ui.shelf()
+ui.show_shelf()
 
 st.subheader(ui.text("inside.label"), anchor=False)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):

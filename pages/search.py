@@ -16,17 +16,18 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
                                 bind="query-params") or DEFAULTS["in"]  # fmt: skip
     k = st.slider(ui.text("search.k"), 1, 100, DEFAULTS["k"], key="k", bind="query-params", width=220)
     ui.add_picture(lambda id: ui.preset(q=f"@{id}"))
+    among = ui.facet_box(kind)
 
 if point:
-    hits = ui.space().search(point.vector, kind, k)
-    ui.score_context(point.vector, kind)
+    hits = ui.find(point.vector, kind, k, among)
+    ui.score_context(point.vector, kind, among)
     if kind == "pictures":
         ui.gallery(hits, key="search")
     else:
         ui.result_bars(hits, key="search-bars", alt=ui.text("search.alt", what=kind, q=point.expression))
     if ui.draw_toggle(DEFAULTS["draw"]):
         ui.draw_points(ui.hits_as_points(point, hits), "search-drawn")
-    ui.distribution(point.vector, kind, key="search")
+    ui.distribution(point.vector, kind, key="search", among=among)
     ui.open_in(point.expression, "search")
     ui.download_row(hits, point.vector, key="search")
     ui.code(f"""
@@ -34,6 +35,6 @@ from clipexplore import Space
 
 space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
 point = space.point({str(point.expression)!r})
-for hit in space.search(point.vector, {kind!r}, k={k}):
+for hit in space.search(point.vector, {kind!r}, k={k}{", among=rows" if among is not None else ""}):
     print(f"{{hit.rank:3}}  {{hit.cosine:.3f}}  z {{hit.z:.1f}}  {{hit.id}}  {{hit.caption}}")
 """)

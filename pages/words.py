@@ -23,14 +23,15 @@ if point and (found := ui.lexicon(texts, window, rank)):
     ui.say_lexicon(found)
     ui.three_columns(found, point, k)
     ui.open_in(point.expression, "words")
-    st.divider()
-    st.subheader(ui.text("words.kindred"), anchor=False)
-    st.markdown(ui.text("words.kindred_lead"))
-    ui.kindred(found, point)
-    st.divider()
-    st.subheader(ui.text("words.matrix"), anchor=False)
-    st.markdown(ui.text("words.matrix_lead"))
-    ui.matrices(found, point)
+    if ui.answered(found, point):
+        st.divider()
+        st.subheader(ui.text("words.kindred"), anchor=False)
+        st.markdown(ui.text("words.kindred_lead"))
+        ui.kindred(found, point)
+        st.divider()
+        st.subheader(ui.text("words.matrix"), anchor=False)
+        st.markdown(ui.text("words.matrix_lead"))
+        ui.matrices(found, point)
     ui.code(f"""
 from clipexplore import Space, cooccurrence, factorized, lsa, nearest_words, ppmi, term_document
 

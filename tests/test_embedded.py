@@ -53,7 +53,7 @@ def test_what_is_missing_is_made_once_and_kept(tmp_path, model, embedder, home):
     folder = folder_of(tmp_path)
     collection, seen = open_embedded(folder, model), []
     assert isinstance(collection, Embedded) and missing(collection, model) == ["captions", "pictures"]
-    with pytest.raises(InputError, match="The model tiny has not embedded World yet; this is done in the background"):
+    with pytest.raises(InputError, match="The model tiny has not embedded World yet; the app does so in the background"):
         collection.embeddings("tiny", "captions")
     embed([collection], model, embedder, lambda share, stage: seen.append((share, stage)))
     assert seen[-1] == (1.0, "World: pictures, 150 of 150") and len(seen) == 2 * -(-COUNT // CHUNK)
@@ -143,3 +143,15 @@ def test_the_bundled_collection_under_another_model(tiny_clip, model, embedder, 
     embed([words], model, embedder)
     assert missing(open_embedded(settings().assets / "collections/words", model), model) == []
     assert missing(open_embedded(settings().assets / "collections/words", catalog.get("emoji")), catalog.get("emoji")) == []
+
+
+def test_the_library_embeds_what_is_missing_when_asked(tmp_path, model, embedder, monkeypatch):
+    for name in ("emoji-world", "words", "background"):
+        folder_of(tmp_path / "assets/collections", name, 70, name == "emoji-world")
+    monkeypatch.setenv("CLIPEXPLORE_ASSETS", str(tmp_path / "assets"))
+    settings.cache_clear()
+    entries = {"tiny": model}
+    monkeypatch.setattr(catalog, "models", lambda: entries)
+    here = Space.open("tiny", embed=True)
+    assert here.revision == embedder.revision and len(here.search(here.point("a cat").vector, "pictures", 3)) == 3
+    assert Space.open("tiny").background.embeddings("tiny", "captions").shape == (70, 24)  # kept

@@ -381,3 +381,14 @@ def test_bombs_are_refused_or_opened_in_little_memory(tmp_path, warning_filters)
         assert float(peak) <= 300, printed
         assert sentence in outcome if sentence else outcome.startswith("("), printed
         assert not sentence or float(seconds) <= 1, printed
+
+
+def test_heif_is_read_where_its_package_is_installed():
+    pytest.importorskip("pillow_heif")
+    file = BytesIO()
+    assert "HEIF" in images.formats() and ".heic" in images.suffixes()
+    Image.new("RGB", (64, 48), (200, 30, 30)).save(file, "HEIF")
+    picture = images.open_picture(file.getvalue())
+    assert picture.size == (64, 48) and picture.getpixel((20, 20))[0] > 180
+    with pytest.raises(InputError, match="cannot be read"):
+        images.open_picture(file.getvalue()[:200])

@@ -230,10 +230,7 @@ def kill_at(seconds, folder, photos):
 def assert_goes_on(folder, photos, undisturbed):
     """The next import finds whole files, embeds no finished shard and ends with what an undisturbed one has."""
     toy = Toy()
-    if (folder / "manifest.json").exists():
-        whole = shards_in(folder).rows
-    else:
-        whole = 0
+    whole = shards_in(folder).rows if (folder / "manifest.json").exists() else 0
     take(folder, photos, toy)
     assert toy.images == 29 - whole and checksums(folder) == undisturbed
     assert not list(folder.rglob("*.partial"))
@@ -244,7 +241,7 @@ def test_killed_once_it_goes_on(tmp_path, photos, undisturbed):
     assert_goes_on(tmp_path / "it", photos, undisturbed)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_at_twenty_random_moments_it_goes_on(tmp_path, photos, undisturbed):
     rng, killed = random.Random(5), 0
     for number in range(20):
@@ -271,7 +268,7 @@ except InputError as error:
 """
 
 
-@pytest.mark.parametrize("share", [0.02, 0.5, pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("share", [0.02, 0.5, pytest.param(None, marks=pytest.mark.long)])
 def test_a_disk_that_is_full_is_told_and_the_import_goes_on_later(tmp_path, photos, undisturbed, share):
     """No file may grow beyond a size, so that writing fails in the middle of one; at twenty sizes with the slow tests."""
     largest = max(entry["size"] for entry in undisturbed["files"].values())

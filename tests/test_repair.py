@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from fixtures_imports import Toy, checksums, fill, silent, take
 
@@ -10,7 +11,7 @@ from clipexplore import importing
 from clipexplore.collection import Collection
 from clipexplore.images import open_picture
 from clipexplore.importing import embed_missing
-from clipexplore.repair import repair
+from clipexplore.repair import mend, repair
 from clipexplore.shards import Shards
 from clipexplore.storage import ASIDE, COPY, MANIFEST, Damage
 
@@ -126,3 +127,13 @@ def test_a_reader_notices_what_a_repair_would_mend(copy):
     damage(copy, "embeddings/toy/pictures.npy", "flipped")
     with pytest.raises(Damage, match="not what was stored"):
         Collection.open(copy).embeddings("toy", "pictures")
+
+
+def test_opening_mends_what_is_missing_or_cut_and_leaves_bundled_ones_alone(whole, copy, tmp_path):
+    assert mend(copy) == []
+    damage(copy, "items.parquet", "cut")
+    damage(copy, "sheets/00001.webp", "gone")
+    assert sorted(mend(copy)) == ["items.parquet", "sheets/00001.webp"] and checksums(copy) == checksums(whole / "it")
+    made = Collection.create(tmp_path / "bundled", name="b", title="B", items=pd.DataFrame({"id": ["a"], "caption": ["a"]}))
+    (tmp_path / "bundled" / "items.parquet").write_bytes(b"")
+    assert mend(tmp_path / "bundled") == [] and not (tmp_path / "bundled" / ASIDE).exists() and len(made) == 1

@@ -201,6 +201,17 @@ def test_texts_for_other_uses_come_from_the_same_places(space, asked, axes):
     assert asked.texts == ["zebra"]
 
 
+def test_only_some_rows_are_searched_and_judged_by(space):
+    vector = space.point("snow").vector
+    every = space.search(vector, "pictures", 100)
+    rows = np.array(sorted(space.collection.row(hit.id) for hit in every[::2]))
+    some, context = space.search(vector, "pictures", 100, among=rows), space.context(vector, "pictures", rows)
+    assert [hit.id for hit in some] == [hit.id for hit in every if space.collection.row(hit.id) in rows]
+    assert context.count == len(rows) and context.best.id == some[0].id
+    np.testing.assert_allclose(context.mean, space.cosines(vector, "pictures")[rows].mean(), atol=1e-6)
+    assert space.search(vector, "pictures", 5, among=rows[:0]) == []
+
+
 def test_a_collection_of_texts_has_no_pictures(assets, axes, asked):
     build_world(assets, axes.embed_texts)
     words = Space.open(collection="words", embedder=asked)

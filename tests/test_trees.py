@@ -133,7 +133,7 @@ def test_many_entries_and_much_in_all_are_refused(tmp_path):
         Archive(tmp_path / "much.zip", Caps(total=20_000))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_hundred_thousand_entries_are_refused(tmp_path):
     zipped(tmp_path / "many.zip", {f"{number}": b"" for number in range(100_000)})
     with pytest.raises(InputError, match="100,000 files"):

@@ -130,10 +130,14 @@ def _cosine(renderer: Renderer, embedder: Embedder, vectors: np.ndarray, scenes:
     return float((embedder.embed_images(drawn(renderer, embeddings=normalize(vectors))) * embed_scenes(embedder, scenes)).sum(1).mean())
 
 
-def round_trip(renderer: Renderer) -> dict[str, float]:
+def round_trip(folder: Path) -> dict[str, float]:
+    """The autoencoder of a pipeline's folder in float32, there and back."""
+    import torch
+    from diffusers import AutoencoderKL
+
     from .train_autoencoder import psnr
 
-    return {"autoencoder round trip, dB": psnr(renderer.pipeline.vae.float())}
+    return {"autoencoder round trip, dB": psnr(AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32).eval())}
 
 
 def table(figures: dict[str, float], true: dict[str, float]) -> str:
@@ -160,7 +164,7 @@ def main() -> None:
     if options.sheet:
         contact_sheet(pictures[:64]).save(options.sheet)
     figures = judged(judge, scenes, pictures) | closed_loop(renderer, embedder, options.number) | across(renderer, embedder, options.number // 2)
-    print(table(figures | round_trip(renderer), judged(judge, scenes, [draw(one) for one in scenes])))
+    print(table(figures | round_trip(options.folder), judged(judge, scenes, [draw(one) for one in scenes])))
 
 
 if __name__ == "__main__":

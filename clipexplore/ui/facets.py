@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from clipexplore import links
-from clipexplore.space import What
+from clipexplore.space import Hit, What
 
 from .filters import ANY, facets, kept, values_of
 from .session import preset, space
@@ -30,8 +30,10 @@ def facet_box(kind: What) -> np.ndarray | None:
     return rows
 
 
-def say_seconds(begun: float, kind: What) -> None:
-    """Above the size where a search is instant, how long it took since `begun`."""
-    seconds, count = time.perf_counter() - begun, len(space().words if kind == "words" else space().collection)
-    if seconds > SLOW:
-        st.caption(text("search.took", count=count, seconds=seconds))
+def find(vector: np.ndarray, kind: What, k: int, among: np.ndarray | None) -> list[Hit]:
+    """The hits among some rows; above the size where a search is instant, with a line that says how long it took."""
+    begun = time.perf_counter()
+    hits = space().search(vector, kind, k, among=among)
+    if (seconds := time.perf_counter() - begun) > SLOW:
+        st.caption(text("search.took", count=len(space().words if kind == "words" else space().collection), seconds=seconds))
+    return hits

@@ -169,8 +169,9 @@ def _look(job: Job, folder: Path) -> None:
         st.success(escape(str(job.result)))
     else:
         st.warning(escape(job.error or text("imports.stopped")))
-        if (folder / PLAN).exists():
-            st.button(text("imports.go_on"), key=f"again-{job.id}", on_click=resume, args=(folder,), icon=":material/play_arrow:")
+        if (folder / PLAN).exists() and st.button(text("imports.go_on"), key=f"again-{job.id}", icon=":material/play_arrow:"):
+            resume(folder)
+            st.rerun()  # the whole page: the job that this part looks at is over
 
 
 def allowed_folders() -> list[Path]:

@@ -1,5 +1,7 @@
 """A look into the chosen collection: a random handful, what is nearly the same, and what is like nothing else."""
 
+from collections.abc import Callable
+
 import numpy as np
 import streamlit as st
 
@@ -10,9 +12,10 @@ from clipexplore.worker import Job
 
 from .fits import fitted
 from .markdown import escape
-from .results import download_row, gallery
+from .results import download_row
 from .session import space
 from .texts import text
+from .uploads import picture
 
 SHOWN, GROUPS = 24, 12  # items, and groups of near-duplicates, that are shown
 
@@ -35,7 +38,7 @@ def _kind() -> str:
 def _sample(seed: int) -> None:
     count = len(space().collection)
     rows = np.random.default_rng(seed).choice(count, min(SHOWN, count), replace=False)
-    _show([_hit(int(row), rank) for rank, row in enumerate(rows, 1)], "inside-sample")
+    _show([_hit(int(row), rank) for rank, row in enumerate(rows, 1)], "inside-sample", say=lambda hit: hit.caption[:60])
 
 
 def _neighbours() -> Neighbours | None:
@@ -78,9 +81,15 @@ def _hit(row: int, rank: int, cosine: float = 1.0, z: float = 0.0) -> Hit:
     return Hit(collection.ids[row], collection.captions[row], cosine, z, rank, _kind())
 
 
-def _show(hits: list[Hit], key: str, files: bool = True) -> None:
+def _show(hits: list[Hit], key: str, files: bool = True, say: Callable[[Hit], str] = lambda hit: f"{hit.cosine:.3f}") -> None:
+    """Pictures with their ids and what there is to say of each; texts as a table."""
     if hits and hits[0].kind == "pictures":
-        gallery(hits, key=key)
+        with st.grid("auto", min_column_width=105, gap="small"):
+            for hit in hits:
+                with st.container(gap=None):
+                    st.image(picture(hit.id), width="stretch", alt=hit.caption)
+                    st.caption(escape(f"@{hit.id}"))
+                    st.caption(escape(say(hit)))
     else:
         st.dataframe({"id": [hit.id for hit in hits], text("inside.caption"): [hit.caption for hit in hits], text("result.cosine"): [hit.cosine for hit in hits]},
                      hide_index=True, key=f"{key}-table")  # fmt: skip

@@ -118,6 +118,11 @@ def _answer(ask: Callable[[], list[Near]], weighted: list[tuple[float, str]]) ->
         return []
 
 
+def answered(found: Lexicon, point: Point) -> bool:
+    """Whether the texts know the words that were asked for; if not, it has been said above."""
+    return bool(_quiet(found, asked(point)))
+
+
 def kindred(found: Lexicon, point: Point) -> None:
     """Texts that are near without sharing a word: by LSA, and by CLIP where it has read the texts."""
     weighted = asked(point)

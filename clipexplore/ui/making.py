@@ -15,22 +15,22 @@ from .markdown import escape
 from .shelf import alone, may_change
 from .texts import text
 
-NEW = "new"
-
 
 def new_collection() -> None:
     """What a collection is made of, its name, and the button that begins."""
     if told := st.session_state.pop("shelf-error", None):
         st.error(escape(told), icon=":material/error:")
     with st.expander(text("making.label"), icon=":material/add:", expanded=not any(each.of != "bundled" for each in library.shelf(visitor()))):
-        targets = {NEW: text("making.new"), **{each.name: each.title for each in library.shelf(visitor()) if may_change(each)}}
+        new = text("making.new")
+        targets = [new, *(each.name for each in library.shelf(visitor()) if may_change(each))]
         left, right = st.columns([2, 1], gap="large")
         with left:
             files, folder = _source()
         with right:
-            into = st.selectbox(text("making.into"), list(targets), format_func=targets.get, key="making-into")
-            title = st.text_input(text("making.name"), key="making-title", max_chars=80, placeholder=text("making.name_example")) if into == NEW else ""
-            shared = st.toggle(text("making.shared"), alone(), key="making-shared", help=text("making.shared_help")) if into == NEW else False
+            into = st.selectbox(text("making.into"), targets, key="making-into")
+            into = None if into == new else into
+            title = "" if into else st.text_input(text("making.name"), key="making-title", max_chars=80, placeholder=text("making.name_example"))
+            shared = not into and st.toggle(text("making.shared"), alone(), key="making-shared", help=text("making.shared_help"))
             model = st.session_state["model"]
             st.caption(text("making.model", title=escape(catalog.get(model).title)))
             if st.button(text("making.begin"), type="primary", icon=":material/play_arrow:", disabled=not (files or folder)):
@@ -41,7 +41,7 @@ def _source() -> tuple[list, Path | None]:
     """What was dropped, or the folder that was chosen."""
     allowed = allowed_folders()
     kinds = ["files", "folder", *(["server"] if allowed else [])]
-    kind = st.segmented_control(text("making.from"), kinds, default="files", required=True, key="making-from", format_func=lambda each: text(f"making.from_{each}"))
+    kind = st.segmented_control(text("making.from"), kinds, default="files", required=True, key="making-from", help=text("making.from_help"))
     if kind == "server":
         return [], st.selectbox(text("making.folder"), allowed, index=None, key="making-folder")
     endings = [each[1:] for each in (*suffixes(), *WHOLE)]
@@ -50,7 +50,7 @@ def _source() -> tuple[list, Path | None]:
     return files or [], None
 
 
-def _begin(files: list, folder: Path | None, into: str, title: str, shared: bool, model: str) -> None:
+def _begin(files: list, folder: Path | None, into: str | None, title: str, shared: bool, model: str) -> None:
     try:
         place = _place(into, title or _named(files, folder), shared)
         trusted = alone() or folder is not None
@@ -70,8 +70,8 @@ def _named(files: list, folder: Path | None) -> str:
     return folder.name if folder else Path(files[0].name.replace("\\", "/")).stem if len(files) == 1 else text("making.untitled")
 
 
-def _place(into: str, title: str, shared: bool) -> Path:
-    if into != NEW:
+def _place(into: str | None, title: str, shared: bool) -> Path:
+    if into:
         return library.folders(visitor())[into]
     library.forget_sessions()
     return library.new_folder(title, None if shared else visitor())

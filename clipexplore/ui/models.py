@@ -9,16 +9,20 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
 from clipexplore import catalog, machine
 from clipexplore.catalog import Model
+from clipexplore.collection import Collection
 from clipexplore.embedded import Embedded, embed, fit_maps, missing, open_embedded
 from clipexplore.errors import InputError
 from clipexplore.fetching import duration, gigabytes
+from clipexplore.repair import mend
 from clipexplore.settings import settings
 from clipexplore.space import collection_folders
+from clipexplore.storage import MANIFEST
 from clipexplore.weights import Weights
 from clipexplore.worker import Job
 
@@ -39,50 +43,49 @@ def ready(page: str, title: str) -> bool:
     InputError
         If the weights are not on this machine and visitors may not fetch them.
     """
-    key, collection = st.session_state["model"], _place(st.session_state["collection"])
-    if page in WITHOUT_MODEL or (key, collection) in _prepared():
+    folders, name = collection_folders(visitor()), st.session_state["collection"]
+    if page in WITHOUT_MODEL or name not in folders:  # of a collection that is not there the page tells
         return True
-    model = catalog.get(key)
-    opened = _opened(model, st.session_state["collection"]) if model.present else []
+    model = catalog.get(st.session_state["model"])
+    this = (model.key, str(folders[name]), (folders[name] / MANIFEST).stat().st_mtime_ns)
+    if this in _prepared():
+        return True
+    opened = _opened(model, folders["words"], folders[name]) if model.present else []
     if model.present and not any(missing(each, model) for each in opened):
-        return _go_on(model, collection)
+        return _go_on(model, this)
     st.title(title, anchor=False)
     if not model.present:
         return _offer(model)
     st.markdown(text("models.embedding", title=model.title))
-    work = partial(_embed, opened, model, embedder(key))
-    return bool(fitted(work, ("embed", key, model.clip.identity, collection), "embed", on="embed")) and _go_on(model, collection)
+    work = partial(_embed, opened, model, embedder(model.key))
+    return bool(fitted(work, ("embed", model.clip.identity, *this), "embed", on="embed")) and _go_on(model, this)
 
 
 @st.cache_resource(show_spinner=False)
-def _prepared() -> set[tuple[str, str]]:
-    """The models and collections that are ready, for all visitors."""
+def _prepared() -> set[tuple]:
+    """What is ready, for all visitors: the model's key, the collection's folder, which says more than its name, and when it was written."""
     return set()
 
 
-def _place(collection: str) -> str:
-    """The folder of a collection, which says more than its name: sessions may call theirs alike."""
-    return str(collection_folders(visitor()).get(collection, ""))
+def _opened(model: Model, *folders: Path) -> list[Collection]:
+    for folder in folders:
+        mend(folder)
+    return [open_embedded(folder, model) for folder in folders]
 
 
-def _opened(model: Model, collection: str) -> list:
-    folders = collection_folders(visitor())
-    return [open_embedded(folders[name], model) for name in ("words", collection) if name in folders]
-
-
-def _embed(opened: list, model: Model, by, job: Job) -> bool:
+def _embed(opened: list[Collection], model: Model, by, job: Job) -> bool:
     job.report(0.0, text("models.loading"))
     embed(opened, model, by, job.report)
     return True
 
 
-def _go_on(model: Model, collection: str) -> bool:
+def _go_on(model: Model, this: tuple) -> bool:
     """Marks what is ready, and lets the rest follow in the background."""
-    _prepared().add((model.key, collection))
+    _prepared().add(this)
     here = space()
     if isinstance(here.background, Embedded):
         with suppress(InputError):  # a full queue: the rest is made when somebody else comes
-            lane("rest").submit(partial(_rest, here, embedder(model.key)), ("rest", model.key, model.clip.identity, collection))
+            lane("rest").submit(partial(_rest, here, embedder(model.key)), ("rest", model.clip.identity, *this))
     return True
 
 

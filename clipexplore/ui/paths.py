@@ -21,9 +21,7 @@ from .results import harmless
 from .session import space
 from .texts import text
 from .uploads import picture
-from .walks import Track
-
-MOST_SHOWN = 60  # frames of a strip
+from .walks import Track, some_frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +39,8 @@ def nearest(walk: Path) -> list[Near]:
 
 def frame_strip(near: list[Near]) -> None:
     """Every frame with its nearest picture and nearest caption; of a long walk every few."""
-    shown = np.unique(np.linspace(0, len(near) - 1, min(len(near), MOST_SHOWN)).round().astype(int))
     with st.grid("auto", min_column_width=120, gap="small"):
-        for number in shown:
+        for number in some_frames(len(near)):
             each = near[number]
             with st.container(gap=None):
                 st.image(picture(each.picture.id), width="stretch", alt=each.picture.caption)

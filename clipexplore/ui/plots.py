@@ -20,7 +20,7 @@ def bars(labels: list[str], values: list[float], notes: list[str], alt: str, key
     figure = go.Figure(go.Bar(x=values, y=[plain(label) for label in labels], orientation="h", text=notes, textposition="outside", cliponaxis=False,
                               marker_color=[ACCENT if value >= 0 else OTHER for value in values], hoverinfo="skip"))  # fmt: skip
     low, high = min([0.0, *values]), max([1e-6, *values])
-    figure.update_xaxes(title=title, **dict(range=[0, 1.7], tickvals=[0, 0.25, 0.5, 0.75, 1]) if whole else dict(range=[low * 1.3, high * 1.3]))
+    figure.update_xaxes(title=title, **dict(range=[0, 2.3], tickvals=[0, 0.5, 1]) if whole else dict(range=[low * 1.3, high * 1.3]))
     # Equal labels would fall on one bar, so positions are numbers and labels are ticks.
     figure.data[0].y = list(range(len(labels)))
     figure.update_yaxes(autorange="reversed", tickvals=list(range(len(labels))), ticktext=[plain(label, 32) for label in labels], automargin=True)
@@ -40,5 +40,5 @@ def mark(figure: go.Figure, spots: np.ndarray, labels: list[str], name: str = ""
 def chart(figure: go.Figure, alt: str, key: str, height: int = 420, **layout: object):
     """A figure in the look of the app; returns the selection where the page asked for one."""
     select = {name: layout.pop(name) for name in ("on_select", "selection_mode") if name in layout}
-    figure.update_layout(height=height, margin=dict(l=8, r=8, t=60 if layout.get("showlegend") else 28, b=8), showlegend=layout.pop("showlegend", False), **layout)
+    figure.update_layout(height=height, margin=dict(l=8, r=8, t=72 if layout.get("showlegend") else 28, b=8), showlegend=layout.pop("showlegend", False), **layout)
     return st.plotly_chart(figure, key=key, config=CONFIG, alt=alt, **select)

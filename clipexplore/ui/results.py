@@ -65,17 +65,22 @@ def result_bars(hits: list[Hit], key: str, alt: str) -> None:
     bars([hit.caption for hit in hits], [hit.cosine for hit in hits], [score(hit) for hit in hits], alt, key, title=text("result.cosine"))
 
 
-def score_context(vector: np.ndarray, what: What) -> None:
-    """What the cosines of this point are like, in one sentence."""
-    context = space().context(vector, what)
+def score_context(vector: np.ndarray, what: What, among: np.ndarray | None = None) -> None:
+    """What the cosines of this point with all that is searched, or with some rows of it, are like, in one sentence."""
+    if among is not None and not len(among):
+        return
+    context = space().context(vector, what, among)
     st.caption(text("result.context", count=context.count, what=what, best=context.best.cosine, mean=context.mean, std=context.std, z=context.best.z))
 
 
-def distribution(vector: np.ndarray, what: What, key: str) -> None:
-    """The histogram of the cosines of this point with all that is searched."""
+def distribution(vector: np.ndarray, what: What, key: str, among: np.ndarray | None = None) -> None:
+    """The histogram of the cosines of this point with all that is searched; counted here, so that a million go to no browser."""
     with st.expander(text("result.distribution"), icon=":material/bar_chart:"):
         cosines = space().cosines(vector, what)
-        figure = go.Figure(go.Histogram(x=cosines, nbinsx=60, marker_color=MUTED))
+        cosines = cosines if among is None or not len(among) else cosines[among]
+        counts, edges = np.histogram(cosines, 60)
+        figure = go.Figure(go.Bar(x=(edges[1:] + edges[:-1]) / 2, y=counts, marker_color=MUTED, width=np.diff(edges)))
+        figure.update_layout(bargap=0)
         figure.add_vline(x=float(cosines.max()), line_color=ACCENT, annotation_text=f"{cosines.max():.3f}")
         figure.update_xaxes(title=text("result.cosine"))
         chart(figure, text("result.distribution_alt"), key=f"{key}-distribution", height=240)

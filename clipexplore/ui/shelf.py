@@ -29,7 +29,7 @@ from .texts import text
 ACROSS, SIDE = 6, 64  # of the pictures on a cover
 
 
-def shelf() -> None:
+def show_shelf() -> None:
     """Every collection that this visitor sees, one card each, and what was deleted today."""
     _say_deleted()
     cards = library.shelf(visitor())
@@ -62,14 +62,15 @@ def _card(card: Shelved) -> None:
     _go_on(card)
     with st.container(horizontal=True, gap="small"):
         chosen = st.session_state["collection"] == card.name
-        st.button(text("shelf.chosen" if chosen else "shelf.explore"), key=f"explore-{card.name}", on_click=preset, kwargs={"collection": card.name}, icon=":material/explore:",
+        label = text("shelf.chosen") if chosen else text("shelf.explore")
+        st.button(label, key=f"explore-{card.name}", on_click=preset, kwargs={"collection": card.name}, icon=":material/explore:",
                   disabled=chosen or not card.items)  # fmt: skip
         with st.popover("⋯", type="tertiary"):
             _actions(card)
 
 
 def _counted(card: Shelved) -> str:
-    return text("shelf.pictures" if card.pictures else "shelf.texts", count=card.items)
+    return text("shelf.pictures", count=card.items) if card.pictures else text("shelf.texts", count=card.items)
 
 
 def _size(bytes: int) -> str:
@@ -161,5 +162,5 @@ def say_missing(collections: dict[str, str]) -> None:
     """One sentence for a link that names a collection which this visitor cannot see."""
     named = st.query_params.get("collection")
     if named is not None and named not in collections:
-        whose = "shelf.missing_own" if named.startswith(library.OWN) else "shelf.missing"
-        st.warning(text(whose, name=escape(named[:60])), icon=":material/link_off:")
+        whose = "own" if named.startswith(library.OWN) else "shared"
+        st.warning(text(f"shelf.missing_{whose}", name=escape(named[:60])), icon=":material/link_off:")

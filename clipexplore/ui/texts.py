@@ -173,7 +173,7 @@ TEXTS = {
     "shelf.delete_help": "For a day it can be had back.",
     "shelf.deleted": "{name} was deleted.",
     "shelf.undo": "Have it back",
-    "shelf.missing": "The link names the collection {name}, which is not on this server; this is another.",
+    "shelf.missing_shared": "The link names the collection {name}, which is not on this server; this is another.",
     "shelf.missing_own": "The link names the collection {name}, which belongs to another session; ask for a link after it was shared.",
     "imports.opening": "Opening",
     "imports.stopped": "Stopped; what was done is kept.",
@@ -183,9 +183,7 @@ TEXTS = {
     "imports.refused": "What was refused, and why",
     "making.label": "Add pictures, captions or vectors",
     "making.from": "From",
-    "making.from_files": "files or a ZIP",
-    "making.from_folder": "a folder of this computer",
-    "making.from_server": "a folder on the server",
+    "making.from_help": "Files or a ZIP, or a folder with all below it, both of your computer; a folder on the server only where whoever runs it allows one.",
     "making.drop": "Drop files here",
     "making.drop_help": "Pictures, with a text file of the same name for a caption, and subfolders for labels; a ZIP of these; a CSV with a column caption, and a column file for pictures; "
     "a text file with one caption a line; or ready-made vectors (NPY, NPZ, Parquet).",
@@ -305,7 +303,7 @@ TEXTS = {
     "classify.templates": "Templates, one a line",
     "classify.templates_help": "`{}` stands where the class name goes. Several templates are averaged.",
     "classify.alt": "Bars: the probability of each class for {q}",
-    "classify.probability": "probability, given that one of these classes is right",
+    "classify.probability": "probability among these classes",
     "classify.conditional": "Probabilities are a softmax over these classes with the model's own scale {scale:.1f}: they say which class fits **best**, never whether any fits. "
     "“None of these” is no answer CLIP can give; compare the cosines.",
     "map.method": "Projection",

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from clipexplore.errors import InputError
-from clipexplore.images import FORMATS, encode, open_picture, picture_id, thumbnail
+from clipexplore.images import encode, open_picture, picture_id, suffixes, thumbnail
 from clipexplore.settings import settings
 
 from .markdown import escape
@@ -98,7 +98,7 @@ def picture(id: str) -> bytes:
 def add_picture(on_use) -> None:
     """A popover to upload, drop or photograph pictures; `on_use(id)` is called when the visitor wants to work with one."""
     with st.popover(text("uploads.label"), icon=":material/add_photo_alternate:"):
-        files = st.file_uploader(text("uploads.drop"), type=[name.lower() for name in (*FORMATS, "jpg")], accept_multiple_files=True, key="files")
+        files = st.file_uploader(text("uploads.drop"), type=[each[1:] for each in suffixes()], accept_multiple_files=True, key="files")
         photo = st.camera_input(text("uploads.camera"), key="camera") if st.toggle(text("uploads.use_camera"), key="use_camera") else None
         given = [*(files or ()), *([photo] if photo else ())]
         held = np.cumsum([file.size for file in given])

@@ -3,25 +3,24 @@
 In the joint space every stop may be an expression and an unCLIP draws it; token states exist for one text only, and are what Stable Diffusion reads.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 
 import numpy as np
 import streamlit as st
 
-from clipexplore import animation, links
+from clipexplore import links
 from clipexplore.drawing import across_gap, changes, one_text, prompt_path
 from clipexplore.errors import InputError
 from clipexplore.images import open_picture
-from clipexplore.recipe import as_png, from_png
+from clipexplore.recipe import from_png
 from clipexplore.renderer import RANGES, Renderer
 from clipexplore.space import Point
 from clipexplore.vectors import path
 from clipexplore.worker import Job
 
-from .drawing import Look, drawer, drawn, gap_of, name_of, reembedded, say_cannot
+from .drawing import Look, drawer, drawn, gap_of, say_cannot
+from .drawn_points import reembedded
 from .markdown import escape
 from .session import preset, space
 from .texts import text
@@ -172,14 +171,14 @@ def _show_arriving(job: Job, count: int) -> None:
     for name, frames in job.preview.frames.items():
         st.caption(name)
         with st.grid("auto", min_column_width=72 if count > 16 else 110, gap="small"):
-            for number in _some(count):
+            for number in some_frames(count):
                 if number in frames:
                     st.image(frames[number], width="stretch", alt=text("draw.frame", number=number + 1))
                 else:
                     st.caption(f"{number + 1}", text_alignment="center")
 
 
-def _some(count: int) -> list[int]:
+def some_frames(count: int) -> list[int]:
     """The numbers of the frames that are shown, both ends among them."""
     return sorted({round(at) for at in np.linspace(0, count - 1, min(count, MOST_SHOWN))})
 
@@ -206,7 +205,7 @@ def drawn_strip(tracks: list[Track]) -> None:
         near = None if track.points is None else _nearness(track)
         st.caption(f"**{track.name}** · " + text("draw.mean_change", mean=float(np.mean(moved[1:]))))
         with st.grid("auto", min_column_width=96, gap="small"):
-            for number in _some(len(track.pngs)):
+            for number in some_frames(len(track.pngs)):
                 with st.container(gap=None):
                     st.image(track.pngs[number], width="stretch", alt=text("draw.frame", number=number + 1))
                     st.caption(f"**{number + 1}** · Δ {moved[number]:.0f}" + ("" if near is None else f" · {near[number]:.2f}"))
@@ -215,40 +214,3 @@ def drawn_strip(tracks: list[Track]) -> None:
 def _nearness(track: Track) -> np.ndarray:
     again = reembedded(track.pngs)
     return (again * track.points).sum(1) / np.linalg.norm(track.points, axis=1)
-
-
-def walk_download(tracks: list[Track], route: Route, settings: DrawSettings) -> None:
-    """Each curve as GIF, WebP, film, strip and ZIP; what is written is made when it is asked for, off the script's thread."""
-    kind = "joint" if tracks[0].points is not None else "tokens"
-    values, about = _values(route, settings), {"model": space().model.key, "revision": name_of(drawer(kind))}
-    for track in tracks:
-        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            st.caption(track.name, width="content")
-            _button("GIF", track, lambda pngs: animation.gif(_opened(pngs)), "walk.gif", "image/gif")
-            _button("WebP", track, lambda pngs: animation.webp(_opened(pngs)), "walk.webp", "image/webp")
-            if find_spec("av"):
-                _button("MP4", track, lambda pngs: animation.mp4(_opened(pngs)), "walk.mp4", "video/mp4")
-            _button(text("draw.strip"), track, lambda pngs: animation.strip(_opened(pngs)), "strip.png", "image/png")
-            _button(text("draw.zip"), track, partial(_archive, values=values, about=about | {"curve": track.name}), "walk.zip", "application/zip")
-
-
-def _button(label: str, track: Track, make: Callable[[list[bytes]], bytes], file: str, mime: str) -> None:
-    st.download_button(label, partial(make, track.pngs), file, mime, key=f"walk-{track.name}-{file}", on_click="ignore", icon=":material/download:")
-
-
-def _opened(pngs: list[bytes]) -> list:
-    return [open_picture(png) for png in pngs]
-
-
-def _archive(pngs: list[bytes], values: dict[str, object], about: dict[str, object]) -> bytes:
-    said = {**values, **about}
-    written = [as_png(open_picture(png), "interpolate", values, **about, frame=number) for number, png in enumerate(pngs, 1)]
-    return animation.archive(written, said)
-
-
-def _values(route: Route, settings: DrawSettings) -> dict[str, object]:
-    """What the link says, by its keys."""
-    return {"stops": "\n".join(route.stops), "frames": route.frames, "curve": route.curve, "easing": route.easing, "draw": settings.draw,
-            "space": settings.space, "shift": settings.shift, **settings.sampling, "names": st.session_state.get("names", "")}  # fmt: skip
-
-

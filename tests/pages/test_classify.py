@@ -137,6 +137,11 @@ def test_a_field_that_everything_has_leaves_nothing_for_none_of_these():
     assert "judge-none" not in figures(app) and any("none of them" in each.value for each in app.info) and not errors(app)
 
 
+def test_a_collection_without_labels_is_told(monkeypatch):
+    monkeypatch.setattr("clipexplore.ui.label_fields", list)
+    assert "have no labels to be judged by" in the_error(open_page("classify", {"task": "collection"}))
+
+
 def test_a_field_with_too_few_values_is_told():
     app = settled(open_page("classify", {"task": "collection", "field": "relation"}))
     assert not errors(app)

@@ -11,7 +11,8 @@ from helpers import captions, errors, open_page, unescaped, values
 from clipexplore import links
 from clipexplore.images import open_picture
 from clipexplore.recipe import from_png
-from clipexplore.ui.walks import DrawSettings, Route, _archive, _values
+from clipexplore.ui.walk_files import _archive, _values
+from clipexplore.ui.walks import DrawSettings, Route
 
 QUICK = {"num_inference_steps": "2"}
 

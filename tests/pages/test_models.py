@@ -10,7 +10,7 @@ from fixtures_models import build_tiny_clip
 from helpers import APP, captions, errors, open_page, pictures, unescaped
 from streamlit.testing.v1 import AppTest
 
-from clipexplore import catalog, machine
+from clipexplore import catalog, machine, worker
 from clipexplore.settings import settings
 from clipexplore.ui import models as ui_models
 
@@ -28,7 +28,9 @@ def configured(tmp_path, monkeypatch):
         settings.cache_clear()
         st.cache_resource.clear()  # spaces of the test before, whose vectors are gone
 
-    return configure
+    yield configure
+    worker.close_all()  # what still goes on in the background
+    st.cache_resource.clear()
 
 
 def run_until(app, done, seconds=120):
@@ -62,15 +64,16 @@ def test_a_model_of_the_operator_embeds_the_collection_once(configured, tmp_path
     assert pictures(again, "search")  # at once
 
 
+@pytest.mark.slow
 def test_the_background_and_its_map_follow(configured, tmp_path):
     build_tiny_clip(tmp_path / "tiny")
     configured('[[models]]\nkey = "tiny"\nclip = "./tiny"')
     app = visit("map", model="tiny", method="umap")
     told = set()
     fitted = settings().home / "vectors"
-    run_until(app, lambda: not told.update(errors(app)) and any(fitted.glob("*/background-*/maps/model/umap.npy")), 60)
-    assert all("in the background, so come back in" in each for each in told)
-    run_until(app, lambda: app.get("bidi_component") and not errors(app), 20)
+    run_until(app, lambda: not told.update(errors(app)) and any(fitted.glob("*/background-*/maps/model/umap.npy")), 240)
+    assert all("in the background, come back in" in each for each in told)
+    run_until(app, lambda: app.get("bidi_component") and not errors(app), 60)
 
 
 def test_missing_weights_are_one_sentence_and_everything_else_works(configured):

@@ -35,7 +35,7 @@ def test_conditions_are_those_of_the_pipeline(recipe, conditions, cache, small_c
 
 
 def test_the_loss_is_that_of_v_prediction(recipe, conditions, cache):
-    """A network that knows the answer has no loss; one that says nothing has the weighted mean square of v, which is about 1."""
+    """A network that knows the answer has no loss; one that says nothing has the weighted mean square of v, somewhat below 1."""
     import torch
     from diffusers import DDPMScheduler
 
@@ -48,7 +48,7 @@ def test_the_loss_is_that_of_v_prediction(recipe, conditions, cache):
 
     assert recipe.diffusion.step_loss(conditions, schedule, oracle, latents, embeddings, tokens).item() < 1e-4
     silent = recipe.diffusion.step_loss(conditions, schedule, lambda noisy, *_, **__: SimpleNamespace(sample=0 * noisy), latents, embeddings, tokens)
-    assert 0.3 < silent.item() < 3 and torch.isfinite(silent)
+    assert 0.2 < silent.item() < 3 and torch.isfinite(silent)
 
 
 @pytest.fixture
@@ -92,5 +92,38 @@ def test_the_gap_is_the_difference_of_the_means(recipe, small_clip):
 
 @pytest.mark.slow
 def test_the_full_model_fits_its_limits(recipe):
-    unet = recipe.diffusion.build_unet((128, 256, 256), 8, 256, 512)
+    unet = recipe.diffusion.build_unet((128, 224, 256), 8, 256, 512)
     assert sum(value.numel() for value in unet.parameters()) < 36e6
+
+
+@pytest.mark.long
+def test_a_model_that_has_seen_two_scenes_draws_the_one_it_is_asked_for(recipe, cache, conditions, small_clip, autoencoder, tmp_path, monkeypatch):
+    """All of it together: what is learned from an embedding or a text comes out of the renderer for that embedding or text."""
+    from functools import partial
+
+    import torch
+    from diffusers import DDPMScheduler
+    from transformers import CLIPTokenizer
+
+    monkeypatch.setattr(recipe.runs, "WARMUP_STEPS", 20)
+    monkeypatch.setattr(recipe.diffusion, "SHARES", (0.5, 0.5, 0.0, 0.0))
+    texts, rng = ["a photo of a cat", "two red apples"], np.random.default_rng(0)
+    latents = torch.from_numpy(rng.normal(size=(2, 4, 1, 1)).repeat(16, 2).repeat(16, 3)).float()
+    embeddings = torch.nn.functional.normalize(torch.from_numpy(rng.normal(size=(2, conditions.dim))).float())
+    tokens = recipe.cache.tokens(CLIPTokenizer.from_pretrained(small_clip), texts)
+    run = recipe.diffusion.start(cache, conditions, (32, 32, 32), "cpu", tmp_path / "run")
+    loss = partial(recipe.diffusion.step_loss, conditions, DDPMScheduler(**recipe.diffusion.SCHEDULE, prediction_type="v_prediction"))
+    for step in range(150):
+        chosen = torch.randint(2, (8,))
+        run._update(loss, (latents[chosen], embeddings[chosen], tokens[chosen]), 6.0)
+        run.step = step + 1
+    folder = tmp_path / "unclip"
+    recipe.diffusion.export(run, conditions, recipe.ae.trained(autoencoder), cache.scale, small_clip, folder)
+    renderer = Renderer.load(folder, small_clip, device="cpu", dtype=torch.float32)
+    ended, decode = [], renderer._latents.decode
+    monkeypatch.setattr(renderer._latents, "decode", lambda each: ended.append(each.mean((2, 3))) or decode(each))
+    for given in ({"embeddings": embeddings.numpy()}, {"prompt_embeds": renderer.encode_prompts(texts)}):
+        ended.clear()
+        renderer.render(**given, num_inference_steps=12, guidance_scale=1.0)
+        errors = torch.cdist(torch.cat(ended), latents.mean((2, 3)))  # (drawn, wanted)
+        assert errors[0, 0] < 0.7 * errors[0, 1] and errors[1, 1] < 0.7 * errors[1, 0], errors

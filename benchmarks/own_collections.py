@@ -1,0 +1,83 @@
+"""A large collection from end to end: import rate, memory, and how long the first and the next search take.
+
+    python -m benchmarks.own_collections vectors 1000000       # random unit vectors, brought as ready-made ones
+    python -m benchmarks.own_collections scenes 100000         # drawn scenes as PNG files, embedded by the bundled model
+
+Everything is made in a temporary data directory and deleted afterwards. Prints seconds on the wall and the memory of the process.
+"""
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+def megabytes() -> tuple[float, float]:
+    """Memory of the process now that is no mapped file, and its peak with those."""
+    anonymous = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
+    return int(anonymous.split()[1]) / 1000, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+
+
+def vectors(count: int, folder: Path) -> Path:
+    rng, path = np.random.default_rng(0), folder / "vectors.npy"
+    out = np.lib.format.open_memmap(path, "w+", np.float16, (count, 512))
+    for start in range(0, count, 50_000):
+        out[start : start + 50_000] = rng.standard_normal((min(50_000, count - start), 512), np.float32)
+    out.flush()
+    return path
+
+
+def scenes(count: int, folder: Path) -> Path:
+    from random import Random
+
+    from clipexplore.training import captions
+    from clipexplore.training.scenes import draw, scene
+
+    (folder / "scenes").mkdir()
+    for seed in range(count):
+        one = scene(seed)
+        draw(one).save(folder / "scenes" / f"s{seed:06d}.png")
+        (folder / "scenes" / f"s{seed:06d}.txt").write_text(captions.caption(one, Random(seed)))
+    return folder / "scenes"
+
+
+def timed(label: str, function):
+    begun = time.perf_counter()
+    found = function()
+    print(f"{label:42} {time.perf_counter() - begun:8.2f} s   memory {megabytes()[0]:6.0f} MB", flush=True)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("what", choices=["vectors", "scenes"])
+    parser.add_argument("count", type=int)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["CLIPEXPLORE_HOME"] = f"{folder}/home"
+        from clipexplore import Space
+        from clipexplore.__main__ import main as command
+
+        source = {"vectors": vectors, "scenes": scenes}[options.what](options.count, Path(folder))
+        begun = time.perf_counter()
+        timed(f"import of {options.count:,}", lambda: command(["index", str(source), "--name", "large"]))
+        print(f"{options.count / (time.perf_counter() - begun):,.0f} items a second")
+        timed("the same again: nothing is new", lambda: command(["index", str(source), "--name", "large"]))
+        space = timed("open", lambda: Space.open(collection="large"))
+        kind = "pictures" if options.what == "scenes" else "captions"
+        query = np.random.default_rng(1).standard_normal(512).astype(np.float32)
+        timed("first search, which compares the checksum", lambda: space.search(query, kind))
+        for _ in range(3):
+            timed("next search", lambda: space.search(query, kind))
+        if kind == "pictures":
+            hits = space.search(query, kind)
+            timed("24 pictures", lambda: [space.collection.picture(hit.id) for hit in hits])
+        print(f"peak memory {megabytes()[1]:,.0f} MB, mapped files included")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""A drawn walk to take along: each curve as GIF, animated WebP, film, strip and a ZIP of pictures that carry their settings.
+
+Separate from `walks` because files are made off the script's thread, where no session is at hand: everything they hold is passed to them.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+
+import streamlit as st
+
+from clipexplore import animation
+from clipexplore.images import open_picture
+from clipexplore.recipe import as_png
+
+from .drawing import drawer, name_of
+from .session import space
+from .texts import text
+from .walks import DrawSettings, Route, Track
+
+
+def walk_download(tracks: list[Track], route: Route, settings: DrawSettings) -> None:
+    """Each curve as GIF, WebP, film, strip and ZIP; what is written is made when it is asked for, off the script's thread."""
+    kind = "joint" if tracks[0].points is not None else "tokens"
+    values, about = _values(route, settings), {"model": space().model.key, "revision": name_of(drawer(kind))}
+    for track in tracks:
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            st.caption(track.name, width="content")
+            _button("GIF", track, lambda pngs: animation.gif(_opened(pngs)), "walk.gif", "image/gif")
+            _button("WebP", track, lambda pngs: animation.webp(_opened(pngs)), "walk.webp", "image/webp")
+            if find_spec("av"):
+                _button("MP4", track, lambda pngs: animation.mp4(_opened(pngs)), "walk.mp4", "video/mp4")
+            _button(text("draw.strip"), track, lambda pngs: animation.strip(_opened(pngs)), "strip.png", "image/png")
+            _button(text("draw.zip"), track, partial(_archive, values=values, about=about | {"curve": track.name}), "walk.zip", "application/zip")
+
+
+def _button(label: str, track: Track, make: Callable[[list[bytes]], bytes], file: str, mime: str) -> None:
+    st.download_button(label, partial(make, track.pngs), file, mime, key=f"walk-{track.name}-{file}", on_click="ignore", icon=":material/download:")
+
+
+def _opened(pngs: list[bytes]) -> list:
+    return [open_picture(png) for png in pngs]
+
+
+def _archive(pngs: list[bytes], values: dict[str, object], about: dict[str, object]) -> bytes:
+    said = {**values, **about}
+    written = [as_png(open_picture(png), "interpolate", values, **about, frame=number) for number, png in enumerate(pngs, 1)]
+    return animation.archive(written, said)
+
+
+def _values(route: Route, settings: DrawSettings) -> dict[str, object]:
+    """What the link says, by its keys."""
+    return {"stops": "\n".join(route.stops), "frames": route.frames, "curve": route.curve, "easing": route.easing, "draw": settings.draw,
+            "space": settings.space, "shift": settings.shift, **settings.sampling, "names": st.session_state.get("names", "")}  # fmt: skip
+
+

@@ -1,0 +1,267 @@
+"""The Collections page: from a drop to a search, on a session's own collection; who sees what; and what may go wrong on the way."""
+
+import io
+import time
+import zipfile
+
+import numpy as np
+import pytest
+from fixtures_imports import fill, jpeg
+from helpers import captions, errors, figures, labels, open_page, pictures, the_error, unescaped, values
+
+from clipexplore import library, links
+from clipexplore.collection import Collection
+from clipexplore.settings import settings
+from clipexplore.ui import exports, imports, making, shelf
+
+
+def drop(app, *files):
+    """Drops files on the form and presses Import."""
+    app.file_uploader(key="making-files").set_value([(name, data, "application/octet-stream") for name, data in files]).run()
+    assert not app.exception
+    (begin,) = [button for button in app.button if button.label == "Import"]
+    return begin.click().run()
+
+
+def settle(app):
+    """Waits until no import is at work any more."""
+    for _ in range(600):
+        if all(job.state not in ("queued", "running") for job in imports.jobs().values()):
+            return app.run()
+        time.sleep(0.05)
+    raise AssertionError("an import does not end")
+
+
+@pytest.fixture(autouse=True)
+def others_can_reach_the_server(monkeypatch):
+    monkeypatch.setattr(shelf, "alone", lambda: False)
+    monkeypatch.setattr(making, "alone", lambda: False)
+
+
+@pytest.fixture
+def app():
+    app = open_page("collections")
+    app.text_input(key="making-title").set_value("Holidays").run()
+    return app
+
+
+def inside(app):
+    """The ids of what is shown of the collection."""
+    return [unescaped(each.value)[1:] for each in app.main.caption if unescaped(each.value).startswith("@")]
+
+
+def names(app):
+    return [each.key.removeprefix("explore-") for each in app.button if str(each.key).startswith("explore-")]
+
+
+def jpegs(count):
+    return [(f"p{number}.jpg", jpeg(number)) for number in range(count)]
+
+
+def test_the_default_view_shows_what_is_bundled():
+    app = open_page("collections")
+    assert names(app) == ["emoji-world"] and len(inside(app)) == 24 and f"{len(Collection.open(library.folders()['emoji-world'])):,}" in captions(app)
+    assert values(app, "collections") == links.PAGES["collections"]
+
+
+def test_a_drop_becomes_a_collection_that_every_page_explores(app):
+    settle(drop(app, *jpegs(9), ("p3.txt", b"a red noise\n")))
+    assert names(app) == ["emoji-world", "my-holidays"] and not errors(app)
+    assert any("9 added" in unescaped(each.value) for each in app.success)
+    app.button(key="explore-my-holidays").click().run()
+    assert app.session_state["collection"] == "my-holidays" and len(inside(app)) == 9
+    app.switch_page("pages/search.py").run()
+    app.text_input(key="q").set_value("@p3").run()
+    assert pictures(app, "search")[0] == "p3" and not errors(app)
+    app.switch_page("pages/map.py").run()
+    assert not app.exception and not [each for each in errors(app) if "went wrong" in each]
+    assert not list(library.own_folder(app.session_state["visitor"]).rglob("incoming/*")), "what was dropped is not kept twice"
+
+
+def test_another_session_sees_nothing_of_it_until_it_is_shared(app):
+    settle(drop(app, *jpegs(3)))
+    other = open_page("collections", {"collection": "my-holidays"})
+    assert names(other) == ["emoji-world"] and "belongs to another session" in other.sidebar.warning[0].value
+    app.button(key="share-my-holidays").click().run()
+    assert names(app) == ["emoji-world", "holidays"]
+    other = open_page("search", {"collection": "holidays", "q": "@p1"})
+    assert pictures(other, "search")[0] == "p1" and not other.sidebar.warning
+    there = open_page("collections")
+    assert names(there) == ["emoji-world", "holidays"] and not [each for each in there.button if each.key == "delete-holidays"], "only who made it may"
+    assert [each for each in app.button if each.key == "delete-holidays"]
+
+
+def test_two_sessions_may_call_theirs_alike_and_each_gets_its_own(app):
+    settle(drop(app, *jpegs(3)))
+    other = open_page("collections")
+    other.text_input(key="making-title").set_value("Holidays").run()
+    settle(drop(other, *[(f"q{number}.jpg", jpeg(50 + number)) for number in range(4)]))
+    for each, ids in ((app, {"p0", "p1", "p2"}), (other, {"q0", "q1", "q2", "q3"})):
+        each.button(key="explore-my-holidays").click().run()
+        assert set(inside(each)) == ids
+        each.switch_page("pages/search.py").run()
+        assert set(pictures(each, "search")) == ids
+
+
+def test_deleted_and_had_back(app):
+    settle(drop(app, *jpegs(3)))
+    app.button(key="delete-my-holidays").click().run()
+    assert names(app) == ["emoji-world"]
+    (undo,) = [each for each in app.button if str(each.key).startswith("undo-")]
+    undo.click().run()
+    assert names(app) == ["emoji-world", "my-holidays"] and not errors(app)
+
+
+def test_the_collection_one_looks_at_may_be_deleted(app):
+    settle(drop(app, *jpegs(3)))
+    app.button(key="explore-my-holidays").click().run()
+    app.button(key="delete-my-holidays").click().run()
+    assert app.session_state["collection"] == "emoji-world" and not errors(app) and not app.exception
+
+
+def test_a_name_is_changed(app):
+    settle(drop(app, *jpegs(3)))
+    app.text_input(key="title-my-holidays").set_value("Summer").run()
+    assert any("Summer" in each.value for each in app.markdown) and names(app)[1] == "my-holidays"
+
+
+def test_more_is_added_and_what_is_known_is_not(app):
+    settle(drop(app, *jpegs(4)))
+    app.selectbox(key="making-into").set_value("my-holidays").run()
+    settle(drop(app, *jpegs(6)))
+    assert any("2 added" in each.value and "4 there already" in each.value for each in map(lambda each: each, app.success))
+
+
+@pytest.mark.parametrize("files", [[("a.zip", b"no zip")], [("a.csv", b"caption\n\xfa\xff")], [("a.npy", b"\x93NUMPY")], [("v.npy", None)]])
+def test_what_is_no_source_is_one_sentence_and_leaves_nothing(app, files):
+    if files[0][1] is None:
+        file = io.BytesIO()
+        np.save(file, np.ones((3, 7), np.float32))
+        files = [("v.npy", file.getvalue())]
+    drop(app, *files)
+    assert the_error(app) and names(app) == ["emoji-world"]
+
+
+def test_pictures_that_are_none_are_listed_and_the_rest_is_in(app):
+    settle(drop(app, *jpegs(3), ("bad.jpg", b"no picture")))
+    assert any("1 refused" in each.value for each in app.success)
+    folder = library.folders(app.session_state["visitor"])["my-holidays"]
+    assert "bad.jpg" in (folder / "rejected.csv").read_text(encoding="utf-8-sig")
+
+
+def test_a_hostile_zip_is_refused(app):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("../../evil.jpg", jpeg(0))
+    drop(app, ("a.zip", file.getvalue()))
+    assert "leads out of it" in the_error(app)
+
+
+def test_names_of_files_lead_nowhere(app, home):
+    settle(drop(app, ("../../../evil.jpg", jpeg(0)), ("C:\\x\\b.jpg", jpeg(1)), ("/etc/passwd.jpg", jpeg(2))))
+    folder = library.folders(app.session_state["visitor"])["my-holidays"]
+    assert len(Collection.open(folder, verify=True)) == 3 and not list(home.parent.rglob("evil*"))
+
+
+def test_the_quota_of_a_session(app, monkeypatch):
+    found = settings()
+    monkeypatch.setattr(making, "settings", lambda: type("Small", (), {"session_megabytes": 0.001, "session_pictures": found.session_pictures})())
+    drop(app, *jpegs(4))
+    assert "more than" in the_error(app) and names(app) == ["emoji-world"]
+
+
+def test_as_many_pictures_as_a_session_may_have(app, monkeypatch):
+    monkeypatch.setattr(making, "settings", lambda: type("Few", (), {"session_megabytes": 300, "session_pictures": 2})())
+    settle(drop(app, *jpegs(4)))
+    assert any("2 added" in each.value and "2 refused" in each.value for each in app.success)
+
+
+def test_captions_alone_are_explored_too(app):
+    lines = "".join(f"a thing number {number},{'home' if number % 2 else 'away'}\n" for number in range(12))
+    settle(drop(app, ("c.csv", f"caption,place\n{lines}".encode())))
+    app.button(key="explore-my-holidays").click().run()
+    assert not errors(app) and len(app.dataframe[0].value) == 12
+    app.switch_page("pages/search.py").run()
+    app.segmented_control(key="in").set_value("captions").run()
+    app.text_input(key="q").set_value("a thing number 7").run()
+    assert labels(app, "search-bars")[0] == "a thing number 7" and not errors(app)
+    app.selectbox(key="facet").set_value("place").run()
+    app.multiselect(key="only").set_value(["away"]).run()
+    assert len(labels(app, "search-bars")) == 6 and not errors(app)
+
+
+def test_labels_from_folders_are_judged_by_classify_and_pairs_matched(app):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(8):
+            archive.writestr(f"{'cat' if number % 2 else 'dog'}/{number}.jpg", jpeg(number))
+            archive.writestr(f"{'cat' if number % 2 else 'dog'}/{number}.txt", f"picture {number}")
+    settle(drop(app, ("labelled.zip", file.getvalue())))
+    app.button(key="explore-my-holidays").click().run()
+    app.switch_page("pages/match.py").run()
+    assert not errors(app) and "match-matrix" in figures(app)
+    app.switch_page("pages/classify.py").run()
+    app.segmented_control(key="task").set_value("collection").run()
+    assert app.selectbox(key="field").options == ["label"]
+    for _ in range(200):
+        if any(metric.value.endswith("%") for metric in app.metric):
+            break
+        time.sleep(0.1)
+        app.run()
+    assert any(metric.value.endswith("%") for metric in app.metric) and not errors(app)
+
+
+def test_facets_search_only_some():
+    app = open_page("search", {"q": "lion", "facet": "place", "only": ["snow"]})
+    found = Collection.open(library.folders()["emoji-world"])
+    shown = pictures(app, "search")
+    assert shown and {found.fields["place"].iloc[found.row(id)] for id in shown} == {"snow"}
+    assert f"Among {(found.fields['place'] == 'snow').sum():,} pictures" in captions(app)
+
+
+@pytest.mark.parametrize("look", ["duplicates", "outliers"])
+def test_a_look_inside(app, look):
+    settle(drop(app, *jpegs(8), ("same.png", jpeg(3, format="PNG"))))
+    app.button(key="explore-my-holidays").click().run()
+    app.segmented_control(key="look").set_value(look).run()
+    for _ in range(100):
+        if any(word in captions(app) for word in ("groups of near-duplicates", "Those least like")):
+            break
+        time.sleep(0.1)
+        app.run()
+    if look == "duplicates":
+        assert {"p3", "same"} <= set(inside(app))
+    else:
+        assert len(inside(app)) == 9
+
+
+def test_exports_are_read_again(tmp_path, home):
+    from fixtures_imports import take
+
+    fill(tmp_path / "in" / "cats", 3)
+    fill(tmp_path / "in" / "dogs", 3, start=3)
+    take(tmp_path / "it", tmp_path / "in")
+    found = Collection.open(tmp_path / "it")
+    assert exports.as_csv(tmp_path / "it").decode("utf-8-sig").splitlines()[1] == "p0000,,cats"
+    np.testing.assert_array_equal(np.load(io.BytesIO(exports.as_npy(tmp_path / "it", "toy"))), found.embeddings("toy", "pictures"))
+    (tmp_path / "again.zip").write_bytes(exports.as_zip(tmp_path / "it"))
+    take(tmp_path / "again", tmp_path / "again.zip")
+    again = Collection.open(tmp_path / "again")
+    assert (again.ids, again.captions, again.fields["label"].tolist()) == (found.ids, found.captions, found.fields["label"].tolist())
+    (tmp_path / "ready.parquet").write_bytes(exports.as_parquet(tmp_path / "it"))
+    take(tmp_path / "ready", tmp_path / "ready.parquet")
+    assert Collection.open(tmp_path / "ready").fields["label"].tolist() == found.fields["label"].tolist()
+
+
+def test_a_folder_of_the_server_only_below_the_roots(tmp_path, monkeypatch):
+    assert imports.allowed_folders() == []
+    fill(tmp_path / "data" / "birds", 3)
+    monkeypatch.setenv("CLIPEXPLORE_ROOTS", str(tmp_path / "data"))
+    settings.cache_clear()
+    assert imports.allowed_folders() == [tmp_path / "data", tmp_path / "data" / "birds"]
+    app = open_page("collections")
+    app.segmented_control(key="making-from").set_value("server").run()
+    app.selectbox(key="making-folder").set_value(tmp_path / "data" / "birds").run()
+    (begin,) = [button for button in app.button if button.label == "Import"]
+    settle(begin.click().run())
+    assert names(app) == ["emoji-world", "my-birds"] and not errors(app)
