@@ -41,7 +41,7 @@ def ready(page: str, title: str) -> bool:
     Raises
     ------
     InputError
-        If the weights are not on this machine and visitors may not fetch them.
+        If the weights are needed, not on this machine, and visitors may not fetch them.
     """
     folders, name = collection_folders(visitor()), st.session_state["collection"]
     if page in WITHOUT_MODEL or name not in folders:  # of a collection that is not there the page tells
@@ -50,8 +50,8 @@ def ready(page: str, title: str) -> bool:
     this = (model.key, str(folders[name]), (folders[name] / MANIFEST).stat().st_mtime_ns)
     if this in _prepared():
         return True
-    opened = _opened(model, folders["words"], folders[name]) if model.present else []
-    if model.present and not any(missing(each, model) for each in opened):
+    opened = _opened(model, folders["words"], folders[name]) if model.present or _brought(model, folders["words"], folders[name]) else []
+    if opened and not any(missing(each, model) for each in opened):
         return _go_on(model, this)
     st.title(title, anchor=False)
     if not model.present:
@@ -65,6 +65,11 @@ def ready(page: str, title: str) -> bool:
 def _prepared() -> set[tuple]:
     """What is ready, for all visitors: the model's key, the collection's folder, which says more than its name, and when it was written."""
     return set()
+
+
+def _brought(model: Model, *folders: Path) -> bool:
+    """Whether these collections come with the model's vectors, so that what is stored is answered even without its weights."""
+    return all(model.key in Collection.open(folder).manifest["models"] for folder in folders)
 
 
 def _opened(model: Model, *folders: Path) -> list[Collection]:

@@ -20,7 +20,7 @@ def bars(labels: list[str], values: list[float], notes: list[str], alt: str, key
     figure = go.Figure(go.Bar(x=values, y=[plain(label) for label in labels], orientation="h", text=notes, textposition="outside", cliponaxis=False,
                               marker_color=[ACCENT if value >= 0 else OTHER for value in values], hoverinfo="skip"))  # fmt: skip
     low, high = min([0.0, *values]), max([1e-6, *values])
-    figure.update_xaxes(title=title, **dict(range=[0, 2.3], tickvals=[0, 0.5, 1]) if whole else dict(range=[low * 1.3, high * 1.3]))
+    figure.update_xaxes(title=title, **dict(range=[0, 2.3], tickvals=[0, 0.5, 1]) if whole else dict(range=[low * 1.3, high * 1.5]))
     # Equal labels would fall on one bar, so positions are numbers and labels are ticks.
     figure.data[0].y = list(range(len(labels)))
     figure.update_yaxes(autorange="reversed", tickvals=list(range(len(labels))), ticktext=[plain(label, 32) for label in labels], automargin=True)

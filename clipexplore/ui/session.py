@@ -39,15 +39,9 @@ def _space(model: str, name: str, folder: str, written: int, owner: str | None) 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def embedder(model: str) -> SharedEmbedder:
-    """What embeds for all visitors by the model of that key; loaded when it is first asked.
-
-    Raises
-    ------
-    InputError
-        If the weights are not on this machine.
-    """
+    """What embeds for all visitors by the model of that key; loaded when it is first asked, which raises an InputError if its weights are not here."""
     entry = catalog.get(model)
-    return SharedEmbedder(entry.clip.require(model), entry.clip.identity)
+    return SharedEmbedder(entry.clip_folder, entry.clip.identity if entry.present else None)
 
 
 @st.cache_resource(show_spinner=False)

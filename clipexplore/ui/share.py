@@ -63,7 +63,7 @@ def share_box() -> None:
         _copy_button(data={"link": link, "label": text("share.copy"), "copied": text("share.copied")}, key="copy")
         if len(link) <= LONGEST:
             st.image(_qr(_entrance()), width=240, alt=text("share.qr"))
-            st.button(text("share.enlarge"), on_click=_enlarge, args=(link, _entrance()), icon=":material/cast_for_education:", width="stretch")
+            st.button(text("share.enlarge"), key="enlarge", on_click=_enlarge, args=(link, _entrance()), icon=":material/cast_for_education:", width="stretch")
         else:
             st.caption(text("share.too_long"))
 
