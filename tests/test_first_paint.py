@@ -13,10 +13,13 @@ from clipexplore import links
 ROOT = Path(__file__).parents[1]
 SLOW = ("torch", "transformers", "diffusers", "umap", "numba", "sklearn")
 
-# In a process of its own: nothing that another test imported counts. The warm-up, which imports all of it a second later, is left out.
+# In a process of its own: nothing that another test imported counts. The warm-up, which imports all of it a second later, is left out,
+# and lanes stand still: what they do comes after the first paint.
 SCRIPT = f"""
 import json, sys
+from clipexplore import worker
 from clipexplore.ui import session
+worker.Lane._run = lambda self: None
 session._load_all = lambda: None
 from streamlit.testing.v1 import AppTest
 

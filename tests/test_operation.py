@@ -50,4 +50,4 @@ def test_compose_opens_the_port_to_this_machine_only_and_knows_real_settings():
 def test_dependencies_have_floors():
     for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
-            assert re.match(r"[a-z0-9-]+(\[[a-z]+\])?>=\d", line), line
+            assert re.match(r"[a-z0-9_-]+(\[[a-z]+\])?>=\d", line), line

@@ -14,7 +14,6 @@ from .markdown import escape
 from .session import space
 from .texts import text
 
-MOST, MOST_BYTES = 500, 300_000_000  # pictures a session holds at most, and of files together
 SIDE = 256  # pixels of what is shown again
 
 
@@ -41,8 +40,8 @@ class Uploads(dict):
         """
         id = picture_id(data)
         if not super().__contains__(id):
-            if len(self) >= MOST:
-                raise InputError(f"This session holds {MOST} uploaded pictures and may hold no more; reload the page to start again.")
+            if len(self) >= (most := settings().session_pictures):
+                raise InputError(f"This session holds {most} uploaded pictures and may hold no more; reload the page to start again.")
             self._embed(id, encode(thumbnail(open_picture(data), SIDE)))
         return id
 
@@ -110,8 +109,8 @@ def add_picture(on_use) -> None:
 def _take(file, held: int) -> str | None:
     """The id of a picture; None, with the reason on screen, for what is none or more than a session may hold."""
     try:
-        if held > MOST_BYTES:
-            raise InputError(f"With this picture the session would hold more than {MOST_BYTES // 10**6} MB of files; remove some of them first.")
+        if held > (most := settings().session_megabytes) * 1_000_000:
+            raise InputError(f"With this picture the session would hold more than {most} MB of files; remove some of them first.")
         return uploads().add(file.getvalue())
     except InputError as error:
         st.error(escape(str(error)), icon=":material/broken_image:")

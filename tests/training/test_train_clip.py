@@ -347,7 +347,8 @@ class TestExport:
             plain = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval()(
                 **tokens, **CLIPImageProcessorPil.from_pretrained(folder)(pictures, return_tensors="pt"))  # fmt: skip
         np.testing.assert_allclose(embedder.embed_texts(texts), plain.text_embeds, atol=1e-5)
-        np.testing.assert_allclose(embedder.embed_images(pictures), plain.image_embeds, atol=1e-5)
+        # The embedder resizes on its own, quicker, and rounds some values to the neighbouring one of 256.
+        np.testing.assert_allclose(embedder.embed_images(pictures), plain.image_embeds, atol=5e-4)
         assert (embedder.dim, embedder.max_tokens) == (SMALL["PROJECTION"], train_clip.CONTEXT)
 
     def test_what_stands_behind_an_unseen_character_counts(self, exported):

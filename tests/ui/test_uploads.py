@@ -1,5 +1,6 @@
 """A visitor's pictures: one session never sees another's, what is kept is found by all, and an id is no path."""
 
+from dataclasses import replace
 from io import BytesIO
 from types import SimpleNamespace
 
@@ -81,7 +82,7 @@ def test_no_id_leads_out_of_the_folder(id):
 
 
 def test_a_session_holds_so_many_and_no_more(monkeypatch):
-    monkeypatch.setattr(uploads, "MOST", 2)
+    monkeypatch.setattr(uploads, "settings", lambda few=replace(settings(), session_pictures=2): few)
     mine = Uploads("emoji")
     kept = [mine.add(png(color)) for color in ("red", "green")]
     with pytest.raises(InputError, match="holds 2 uploaded pictures"):
