@@ -82,7 +82,8 @@ def test_no_id_leads_out_of_the_folder(id):
 
 
 def test_a_session_holds_so_many_and_no_more(monkeypatch):
-    monkeypatch.setattr(uploads, "settings", lambda few=replace(settings(), session_pictures=2): few)
+    few = replace(settings(), session_pictures=2)
+    monkeypatch.setattr(uploads, "settings", lambda: few)
     mine = Uploads("emoji")
     kept = [mine.add(png(color)) for color in ("red", "green")]
     with pytest.raises(InputError, match="holds 2 uploaded pictures"):
