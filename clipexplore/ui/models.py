@@ -50,11 +50,12 @@ def ready(page: str, title: str) -> bool:
     this = (model.key, str(folders[name]), (folders[name] / MANIFEST).stat().st_mtime_ns)
     if this in _prepared():
         return True
-    opened = _opened(model, folders["words"], folders[name]) if model.present or _brought(model, folders["words"], folders[name]) else []
+    present = model.present  # asked once: a download may end at any moment
+    opened = _opened(model, folders["words"], folders[name]) if present or _brought(model, folders["words"], folders[name]) else []
     if opened and not any(missing(each, model) for each in opened):
         return _go_on(model, this)
     st.title(title, anchor=False)
-    if not model.present:
+    if not present:
         return _offer(model)
     st.markdown(text("models.embedding", title=model.title))
     work = partial(_embed, opened, model, embedder(model.key))

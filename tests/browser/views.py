@@ -28,6 +28,8 @@ SHOWN = """() => {
   };
 }"""
 
+MISSING = "() => [...document.images].filter((each) => each.complete && each.src && !each.naturalWidth).map((each) => each.src)"
+
 
 def settle(page) -> None:
     """Until what was done has reached the server, and its answer the page."""
@@ -54,6 +56,7 @@ def arrive(page, address: str):
 
 def shown(page) -> dict:
     settle(page)
+    assert not page.evaluate(MISSING), "a picture on screen is missing"
     return page.evaluate(SHOWN)
 
 

@@ -1,4 +1,5 @@
 import errno
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from helpers import (
 from PIL import Image
 
 from clipexplore import Space, links
+from clipexplore.settings import settings
 from clipexplore.ui import uploads
 
 
@@ -164,8 +166,6 @@ def test_what_is_no_picture_is_told_beside_those_that_are(name, data, says):
 def test_without_the_models_weights_what_is_stored_is_still_answered(tmp_path, monkeypatch):
     import streamlit as st
 
-    from clipexplore.settings import settings
-
     real = settings().assets
     (tmp_path / "assets").mkdir()
     for name in ("collections", "examples.json"):
@@ -188,7 +188,8 @@ def test_the_same_picture_given_twice_is_one():
 
 
 def test_what_passes_the_quota_of_a_session_is_refused_and_the_rest_stays(monkeypatch):
-    monkeypatch.setattr(uploads, "MOST_BYTES", 2 * len(png()) + 1)
+    few = replace(settings(), session_megabytes=(2 * len(png()) + 1) / 1e6)
+    monkeypatch.setattr(uploads, "settings", lambda: few)
     app = open_page("search")
     files = [(f"{color}.png", png(color=(color, 30, 30)), "image/png") for color in (0, 90, 200)]
     app.file_uploader(key="files").set_value(files).run()
