@@ -106,7 +106,7 @@ class Visitor:
         kind = element.WhichOneof("type")
         if kind == "exception" or (kind == "alert" and element.alert.format == element.alert.ERROR):
             self.errors.append(f"{page}: {element.alert.body if kind == 'alert' else element.exception.message}")
-        if kind in ("text_input", "text_area"):
+        if kind in ("text_input", "text_area") and not getattr(element, kind).id.endswith("-names"):
             self.fields.setdefault("text", getattr(element, kind).id)
         if kind == "slider" and element.slider.step == 1:
             self.fields.setdefault("slider", element.slider.id)
