@@ -2,9 +2,12 @@
 
 import os
 import re
+import shutil
+import tempfile
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports a Hugging Face library
+os.environ["CLIPEXPLORE_HOME"] = tempfile.mkdtemp(prefix="clipexplore-")  # whoever runs the tests may have collections of their own
 
 import numpy as np
 import pytest
@@ -14,6 +17,10 @@ from hypothesis import settings
 
 settings.register_profile("clipexplore", deadline=None)  # a busy machine is no failure
 settings.load_profile("clipexplore")
+
+
+def pytest_sessionfinish():
+    shutil.rmtree(os.environ["CLIPEXPLORE_HOME"], ignore_errors=True)
 
 
 class Axes:
