@@ -7,6 +7,7 @@ from clipexplore.space import explorable
 
 st.set_page_config(page_title=ui.text("app.title"), page_icon="🧭", layout="wide")
 ui.warm_up()
+ui.begin_run()
 
 page = ui.navigation()
 

@@ -12,7 +12,7 @@ from collections import defaultdict, deque
 from urllib.parse import quote
 
 ENTER = "/enter"
-OPEN = (ENTER, "/healthz", "/readyz")
+OPEN = ("/healthz", "/readyz")
 COOKIE = "clipexplore_ticket"
 TRIES, WITHIN = 20, 60.0  # wrong passcodes from one address, and in how many seconds; six digits then last for a month
 _MOST_ADDRESSES = 10_000
@@ -40,7 +40,7 @@ class Door:
     async def __call__(self, scope, receive, send) -> None:
         from starlette.requests import HTTPConnection
 
-        if not self.passcode or scope["type"] not in ("http", "websocket") or (scope["path"] in OPEN and scope["path"] != ENTER):
+        if not self.passcode or scope["type"] not in ("http", "websocket") or scope["path"] in OPEN:
             return await self.app(scope, receive, send)
         asked = HTTPConnection(scope)
         if scope["path"] == ENTER and scope["type"] == "http":

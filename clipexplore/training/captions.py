@@ -92,8 +92,8 @@ def training_words(scene: Scene, rng: Random) -> set[str]:
 def sides(scene: Scene) -> set[str]:
     """Where each thing is, said of it alone ("lion on the left"): a relation is learned as two such halves."""
     where = SIDES["left"] if scene.kind == "row" else SIDES.get(scene.relation, ())
-    ends = (scene.items[0], scene.items[-1])
-    return {f"{item.name} {side}" for item, side in zip(ends if len(scene.items) > 1 else ends[:1], where, strict=False)}
+    ends = (*scene.items[:1], *scene.items[1:][-1:])
+    return {f"{item.name} {side}" for item, side in zip(ends, where, strict=False)}
 
 
 def words(scene: Scene) -> set[str]:

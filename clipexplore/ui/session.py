@@ -22,14 +22,23 @@ from .logs import start_log, visitor
 log = logging.getLogger(__name__)
 
 
+def begin_run() -> None:
+    """Lets this run of the app look at the disk again; called once, before anything asks for the space."""
+    st.session_state.pop("opened", None)
+
+
 def space() -> Space:
-    """The space of the model and collection that the sidebar and the link name."""
-    name = st.session_state["collection"]
+    """The space of the model and collection that the sidebar and the link name; looked for once in a run, since a gallery asks for every picture."""
+    chosen = st.session_state["model"], st.session_state["collection"]
+    if st.session_state.get("opened", (None,))[0] != chosen:
+        st.session_state["opened"] = chosen, _look_up(*chosen)
+    return st.session_state["opened"][1]
+
+
+def _look_up(model: str, name: str) -> Space:
     folder = collection_folders(visitor()).get(name)
     written = (folder / MANIFEST).stat().st_mtime_ns if folder else 0  # what has changed is opened again
-    owner = visitor() if name.startswith(OWN) else None
-    st.session_state["opened"] = _space(st.session_state["model"], name, str(folder), written, owner)
-    return st.session_state["opened"]
+    return _space(model, name, str(folder), written, visitor() if name.startswith(OWN) else None)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

@@ -62,8 +62,9 @@ def share_box() -> None:
         st.code(link, language=None, wrap_lines=True)
         _copy_button(data={"link": link, "label": text("share.copy"), "copied": text("share.copied")}, key="copy")
         if len(link) <= LONGEST:
-            st.image(_qr(_entrance()), width=240, alt=text("share.qr"))
-            st.button(text("share.enlarge"), key="enlarge", on_click=_enlarge, args=(link, _entrance()), icon=":material/cast_for_education:", width="stretch")
+            target = _entrance()
+            st.image(_qr(target), width=240, alt=text("share.qr"))
+            st.button(text("share.enlarge"), key="enlarge", on_click=_enlarge, args=(link, target), icon=":material/cast_for_education:", width="stretch")
         else:
             st.caption(text("share.too_long"))
 
