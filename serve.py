@@ -10,9 +10,9 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from clipexplore import catalog, ui, worker
-from clipexplore.door import Door
+from clipexplore.server.door import Door
+from clipexplore.server.web import Headers, health_routes
 from clipexplore.settings import settings
-from clipexplore.web import Headers, health_routes
 
 
 @asynccontextmanager

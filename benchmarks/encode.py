@@ -23,9 +23,9 @@ from PIL import Image
 from benchmarks.true_models import write_clip
 from benchmarks.visitors import measure as thirty_visitors
 from benchmarks.visitors import one_by_one, shared
-from clipexplore.devices import calibrate_threads, has_bfloat16
 from clipexplore.embedder import PICTURES, Embedder
 from clipexplore.images import encode
+from clipexplore.models.devices import calibrate_threads, has_bfloat16
 from clipexplore.preparing import Preparer
 
 ROUNDS = 3  # of which the best counts; ours and theirs take turns

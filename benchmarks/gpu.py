@@ -17,12 +17,12 @@ import torch
 
 from benchmarks.encode import scene
 from benchmarks.true_models import write_clip, write_stable_diffusion
-from clipexplore.devices import free_memory
 from clipexplore.embedder import PICTURES, Embedder
 from clipexplore.errors import InputError
 from clipexplore.images import encode
+from clipexplore.models.devices import free_memory
+from clipexplore.models.residents import Residents
 from clipexplore.renderer import Renderer
-from clipexplore.residents import Residents
 
 GB = 1e9
 

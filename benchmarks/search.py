@@ -20,7 +20,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402 – after the threads were counted
 
-from clipexplore.nearest import search  # noqa: E402
+from clipexplore.retrieval.nearest import search  # noqa: E402
 
 DIM, K, TOGETHER = 512, 24, 64
 
@@ -76,7 +76,7 @@ def measure(rows: int, folder: Path, rounds: int) -> None:
 
     import torch
 
-    from clipexplore.coarse import Coarse
+    from clipexplore.retrieval.coarse import Coarse
 
     torch.set_num_threads(1)
     begun = time.process_time()

@@ -3,8 +3,10 @@
 import argparse
 import sys
 
-from clipexplore import fetching, indexing, serving
+from clipexplore.collections import indexing
 from clipexplore.errors import InputError
+from clipexplore.models import fetching
+from clipexplore.server import serving
 
 COMMANDS = (serving, fetching, indexing)
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clipexplore.devices import calibrate_threads
 from clipexplore.embedder import Embedder
 from clipexplore.errors import InputError
-from clipexplore.residents import Residents, shared, size_of
+from clipexplore.models.devices import calibrate_threads
+from clipexplore.models.residents import Residents, shared, size_of
 
 if TYPE_CHECKING:
     from PIL import Image

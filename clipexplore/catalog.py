@@ -11,8 +11,8 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from clipexplore.errors import InputError
+from clipexplore.models.weights import COMMIT, HUB_ID, MOVED, Kind, Weights, read_logit_scale
 from clipexplore.settings import settings
-from clipexplore.weights import COMMIT, HUB_ID, MOVED, Kind, Weights, read_logit_scale
 
 
 @dataclass(frozen=True)

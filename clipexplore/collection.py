@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from clipexplore.collections.storage import Store
+from clipexplore.collections.tables import CONTENT, GROUP, ITEMS, SHARD, check_items, parquet, shard_name, shard_parquet
 from clipexplore.errors import InputError
-from clipexplore.nearest import Hits, search
-from clipexplore.storage import Store
-from clipexplore.tables import CONTENT, GROUP, ITEMS, SHARD, check_items, parquet, shard_name, shard_parquet
+from clipexplore.retrieval.nearest import Hits, search
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:

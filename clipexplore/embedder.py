@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clipexplore.devices import default_device, default_dtype
 from clipexplore.errors import InputError
+from clipexplore.models.devices import default_device, default_dtype
+from clipexplore.models.weights import read_logit_scale
 from clipexplore.preparing import Picture, Preparer, batches_ahead
 from clipexplore.vectors import normalize
-from clipexplore.weights import read_logit_scale
 
 if TYPE_CHECKING:
     import tokenizers

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clipexplore.errors import InputError
-from clipexplore.nearest import search
+from clipexplore.retrieval.nearest import search
 from clipexplore.vectors import normalize
 
 METRICS = ("cosine", "euclidean")

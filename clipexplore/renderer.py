@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from clipexplore.drawing.frames import batches
+from clipexplore.drawing.latents import Latents
+from clipexplore.drawing.pipelines import load_pipeline, read_facts, read_gap, revision, usual_norm
 from clipexplore.errors import InputError
-from clipexplore.frames import batches
-from clipexplore.latents import Latents
-from clipexplore.pipelines import load_pipeline, read_facts, read_gap, revision, usual_norm
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:

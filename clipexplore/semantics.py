@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clipexplore.errors import InputError
-from clipexplore.nearest import search
+from clipexplore.retrieval.nearest import search
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:

@@ -15,17 +15,18 @@ from typing import Literal
 
 import numpy as np
 
-from clipexplore import catalog, library, links
+from clipexplore import catalog, links
 from clipexplore.collection import Collection, Hits
-from clipexplore.embedded import embed as embed_missing
-from clipexplore.embedded import missing, open_embedded
+from clipexplore.collections import library
+from clipexplore.collections.embedded import embed as embed_missing
+from clipexplore.collections.embedded import missing, open_embedded
+from clipexplore.collections.library import BANKS
+from clipexplore.collections.repair import mend
 from clipexplore.embedder import Embedder
 from clipexplore.errors import InputError
 from clipexplore.expression import Expression, Term, combine, parse
-from clipexplore.library import BANKS
-from clipexplore.nearest import search
-from clipexplore.repair import mend
-from clipexplore.shared_search import shared_search
+from clipexplore.retrieval.nearest import search
+from clipexplore.retrieval.shared_search import shared_search
 
 What = Literal["pictures", "captions", "words"]
 

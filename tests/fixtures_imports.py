@@ -5,10 +5,10 @@ import io
 import numpy as np
 from PIL import Image
 
-from clipexplore.importing import add
-from clipexplore.shards import Shards
-from clipexplore.sources import open_source
-from clipexplore.storage import Store
+from clipexplore.collections.importing import add
+from clipexplore.collections.shards import Shards
+from clipexplore.collections.sources import open_source
+from clipexplore.collections.storage import Store
 
 
 def jpeg(number: int, size: tuple[int, int] = (40, 30), format: str = "JPEG", **options) -> bytes:

@@ -33,10 +33,11 @@ LAYERS = (
     "importing",
     "repair",
     "space indexing",
-    "drawing",
+    "walks",
     "ui",
     "app pages serve __main__",
 )
+GROUPS = ("models", "collections", "drawing", "maps", "retrieval", "server")  # folders of modules, each with its own layer
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}
 
 HEAVY = {"torch", "transformers", "diffusers", "umap", "sklearn", "accelerate", "numba"}
@@ -53,7 +54,8 @@ def tree(path):
 
 def unit(path):
     """The name in the table of layers: a module of the package, "ui", "training", "app" or "pages"."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py") if path.is_relative_to(PACKAGE) else path.relative_to(ROOT).parts[0].removesuffix(".py")
+    parts = path.relative_to(PACKAGE if path.is_relative_to(PACKAGE) else ROOT).parts
+    return parts[parts[0] in GROUPS].removesuffix(".py")
 
 
 def nodes(path, *, run_on_import=False):
@@ -84,7 +86,8 @@ def imports(path, *, run_on_import=False):
 
 def own_imports(path):
     """The units of the product that a module imports from."""
-    return {name.split(".")[1] for name in imports(path) if name.split(".")[0] == "clipexplore"} - {unit(path)}
+    parts = [name.split(".") for name in imports(path) if name.split(".")[0] == "clipexplore"]
+    return {names[1 + (names[1] in GROUPS)] for names in parts} - {unit(path)}
 
 
 def calls(path):
@@ -95,12 +98,17 @@ def modules(folder):
     return sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
 
 
+def library():
+    """All modules but those of the interface and the recipe, as `name` or `group.name`."""
+    return modules(PACKAGE) + [f"{group}.{name}" for group in GROUPS for name in modules(PACKAGE / group)]
+
+
 # Layers
 
 
 def test_every_module_has_a_layer():
-    assert {*modules(PACKAGE), "ui", "app", "pages"} <= set(LAYER)
-    assert {path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.glob("*.py"))} == {"ui", "training"}
+    assert {*(name.split(".")[-1] for name in library()), "ui", "app", "pages", "serve"} == set(LAYER)
+    assert {path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.glob("*.py"))} == {*GROUPS, "ui", "training"}
 
 
 @pytest.mark.parametrize("path", [path for path in PRODUCT if unit(path) in LAYER], ids=short)
@@ -146,7 +154,7 @@ def test_heavy_imports_are_made_where_they_are_used(path):
 
 def test_importing_the_app_imports_nothing_heavy():
     """Also not by way of somebody else's package: the first page is painted before any model is loaded."""
-    wanted = sorted({f"clipexplore.{name}" for name in modules(PACKAGE)} | {name.split(".")[0] for path in APP for name in imports(path)} | {"clipexplore.ui"})
+    wanted = sorted({f"clipexplore.{name}" for name in library()} | {name.split(".")[0] for path in APP for name in imports(path)} | {"clipexplore.ui"})
     program = f"import sys, importlib\nfor name in {wanted}: importlib.import_module(name)\nprint(*sorted(set(sys.modules) & {HEAVY}))"
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""
@@ -174,9 +182,10 @@ def test_all_public_names_are_in_the_readme():
 # Tests mirror modules
 
 
-@pytest.mark.parametrize("name", [name for name in modules(PACKAGE) if name != "errors"])  # which holds no code
+@pytest.mark.parametrize("name", [name for name in library() if name != "errors"])  # which holds no code
 def test_every_module_has_its_test(name):
-    assert (ROOT / "tests" / f"test_{name.strip('_')}.py").is_file()
+    *group, name = name.split(".")
+    assert ROOT.joinpath("tests", *group, f"test_{name.strip('_')}.py").is_file()
 
 
 @pytest.mark.parametrize("name", modules(PACKAGE / "training"))
@@ -200,7 +209,7 @@ UNSAFE_ARGUMENTS = {"unsafe_allow_html", "unsafe_allow_javascript", "trust_remot
 def test_nothing_unsafe_is_used(path):
     imported = {".".join(name.split(".")[:parts]) for name in imports(path) for parts in (1, 2)}
     assert not imported & UNSAFE_MODULES
-    allowed = {"torch.load"} if path == PACKAGE / "convert.py" else set()  # with weights_only=True, in a process of its own
+    allowed = {"torch.load"} if path == PACKAGE / "models" / "convert.py" else set()  # with weights_only=True, in a process of its own
     assert not {ast.unparse(call.func) for call in calls(path)} & (UNSAFE_CALLS - allowed)
     passed = {keyword.arg: ast.unparse(keyword.value) for call in calls(path) for keyword in call.keywords}
     assert not {name for name in UNSAFE_ARGUMENTS & set(passed) if passed[name] != "False"}

@@ -13,7 +13,7 @@ from clipexplore import batcher as batching
 from clipexplore.batcher import Batcher, SharedEmbedder
 from clipexplore.embedder import Embedder
 from clipexplore.errors import InputError
-from clipexplore.residents import Residents
+from clipexplore.models.residents import Residents
 
 LONG = 30  # seconds after which a test that hangs fails
 

@@ -9,8 +9,8 @@ from fixtures_models import build_tiny_clip
 
 from clipexplore import catalog
 from clipexplore.errors import InputError
+from clipexplore.models.weights import COMMIT, HUB_ID
 from clipexplore.settings import read_settings, settings
-from clipexplore.weights import COMMIT, HUB_ID
 
 
 def test_the_bundled_model_is_the_default():

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from clipexplore import collection as module
 from clipexplore.collection import Collection
+from clipexplore.collections.storage import COPY
+from clipexplore.collections.tables import ID
 from clipexplore.errors import InputError
 from clipexplore.expression import Term, parse
-from clipexplore.storage import COPY
-from clipexplore.tables import ID
 from clipexplore.vectors import normalize
 
 ROOT = Path(__file__).parent.parent
@@ -79,8 +79,8 @@ def test_texts_alone_have_no_pictures(tmp_path):
 def test_pictures_of_many_shards_are_found_and_the_oldest_layout_is_read(tmp_path):
     import pyarrow as pa
 
-    from clipexplore.storage import Store
-    from clipexplore.tables import ITEMS, SHARD, parquet
+    from clipexplore.collections.storage import Store
+    from clipexplore.collections.tables import ITEMS, SHARD, parquet
 
     count = 2 * SHARD + 40
     many = pd.DataFrame({"id": [f"i-{row}" for row in range(count)], "caption": "it"})
@@ -270,7 +270,7 @@ def test_a_flipped_bit_is_noticed_without_looking_for_it(collection):
 
 
 def test_a_manifest_of_something_else_is_told(tmp_path):
-    from clipexplore.storage import Store
+    from clipexplore.collections.storage import Store
 
     Store.create(tmp_path, {"title": "no collection"}, {})
     with pytest.raises(InputError, match="not that of a collection"):
@@ -322,6 +322,6 @@ def test_a_killed_process_leaves_the_old_state(collection):
 
 
 def test_search_is_found_here():
-    from clipexplore import nearest
+    from clipexplore.retrieval import nearest
 
     assert (module.search, module.Hits) == (nearest.search, nearest.Hits)

@@ -99,8 +99,8 @@ def test_sixteen_bits_keep_the_order(key, dim):
 def test_stable_diffusion_reads_with_the_tower_of_l14():
     from transformers import CLIPTextModel
 
-    from clipexplore.sharing import share_weights
-    from clipexplore.weights import variant_of
+    from clipexplore.models.sharing import share_weights
+    from clipexplore.models.weights import variant_of
 
     large, weights = loaded("clip-l14"), catalog.get("clip-l14").draws_prompts
     if not weights.present:

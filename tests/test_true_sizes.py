@@ -13,10 +13,10 @@ from PIL import Image
 
 from benchmarks.true_models import write_clip, write_unet
 from clipexplore import catalog
-from clipexplore.devices import has_bfloat16
 from clipexplore.embedder import Embedder
+from clipexplore.models.devices import has_bfloat16
+from clipexplore.models.sharing import share_weights
 from clipexplore.settings import settings
-from clipexplore.sharing import share_weights
 
 pytestmark = pytest.mark.slow
 

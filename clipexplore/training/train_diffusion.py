@@ -33,8 +33,8 @@ from safetensors.numpy import save_file
 from torch.utils.data import DataLoader, Dataset
 from transformers import CLIPModel
 
+from ..drawing.pipelines import FACTS, GAP
 from ..embedder import WEIGHTS, Embedder, revision_of
-from ..pipelines import FACTS, GAP
 from . import captions
 from .cache_scenes import CACHE, CLIP, Cache
 from .runs import Run, arguments

@@ -15,12 +15,12 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from clipexplore.drawing.pipelines import read_gap, revision
 from clipexplore.images import encode
-from clipexplore.pipelines import read_gap, revision
+from clipexplore.models.residents import shared, size_of
+from clipexplore.models.weights import Weights
 from clipexplore.renderer import Renderer
-from clipexplore.residents import shared, size_of
 from clipexplore.settings import settings
-from clipexplore.weights import Weights
 from clipexplore.worker import Job
 
 from .fits import fitted

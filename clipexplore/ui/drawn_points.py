@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from clipexplore.drawing import across_gap
+from clipexplore.drawing.walks import across_gap
 from clipexplore.errors import InputError
 from clipexplore.expression import Expression, Term
 from clipexplore.images import open_picture

@@ -9,8 +9,8 @@ import numpy as np
 import streamlit as st
 
 from clipexplore.collection import Collection
-from clipexplore.library import Shelved
-from clipexplore.shards import REJECTED
+from clipexplore.collections.library import Shelved
+from clipexplore.collections.shards import REJECTED
 
 from .results import harmless
 from .texts import text
@@ -57,7 +57,7 @@ def as_parquet(folder) -> bytes:
     """Id, caption, fields, and a column of embeddings for each model and kind."""
     import pyarrow as pa
 
-    from clipexplore.tables import parquet
+    from clipexplore.collections.tables import parquet
 
     found = Collection.open(folder)
     columns = pa.Table.from_pandas(found.fields, preserve_index=False)

@@ -13,15 +13,16 @@ from pathlib import Path, PurePosixPath
 
 import streamlit as st
 
-from clipexplore import catalog, library
+from clipexplore import catalog
+from clipexplore.collections import library
+from clipexplore.collections.importing import add, embed_missing
+from clipexplore.collections.indexing import ready_made
+from clipexplore.collections.repair import repair
+from clipexplore.collections.shards import Shards
+from clipexplore.collections.sources import TABLES, VECTORS, Source, open_source
+from clipexplore.collections.trees import OPERATOR, Caps
 from clipexplore.errors import InputError
-from clipexplore.importing import add, embed_missing
-from clipexplore.indexing import ready_made
-from clipexplore.repair import repair
 from clipexplore.settings import settings
-from clipexplore.shards import Shards
-from clipexplore.sources import TABLES, VECTORS, Source, open_source
-from clipexplore.trees import OPERATOR, Caps
 from clipexplore.worker import Job
 
 from .fits import lane

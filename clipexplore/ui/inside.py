@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
+from clipexplore.collections.tidy import Neighbours, near_duplicates, neighbours, outliers
 from clipexplore.errors import InputError
 from clipexplore.space import Hit
-from clipexplore.tidy import Neighbours, near_duplicates, neighbours, outliers
 from clipexplore.worker import Job
 
 from .fits import fitted

@@ -12,7 +12,7 @@ import streamlit as st
 from clipexplore.errors import InputError
 from clipexplore.expression import Expression
 from clipexplore.lexicon import Lexicon, learn, load
-from clipexplore.nearest import search
+from clipexplore.retrieval.nearest import search
 from clipexplore.semantics import Near, Terms, kindred_texts, nearest_words, tokens
 from clipexplore.settings import settings
 from clipexplore.space import Point

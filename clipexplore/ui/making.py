@@ -4,7 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from clipexplore import catalog, library
+from clipexplore import catalog
+from clipexplore.collections import library
 from clipexplore.errors import InputError
 from clipexplore.images import suffixes
 from clipexplore.settings import settings

@@ -12,11 +12,11 @@ import streamlit as st
 
 from clipexplore import links
 from clipexplore.collection import Collection
-from clipexplore.layout import fit_layout
+from clipexplore.maps.layout import fit_layout
+from clipexplore.maps.reference import fit_umap_apart
+from clipexplore.maps.trust import Trust, trust_in
 from clipexplore.projection import METRICS, PCA, across_gap, pca, place
-from clipexplore.reference import fit_umap_apart
 from clipexplore.space import Space
-from clipexplore.trust import Trust, trust_in
 from clipexplore.worker import Job
 
 from .fits import fitted

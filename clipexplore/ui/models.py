@@ -13,17 +13,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from clipexplore import catalog, machine
+from clipexplore import catalog
 from clipexplore.catalog import Model
 from clipexplore.collection import Collection
-from clipexplore.embedded import Embedded, embed, fit_maps, missing, open_embedded
+from clipexplore.collections.embedded import Embedded, embed, fit_maps, missing, open_embedded
+from clipexplore.collections.repair import mend
+from clipexplore.collections.storage import MANIFEST
 from clipexplore.errors import InputError
-from clipexplore.fetching import duration, gigabytes
-from clipexplore.repair import mend
+from clipexplore.models.fetching import duration, gigabytes
+from clipexplore.models.weights import Weights
+from clipexplore.server import machine
 from clipexplore.settings import settings
 from clipexplore.space import collection_folders
-from clipexplore.storage import MANIFEST
-from clipexplore.weights import Weights
 from clipexplore.worker import Job
 
 from .fits import fitted, lane

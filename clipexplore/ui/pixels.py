@@ -8,9 +8,9 @@ import streamlit as st
 
 from clipexplore.components import reconstructions
 from clipexplore.errors import InputError
-from clipexplore.nearest import search
 from clipexplore.pixels import as_direction, as_picture, digits, error, pixel_pca, pixels
 from clipexplore.projection import PCA
+from clipexplore.retrieval.nearest import search
 from clipexplore.vectors import normalize
 from clipexplore.worker import Job
 

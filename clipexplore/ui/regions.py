@@ -7,8 +7,8 @@ import numpy as np
 import streamlit as st
 
 from clipexplore.errors import InputError
-from clipexplore.nearest import search
 from clipexplore.projection import inside
+from clipexplore.retrieval.nearest import search
 from clipexplore.space import Hit
 
 from .cloud import Overlay

@@ -13,9 +13,9 @@ import streamlit as st
 
 from clipexplore import catalog
 from clipexplore.batcher import SharedEmbedder
-from clipexplore.library import OWN
+from clipexplore.collections.library import OWN
+from clipexplore.collections.storage import MANIFEST
 from clipexplore.space import Space, collection_folders
-from clipexplore.storage import MANIFEST
 
 from .logs import start_log, visitor
 

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from clipexplore import links
-from clipexplore.clusters import dense_groups, group, group_names
+from clipexplore.maps.clusters import dense_groups, group, group_names
 from clipexplore.space import Point
 from clipexplore.worker import Job
 

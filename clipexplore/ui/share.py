@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 import segno
 import streamlit as st
 
-from clipexplore.serving import entrance
+from clipexplore.server.serving import entrance
 from clipexplore.settings import settings
 
 from .markdown import escape

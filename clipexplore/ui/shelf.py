@@ -10,14 +10,15 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image
 
-from clipexplore import catalog, library
+from clipexplore import catalog
 from clipexplore.collection import Collection
+from clipexplore.collections import library
+from clipexplore.collections.library import Shelved
+from clipexplore.collections.shards import sheet_name
+from clipexplore.collections.storage import MANIFEST
 from clipexplore.errors import InputError
 from clipexplore.images import contact_sheet, encode, open_picture, thumbnail
-from clipexplore.library import Shelved
 from clipexplore.settings import settings
-from clipexplore.shards import sheet_name
-from clipexplore.storage import MANIFEST
 
 from .exports import export_row
 from .imports import import_panel, jobs, reembed, resume

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import streamlit as st
 
-from clipexplore import machine, worker
+from clipexplore import worker
+from clipexplore.server import machine
 
 from .texts import text
 

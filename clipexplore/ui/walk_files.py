@@ -9,9 +9,9 @@ from importlib.util import find_spec
 
 import streamlit as st
 
-from clipexplore import animation
+from clipexplore.drawing import animation
+from clipexplore.drawing.recipe import as_png
 from clipexplore.images import open_picture
-from clipexplore.recipe import as_png
 
 from .drawing import drawer, name_of
 from .session import space

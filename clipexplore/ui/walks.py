@@ -10,10 +10,10 @@ import numpy as np
 import streamlit as st
 
 from clipexplore import links
-from clipexplore.drawing import across_gap, changes, one_text, prompt_path
+from clipexplore.drawing.recipe import from_png
+from clipexplore.drawing.walks import across_gap, changes, one_text, prompt_path
 from clipexplore.errors import InputError
 from clipexplore.images import open_picture
-from clipexplore.recipe import from_png
 from clipexplore.renderer import RANGES, Renderer
 from clipexplore.space import Point
 from clipexplore.vectors import path

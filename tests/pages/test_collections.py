@@ -9,8 +9,9 @@ import pytest
 from fixtures_imports import fill, jpeg
 from helpers import captions, errors, figures, labels, open_page, pictures, the_error, unescaped, values
 
-from clipexplore import library, links
+from clipexplore import links
 from clipexplore.collection import Collection
+from clipexplore.collections import library
 from clipexplore.settings import settings
 from clipexplore.ui import exports, imports, making, shelf
 

@@ -9,8 +9,8 @@ import pytest
 from helpers import captions, errors, open_page, unescaped, values
 
 from clipexplore import links
+from clipexplore.drawing.recipe import from_png
 from clipexplore.images import open_picture
-from clipexplore.recipe import from_png
 from clipexplore.ui.walk_files import _archive, _values
 from clipexplore.ui.walks import DrawSettings, Route
 

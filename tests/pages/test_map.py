@@ -20,7 +20,8 @@ from helpers import (
 )
 from sklearn.manifold import trustworthiness
 
-from clipexplore import Space, links, pca, place, reference
+from clipexplore import Space, links, pca, place
+from clipexplore.maps import reference
 from clipexplore.projection import inside
 from clipexplore.ui.maps import layout_csv
 

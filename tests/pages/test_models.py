@@ -10,7 +10,8 @@ from fixtures_models import build_tiny_clip
 from helpers import APP, captions, errors, open_page, pictures, unescaped
 from streamlit.testing.v1 import AppTest
 
-from clipexplore import catalog, machine, worker
+from clipexplore import catalog, worker
+from clipexplore.server import machine
 from clipexplore.settings import settings
 from clipexplore.ui import models as ui_models
 

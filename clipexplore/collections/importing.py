@@ -1,0 +1,293 @@
+"""Making and enlarging a collection from a source: hashed, checked, embedded and written, 256 items at a time.
+
+Separate because it is the one place where sources, pictures, a model and the disk meet. An import is a repetition: it takes from
+the source what the collection does not have yet. So adding is importing once more, and so is going on after a kill, a full disk or
+damage: what is there is known by its content and never embedded twice.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import blake2b
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clipexplore.collection import Kind
+from clipexplore.collections.entries import Entry, Rejected, Source, groups
+from clipexplore.collections.shards import Shards
+from clipexplore.collections.tables import CONTENT, SHARD, shard_name
+from clipexplore.errors import InputError
+from clipexplore.images import contact_sheet, encode, open_picture, suffixes, thumbnail
+from clipexplore.vectors import normalize
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from PIL import Image
+
+    from clipexplore.embedder import Embedder
+
+SIDE, QUALITY = 448, 88  # of what is stored and embedded: 4:3 leaves 336 pixels, the most a usual CLIP reads
+THUMBNAIL, ACROSS = 64, 16  # pixels, and thumbnails in a row of a sheet
+READY = 65_536  # items in a shard where there is nothing to embed
+AT_ONCE = 32  # items that are embedded between two looks at whether to go on; others' questions come in between
+RESERVED = ("id", "caption", CONTENT, "picture", "boxes")  # no names for a field
+
+Report = Callable[[float, str | None], None]  # how far it is in [0, 1], and with what, None as before; may raise to stop
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """An entry that was read: `content` is the checksum of what it is, `picture` what will be stored."""
+
+    entry: Entry
+    content: str
+    picture: bytes | None = None
+    image: Image.Image | None = None
+
+
+@dataclass
+class Outcome:
+    """What became of the entries of a source."""
+
+    added: int = 0
+    known: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def seen(self) -> int:
+        return self.added + self.known + len(self.rejected)
+
+    def said(self) -> str:
+        """In one line, for a terminal or a page."""
+        rate = f", {self.added / self.seconds:,.0f} a second" if self.added and self.seconds > 0.5 else ""
+        return f"{self.added:,} added{rate}, {self.known:,} there already, {len(self.rejected):,} refused"
+
+
+def add(
+    shards: Shards, source: Source, embedder: Embedder | None, model: str, revision: str, report: Report, most: int | None = None
+) -> Outcome:
+    """Takes from a source what a collection does not have yet, embeds it and merges.
+
+    Killed or stopped at any moment, the same call goes on where it was: finished shards are not embedded again.
+
+    Parameters
+    ----------
+    embedder
+        What embeds, of this revision; None where the vectors come with the source.
+    most
+        Items that the collection may hold; what goes beyond is rejected.
+
+    Raises
+    ------
+    InputError
+        If the source is of another kind than the collection, has vectors of another dimension, or has nothing for it; if the disk
+        refuses.
+    """
+    if shards.manifest["kind"] != source.kind:
+        raise InputError(f"The collection holds {shards.manifest['kind']} and the source {source.kind}; make a collection of its own for them.")
+    begun, outcome = monotonic(), Outcome()
+    with shards.store.writing():
+        lost = _Lost(shards)
+        known, ids = set(shards.column(CONTENT)) - lost.contents, Ids(shards.column("id"))
+        fresh = lost.without(_fresh(source, known, outcome, most and most - shards.rows + len(lost.contents), report))
+        for batch in groups(fresh, SHARD if source.dim is None else READY):
+            _append(shards, batch, ids, source, embedder, model, revision, lambda: report(*_progress(source, outcome, begun)))
+            outcome.added += len(batch)
+            outcome.seconds = monotonic() - begun
+        embed_missing(shards, embedder, model, revision, report)
+        shards.merge(_listed(outcome.rejected))
+    report(1.0, outcome.said())
+    return outcome
+
+
+def embed_missing(shards: Shards, embedder: Embedder | None, model: str, revision: str, report: Report) -> None:
+    """Embeds every shard that this revision of a model has not embedded yet: of a new model, or of captions that came later."""
+    kinds: list[Kind] = ["pictures", "captions"] if shards.manifest["kind"] == "pictures" else ["captions"]
+    missing = shards.unembedded(model, revision, kinds) if embedder else []
+    for done, (number, kind) in enumerate(missing):
+        report(done / len(missing), f"embedding shard {done + 1:,} of {len(missing):,}")
+        table, look = shards.read(shard_name(number), ["caption", "picture"]), partial(report, done / len(missing), None)
+        if kind == "pictures":
+            vectors = _embedded(embedder.embed_images, map(open_picture, table["picture"].to_pylist()), look)
+        else:
+            vectors = _embedded_once(embedder, table["caption"].to_pylist(), look)
+        shards.add_vectors(number, kind, vectors, model, revision)
+
+
+class Ids:
+    """The ids of a collection, and new ones that can be written as @id."""
+
+    def __init__(self, taken: Iterable[str]):
+        self._taken = set(taken)
+        self._last: dict[str, int] = {}  # the number that was last put behind a name
+
+    def new(self, name: str) -> str:
+        """An id made of a name and different from all others, which include it from now on."""
+        plain = id = _written(name)
+        while id in self._taken:
+            self._last[plain] = self._last.get(plain, 1) + 1
+            id = f"{plain}-{self._last[plain]}"
+        self._taken.add(id)
+        return id
+
+
+def _written(name: str) -> str:
+    """What an id can say of a name."""
+    stem, _, suffix = name.rpartition("/")[2].rpartition(".")
+    stem = stem if stem and f".{suffix.lower()}" in suffixes() else name.rpartition("/")[2]
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:80] or "item"
+    return f"picture-{plain}" if plain.startswith("up-") else plain  # which uploads are called
+
+
+# Reading
+
+
+def _fresh(source: Source, known: set[str], outcome: Outcome, room: int | None, report: Report) -> Iterator[Item]:
+    """The entries that are new, read and checked by several threads, in the order of the source; the others are counted."""
+    taken = 0
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1), "import") as pool:
+        for window in groups(source, 2 * AT_ONCE):
+            for item in pool.map(lambda entry: _read(entry, known), window):
+                if isinstance(item, Rejected):
+                    outcome.rejected.append(item)
+                elif item.content in known:
+                    outcome.known += 1
+                elif room is not None and taken >= room:
+                    outcome.rejected.append(Rejected(item.entry.name, "The collection holds as many items as it may."))
+                else:
+                    known.add(item.content)
+                    taken += 1
+                    yield item
+            report(min(1.0, outcome.seen / max(source.count, 1)), None)
+
+
+def _read(entry: Entry | Rejected, known: set[str]) -> Item | Rejected:
+    """What an entry holds; of a picture that is known already no more than its checksum."""
+    if isinstance(entry, Rejected):
+        return entry
+    try:
+        data = entry.read() if entry.read else b""
+        content = _checksum(data, entry)
+        if content in known or not entry.read:
+            return Item(entry, content)
+        picture = encode(thumbnail(open_picture(data), SIDE), "WEBP", quality=QUALITY, method=2)
+        return Item(entry, content, picture, open_picture(picture))
+    except InputError as error:
+        return Rejected(entry.name, str(error))
+
+
+def _checksum(data: bytes, entry: Entry) -> str:
+    vector = b"" if entry.vector is None else np.ascontiguousarray(entry.vector, "<f4").tobytes()
+    text = entry.caption if data or not len(vector) else f"{entry.name}\0{entry.caption}"
+    return blake2b(data + b"\0" + text.encode() + b"\0" + vector, digest_size=16).hexdigest()
+
+
+class _Lost:
+    """The items of shards that were restored, and what the source has of them: once all of a shard, it is as it was."""
+
+    def __init__(self, shards: Shards):
+        self._shards = shards
+        self._tables = {part: shards.read(part, ["id", CONTENT]) for part in shards.manifest.get("restored", ())}
+        self.contents = {content for table in self._tables.values() for content in table[CONTENT].to_pylist()}
+        self._found: dict[str, Item] = {}
+
+    def without(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items that were not lost; those that were are kept here."""
+        for item in items:
+            if item.content in self.contents:
+                self._found[item.content] = item
+                self._replace_whole()
+            else:
+                yield item
+
+    def _replace_whole(self) -> None:
+        for part, table in list(self._tables.items()):
+            contents = table[CONTENT].to_pylist()
+            if all(content in self._found for content in contents):
+                items = [self._found.pop(content) for content in contents]
+                self._shards.replace(part, _table(items, table["id"].to_pylist()), _sheet(items))
+                del self._tables[part]
+
+
+# Writing
+
+
+def _append(shards: Shards, batch: Sequence[Item], ids: Ids, source: Source, embedder: Embedder | None, model: str, revision: str, look: Callable) -> None:
+    vectors: dict[Kind, np.ndarray] = {}
+    if source.dim is not None:
+        vectors[source.kind] = normalize(np.stack([item.entry.vector for item in batch]))
+    elif source.kind == "pictures":
+        vectors["pictures"] = _embedded(embedder.embed_images, (item.image for item in batch), look)
+    if embedder and "captions" not in vectors:
+        vectors["captions"] = _embedded_once(embedder, [item.entry.caption for item in batch], look)
+    named = [ids.new(item.entry.id or item.entry.name) for item in batch]
+    shards.append(_table(batch, named), _sheet(batch), vectors, model, revision)
+
+
+def _sheet(batch: Sequence[Item]) -> bytes | None:
+    return None if batch[0].picture is None else sheet_of(item.picture for item in batch)
+
+
+def sheet_of(pictures: Iterable[bytes]) -> bytes:
+    """The thumbnails of encoded pictures, row by row in one WebP."""
+    return encode(contact_sheet([thumbnail(open_picture(data), THUMBNAIL) for data in pictures], THUMBNAIL, ACROSS), "WEBP", quality=80)
+
+
+def _embedded(embed: Callable[[list], np.ndarray], things: Iterable, look: Callable) -> np.ndarray:
+    found = []
+    for some in groups(things, AT_ONCE):
+        look()
+        found.append(embed(list(some)))
+    return np.concatenate(found)
+
+
+def _embedded_once(embedder: Embedder, texts: list[str], look: Callable) -> np.ndarray:
+    """The embeddings of texts, each different one computed once: many pictures may have no caption."""
+    different = list(dict.fromkeys(texts))
+    vectors, place = _embedded(embedder.embed_texts, different, look), {text: place for place, text in enumerate(different)}
+    return vectors[[place[text] for text in texts]]
+
+
+def _table(batch: Sequence[Item], ids: list[str]) -> pa.Table:
+    """The shard of some items: id, caption, content, their fields, and pictures if they have any."""
+    import pyarrow as pa
+
+    names = list(dict.fromkeys(name for item in batch for name in item.entry.fields))
+    columns: dict[str, pa.Array] = {
+        "id": pa.array(ids, pa.string()),
+        "caption": pa.array([item.entry.caption for item in batch], pa.string()),
+        CONTENT: pa.array([item.content for item in batch], pa.string()),
+    }
+    for name in names:
+        values = [item.entry.fields.get(name) for item in batch]
+        plain = len({type(value) for value in values} - {type(None)}) <= 1 and not any(isinstance(value, bytes) for value in values)
+        values = values if plain else [None if value is None else str(value) for value in values]
+        columns[f"{name}_" if name.lower() in RESERVED else name] = pa.array(values)
+    if batch[0].picture is not None:
+        columns["picture"] = pa.array([item.picture for item in batch], pa.binary())
+    return pa.table(columns)
+
+
+def _progress(source: Source, outcome: Outcome, begun: float) -> tuple[float, str]:
+    seconds = monotonic() - begun
+    rate = f", {outcome.added / seconds:,.0f} a second" if outcome.added and seconds > 1 else ""
+    return min(1.0, outcome.seen / max(source.count, 1)), f"{outcome.seen:,} of {source.count:,}{rate}"
+
+
+def _listed(rejected: list[Rejected]) -> bytes:
+    """What was refused and why, as CSV that a spreadsheet does not take for formulas."""
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["name", "reason"])
+    rows.writerows(("'" + each.name if each.name.startswith(("=", "+", "-", "@")) else each.name, each.reason) for each in rejected)
+    return out.getvalue().encode("utf-8-sig")

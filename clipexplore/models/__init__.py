@@ -1,0 +1,1 @@
+"""Weights: fetched, checked, loaded once for all visitors, on the device that is there."""

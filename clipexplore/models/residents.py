@@ -1,0 +1,110 @@
+"""What is loaded: one copy of each model for all visitors, and the least recently used goes before memory runs out.
+
+Separate from the models, which know nothing of each other, and from the caches of the interface, which count entries and not bytes.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import TypeVar
+
+from clipexplore.errors import InputError
+from clipexplore.models.devices import default_device, free_memory
+from clipexplore.models.weights import weight_files
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+SPARE = 0.3  # of what a model needs is kept free beside it, for what it computes
+
+
+class Residents:
+    """Loaded things by key; any thread may ask. Two that ask for the same wait for one load.
+
+    Parameters
+    ----------
+    free
+        The bytes that can still be taken; by default on the device that models run on.
+    """
+
+    def __init__(self, free: Callable[[], int] | None = None):
+        self._free = free or (lambda: free_memory(default_device()))
+        self._held: OrderedDict[Hashable, object] = OrderedDict()  # the last used at the end
+        self._lock, self._loading = threading.Lock(), threading.RLock()
+
+    def get(self, key: Hashable, load: Callable[[], T], needs: int = 0) -> T:
+        """What `load` gave for that key, loaded if it is not here (any more).
+
+        Parameters
+        ----------
+        needs
+            The bytes it will take.
+
+        Raises
+        ------
+        InputError
+            If there is no room even with everything else unloaded; and whatever `load` raises.
+        """
+        if (found := self.find(key)) is not None:
+            return found
+        with self._loading:
+            if (found := self.find(key)) is not None:
+                return found
+            self._make_room(needs)
+            made = load()
+            with self._lock:
+                self._held[key] = made
+            return made
+
+    def find(self, key: Hashable) -> object | None:
+        """What is loaded under that key, which counts as used now; None if nothing is."""
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+            return self._held.get(key)
+
+    def keys(self) -> list[Hashable]:
+        """What is loaded, the least recently used first."""
+        with self._lock:
+            return list(self._held)
+
+    def drop(self, key: Hashable) -> None:
+        """Unloads one; whoever uses it just now keeps it until done."""
+        with self._lock:
+            self._held.pop(key, None)
+        _collect()
+
+    def _make_room(self, needs: int) -> None:
+        wanted = needs * (1 + SPARE)
+        while wanted and self._free() < wanted:
+            with self._lock:
+                oldest = next(iter(self._held), None)
+            if oldest is None:
+                raise InputError(f"This model needs about {wanted / 1e9:.1f} GB of memory and {self._free() / 1e9:.1f} GB are free; "
+                                 "close other programs or choose a smaller model.")  # fmt: skip
+            log.info("unloading %s to make room for %.1f GB", oldest, wanted / 1e9)
+            self.drop(oldest)
+
+
+def size_of(folder: Path) -> int:
+    """The bytes of the weights in a folder, which is the most that they take when loaded."""
+    return sum(path.stat().st_size for path in weight_files(folder))
+
+
+def _collect() -> None:
+    """Gives back the memory of what nobody holds any more, what was frozen out of the collector's sight included."""
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    gc.collect()
+    if frozen:
+        gc.freeze()
+    if (torch := sys.modules.get("torch")) and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+shared = Residents()

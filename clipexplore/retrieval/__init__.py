@@ -1,0 +1,1 @@
+"""Exact search in matrices of every size, for many visitors at once."""

@@ -1,0 +1,1 @@
+"""The app as a service: started, guarded, asked for its health."""

@@ -1,0 +1,69 @@
+"""`python -m clipexplore index`: the command line makes what the library makes."""
+
+import numpy as np
+import pytest
+from fixtures_imports import fill
+
+from clipexplore import Space, catalog
+from clipexplore.__main__ import main
+from clipexplore.collection import Collection
+from clipexplore.collections import library
+from clipexplore.settings import settings
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLIPEXPLORE_HOME", str(tmp_path / "home"))
+    settings.cache_clear()
+    yield tmp_path / "home"
+    settings.cache_clear()
+
+
+def test_a_folder_becomes_a_collection_and_is_added_to(tmp_path, home, capsys):
+    fill(tmp_path / "photos", 6)
+    (tmp_path / "photos" / "bad.jpg").write_bytes(b"bad")
+    assert main(["index", str(tmp_path / "photos"), "--name", "My photos"]) == 0
+    out = capsys.readouterr().out
+    assert "6 added" in out and "bad.jpg: " in out and str(home / "collections" / "photos") in out
+    assert main(["index", str(tmp_path / "photos"), "--name", "My photos"]) == 0
+    assert "0 added" in capsys.readouterr().out
+    found = Collection.open(library.folders()["photos"], verify=True)
+    assert (len(found), found.title) == (6, "My photos")
+    space = Space.open(collection="photos")
+    assert [hit.id for hit in space.search(space.point("@p0003").vector, k=1)] == ["p0003"]
+
+
+def test_a_damaged_collection_is_mended_first(tmp_path, home, capsys):
+    fill(tmp_path / "photos", 3)
+    main(["index", str(tmp_path / "photos"), "--name", "photos"])
+    (home / "collections" / "photos" / "items.parquet").write_bytes(b"")
+    main(["index", str(tmp_path / "photos"), "--name", "photos"])
+    assert "1 damaged files were set aside: items.parquet" in capsys.readouterr().out
+    assert len(Collection.open(library.folders()["photos"], verify=True)) == 3
+
+
+def test_ready_made_vectors_need_their_model_named_and_no_model(tmp_path, capsys):
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(9, 512)).astype(np.float32))
+    assert main(["index", str(tmp_path / "v.npy"), "--name", "ready"]) == 0
+    assert Collection.open(library.folders()["ready"]).revision("emoji") == Collection.open(library.folders()["words"]).revision("emoji")
+    assert main(["index", str(tmp_path / "v.npy"), "--name", "b32", "--model", "clip-b32"]) == 0
+    assert Collection.open(library.folders()["b32"]).revision("clip-b32") == catalog.get("clip-b32").clip.identity
+    assert main(["index", str(tmp_path / "v.npy"), "--name", "large", "--model", "clip-l14"]) == 2
+    assert "have 512 dimensions and those of the model clip-l14 768" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["gone", "--name", "x"], "does not exist"),
+        ([".", "--name", "emoji-world"], "bundled"),
+        ([".", "--name", "x", "--model", "nope"], "There is no model"),
+        ([".", "--name", "…"], "no letter"),
+        ([".", "--name", "x", "--model", "clip-b32"], "models get"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, message):
+    fill(tmp_path / "photos", 1)
+    monkeypatch.chdir(tmp_path / "photos")
+    assert main(["index", *arguments]) == 2
+    assert message in capsys.readouterr().err.strip() and not (tmp_path / "home" / "collections" / "emoji-world").exists()

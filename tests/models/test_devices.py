@@ -1,0 +1,69 @@
+"""Where models run, and in which numbers."""
+
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from clipexplore.models import devices
+from clipexplore.models.devices import calibrate_threads, default_device, default_dtype, free_memory
+
+
+@pytest.mark.parametrize(
+    ("device", "size", "has", "expected"),
+    [
+        ("cuda", 1_000, False, torch.float16),
+        ("cuda", 10**9, True, torch.float16),
+        ("cpu", 10**9, True, torch.bfloat16),
+        ("cpu", 10**9, False, torch.float32),
+        ("cpu", 20_000_000, True, torch.float32),  # the bundled model: its stored vectors were made so
+        ("mps", 10**9, True, torch.float32),
+    ],
+)
+def test_numbers_go_by_the_device(monkeypatch, device, size, has, expected):
+    monkeypatch.setattr(devices, "has_bfloat16", lambda: has)
+    assert default_dtype(torch.device(device), size) is expected
+
+
+def test_bfloat16_is_what_the_processor_says():
+    told = Path("/proc/cpuinfo")
+    if not told.is_file():
+        pytest.skip("only Linux tells")
+    flags = set(told.read_text().split())
+    if torch.backends.cpu.get_cpu_capability() == "DEFAULT" or not flags & {"avx2"}:
+        pytest.skip("not an x86 processor")
+    assert devices.has_bfloat16() == bool(flags & {"avx512_bf16", "amx_bf16"})
+
+
+def test_free_memory_of_the_cpu_is_that_of_the_machine():
+    assert free_memory(torch.device("cpu")) == pytest.approx(psutil.virtual_memory().available, rel=0.2)
+    assert default_device().type in ("cpu", "cuda", "mps", "xpu")
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """Eight threads to begin with, and a clock that a test sets; nothing is really changed."""
+    now = [8]
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: now[0])
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: now.__setitem__(0, number))
+    calibrate_threads.cache_clear()
+    yield now
+    calibrate_threads.cache_clear()
+
+
+@pytest.mark.parametrize(("seconds", "best"), [({1: 1, 4: 9, 8: 5}, 1), ({1: 8, 4: 3, 8: 1}, 8), ({1: 8, 4: 1, 8: 2}, 4)])
+def test_the_fastest_number_of_threads_is_taken(threads, monkeypatch, seconds, best):
+    monkeypatch.setattr(devices, "_seconds_with", seconds.get)
+    assert calibrate_threads() == best == threads[0]
+
+
+def test_the_operators_number_stays(threads, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setattr(devices, "_seconds_with", lambda number: pytest.fail("was measured"))
+    assert calibrate_threads() == 8
+
+
+def test_a_measurement_is_a_time(threads):
+    assert 0 < devices._seconds_with(1) < 5

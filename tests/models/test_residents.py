@@ -1,0 +1,100 @@
+"""Loaded once, kept while there is room, and the least recently used goes first."""
+
+import gc
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from clipexplore.embedder import Embedder
+from clipexplore.errors import InputError
+from clipexplore.models.residents import SPARE, Residents, size_of
+
+
+class Thing:
+    """Stands for a model of some size; knows when it is gone."""
+
+    def __init__(self, memory, size):
+        self._memory, self._size = memory, size
+        memory[0] -= size
+        weakref.finalize(self, lambda: memory.__setitem__(0, memory[0] + size))
+
+
+@pytest.fixture
+def memory():
+    return [1000]
+
+
+@pytest.fixture
+def residents(memory):
+    return Residents(free=lambda: memory[0])
+
+
+def hold(residents, memory, key, size):
+    return residents.get(key, lambda: Thing(memory, size), needs=size)
+
+
+def test_one_copy_for_all_threads(residents):
+    loads, start = [], threading.Barrier(8)
+
+    def ask(_):
+        start.wait()
+        return residents.get("a", lambda: loads.append(1) or object())
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, range(8)))
+    assert len(loads) == 1 and len(set(map(id, found))) == 1
+
+
+def test_the_least_recently_used_goes_before_memory_runs_out(residents, memory):
+    for key in "ab":
+        hold(residents, memory, key, 400)
+    hold(residents, memory, "a", 400)
+    hold(residents, memory, "c", 400)  # 200 are left, and it needs 400 and 30 % more
+    assert residents.keys() == ["a", "c"] and memory[0] == 200
+    hold(residents, memory, "b", 400)  # comes back when it is asked for again
+    assert residents.keys() == ["c", "b"]
+
+
+def test_what_is_in_use_stays_alive_and_its_memory_comes_back_later(residents, memory):
+    kept = hold(residents, memory, "a", 300)
+    hold(residents, memory, "b", 500)
+    assert residents.keys() == ["a", "b"] and memory[0] == 200
+    residents.drop("a")
+    assert memory[0] == 200
+    del kept
+    gc.collect()
+    assert memory[0] == 500
+
+
+def test_what_never_fits_is_told_and_nothing_is_lost_but_room(residents, memory):
+    hold(residents, memory, "a", 300)
+    with pytest.raises(InputError, match=r"needs about .* GB of memory and .* GB are free; close other programs or choose a smaller model"):
+        hold(residents, memory, "b", int(1001 / (1 + SPARE)) + 1)
+    assert memory[0] == 1000 and residents.keys() == []
+
+
+def test_a_load_that_fails_is_tried_again(residents):
+    def fail():
+        raise InputError("no")
+
+    for _ in range(2):
+        with pytest.raises(InputError):
+            residents.get("a", fail)
+    assert residents.get("a", lambda: "here") == "here"
+
+
+def test_a_frozen_model_is_really_freed(residents, tiny_clip):
+    residents.get("clip", lambda: Embedder.load(tiny_clip), needs=1)
+    gone = weakref.ref(residents.find("clip")._model)
+    gc.freeze()  # as after the warm-up
+    residents.drop("clip")
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    assert gone() is None and frozen > 0
+
+
+def test_the_size_of_a_folder_is_that_of_its_weights(tiny_clip):
+    assert size_of(tiny_clip) == (tiny_clip / "model.safetensors").stat().st_size
+    assert size_of(tiny_clip / "nothing") == 0
