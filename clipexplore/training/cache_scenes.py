@@ -4,7 +4,7 @@
 
 A scene is drawn, encoded by the trained autoencoder and embedded by the bundled CLIP, which together cost about a third of a training step, and every
 scene is used many times. Captions are kept as tokens: their states are sixteen times as large and quickly computed. A cache belongs to one CLIP and
-one autoencoder; made with others it is refused.
+one encoder; made with others it is refused.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from ..settings import settings
 from . import captions
 from .scenes import scene
 from .train_autoencoder import RUN as AUTOENCODER
-from .train_autoencoder import as_input, as_pixels, trained
+from .train_autoencoder import as_input, as_pixels, encoder_revision, trained
 
 CACHE = Path("runs/drawing/cache")
 CLIP = settings().assets / "models/emoji/clip"
@@ -59,7 +59,7 @@ class Cache:
     Raises
     ------
     ValueError
-        When it was made with another CLIP or autoencoder; and, asked for rows, when it is empty.
+        When it was made with another CLIP or encoder; and, asked for rows, when it is empty.
     """
 
     def __init__(self, folder: Path, clip: Path = CLIP, autoencoder: Path = AUTOENCODER):
@@ -67,8 +67,8 @@ class Cache:
         if not about.exists():
             raise ValueError(f"{folder} is no cache; run clipexplore.training.cache_scenes first")
         self.about = json.loads(about.read_text())
-        if {key: self.about[key] for key in ("clip", "autoencoder")} != _sources(clip, autoencoder):
-            raise ValueError(f"{folder} was made with another CLIP or autoencoder; delete it and run clipexplore.training.cache_scenes again")
+        if {key: self.about[key] for key in ("clip", "encoder")} != _sources(clip, autoencoder):
+            raise ValueError(f"{folder} was made with another CLIP or encoder; delete it and run clipexplore.training.cache_scenes again")
         self.scale: float = self.about["scale"]
         self._files = {kind: sorted(folder.glob(f"*-{kind}.npy")) for kind in ("latents", "embeddings", "tokens")}
         self._shards = {kind: [np.load(path, mmap_mode="r") for path in paths] for kind, paths in self._files.items()}
@@ -84,7 +84,7 @@ class Cache:
 
 
 def _sources(clip: Path, autoencoder: Path) -> dict[str, str]:
-    return {"clip": revision_of(clip / WEIGHTS), "autoencoder": revision_of(autoencoder / "state.safetensors")}
+    return {"clip": revision_of(clip / WEIGHTS), "encoder": encoder_revision(autoencoder)}
 
 
 def fill(folder: Path, scenes: int, workers: int, device: str, clip: Path = CLIP, autoencoder: Path = AUTOENCODER) -> None:

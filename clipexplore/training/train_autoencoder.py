@@ -2,19 +2,23 @@
 
     python -m clipexplore.training.train_autoencoder --hours 2 --cooldown --threads 2      # starts or resumes runs/autoencoder
     python -m clipexplore.training.train_autoencoder --hours 0.2 --cooldown --device cuda --workers 14 --batch 128
+    python -m clipexplore.training.train_autoencoder --hours 1 --cooldown --threads 2 --decoder                            # the decoder alone: latents stay
     python -m clipexplore.training.train_autoencoder --measure                             # round trip of 256 held-out scenes, in decibels
 
 A `diffusers.AutoencoderKL` of factor 8, narrow where pictures are large, since a layer at full resolution costs 64 times one at the latents'.
 It learns the absolute and the squared error and, so that edges stay sharp, the absolute error of neighbouring pixels' differences.
+Once a drawing model is trained on its latents, only the decoder may learn on.
 """
 
 import argparse
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
+from safetensors import safe_open
 from torch.utils.data import DataLoader, Dataset
 
 from .runs import Run, arguments, layout
@@ -22,8 +26,9 @@ from .scenes import HELD_OUT, draw, scene
 
 SIZE = 128  # pixels
 WIDTHS, LATENT_CHANNELS = (16, 32, 96, 128), 8
-RATE, KEEP = 5e-4, 0.999
+RATE, KEEP = 1e-3, 0.999
 KL = 1e-6  # keeps latents from growing, no more
+ENCODER = ("encoder.", "quant_conv.")  # the parameters that latents depend on
 RUN = Path("runs/autoencoder")
 
 
@@ -43,6 +48,24 @@ def start(device: str, folder: Path = RUN) -> Run:
 def trained(folder: Path = RUN, device: str = "cpu") -> AutoencoderKL:
     """The averaged autoencoder of a run."""
     return start("cpu", folder).averaged(build_autoencoder()).to(device, memory_format=layout(device))
+
+
+def keep_encoder(run: Run) -> None:
+    """From here on only the decoder learns, from the latents of the averaged encoder."""
+    with torch.no_grad():
+        for name, value in run.model.named_parameters():
+            if name.startswith(ENCODER):
+                value.copy_(run.average[name]).requires_grad_(False)
+
+
+def encoder_revision(folder: Path) -> str:
+    """A hash of a run's averaged encoder: latents of the same revision go together."""
+    found = hashlib.blake2b(digest_size=6)
+    with safe_open(folder / "state.safetensors", "np") as tensors:
+        for name in sorted(tensors.keys()):
+            if name.startswith(tuple(f"average/{part}" for part in ENCODER)):
+                found.update(tensors.get_tensor(name).tobytes())
+    return found.hexdigest()
 
 
 class Pictures(Dataset):
@@ -92,11 +115,14 @@ def main() -> None:
     arguments(parser)
     parser.add_argument("--run", type=Path, default=RUN)
     parser.add_argument("--batch", type=int, default=16, help="pictures a step")
+    parser.add_argument("--decoder", action="store_true", help="keep the encoder as it is: a drawing model stands on its latents")
     parser.add_argument("--measure", action="store_true", help="print the round trip's PSNR")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.hours:
         run = start(options.device, options.run)
+        if options.decoder:
+            keep_encoder(run)
         loader = DataLoader(Pictures(options.batch), batch_size=None, sampler=range(run.step, 1 << 30), num_workers=options.workers,
                             prefetch_factor=4 if options.workers else None)  # fmt: skip
         run.train(loader, step_loss, options.hours, options.cooldown)

@@ -27,6 +27,7 @@ from diffusers import (
     StableUnCLIPImg2ImgPipeline,
     UNet2DConditionModel,
 )
+from diffusers.models.attention_processor import AttnProcessor
 from diffusers.models.embeddings import get_timestep_embedding
 from diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer import StableUnCLIPImageNormalizer
 from safetensors.numpy import save_file
@@ -140,6 +141,8 @@ def start(cache: Cache, conditions: Conditions, widths: tuple[int, ...], device:
         model = build_unet(widths, channels, conditions.text.config.hidden_size, conditions.dim)
         model.save_config(folder)
     print(f"{sum(value.numel() for value in model.parameters()) / 1e6:.1f} M parameters", flush=True)
+    if device == "cpu":  # there torch's fused attention learns so slowly that a step takes half as long again
+        model.set_attn_processor(AttnProcessor())
     return Run(folder, model, device, RATE, KEEP)
 
 

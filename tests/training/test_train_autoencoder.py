@@ -26,3 +26,25 @@ def test_the_autoencoder_learns(recipe, tmp_path):
     torch.manual_seed(0)
     losses = [run._update(recipe.ae.step_loss, pictures, 1500.0) for _ in range(30)]  # at three times the full rate, which the first step is far from
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_a_decoder_that_learns_on_leaves_latents_as_they_are(recipe, autoencoder, tmp_path):
+    import shutil
+
+    import torch
+
+    folder = shutil.copytree(autoencoder, tmp_path / "run")
+    before, revision = recipe.ae.trained(folder), recipe.ae.encoder_revision(folder)
+    run, pictures = recipe.ae.start("cpu", folder), recipe.ae.Pictures(4)[0]
+    recipe.ae.keep_encoder(run)
+    for _ in range(3):
+        run._update(recipe.ae.step_loss, pictures, 1500.0)
+    run.save()
+    after, given = recipe.ae.trained(folder), recipe.ae.as_input(pictures[0])
+    latents = before.encode(given).latent_dist.mean
+    assert recipe.ae.encoder_revision(folder) == revision and torch.equal(after.encode(given).latent_dist.mean, latents)
+    assert not torch.equal(after.decode(latents).sample, before.decode(latents).sample)
+    run = recipe.ae.start("cpu", folder)  # without keep_encoder everything learns
+    run._update(recipe.ae.step_loss, pictures, 1500.0)
+    run.save()
+    assert recipe.ae.encoder_revision(folder) != revision
