@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from clipexplore import catalog, ui, worker
 from clipexplore.server.door import Door
+from clipexplore.server.quota import Quota
 from clipexplore.server.web import Headers, health_routes
 from clipexplore.settings import settings
 
@@ -24,9 +25,14 @@ async def lifespan(app):
     worker.close_all()
 
 
+MB = 1_000_000
 app = st.App(
     "app.py",
     lifespan=lifespan,
     routes=health_routes(ready=lambda: not ui.warm_up().is_alive()),
-    middleware=[Middleware(Headers), Middleware(Door, passcode=settings().passcode)],
+    middleware=[
+        Middleware(Headers),
+        Middleware(Door, passcode=settings().passcode),
+        Middleware(Quota, session=settings().session_megabytes * MB, total=settings().uploads_megabytes * MB, held=ui.held_uploads),
+    ],
 )

@@ -3,6 +3,7 @@
     python -m benchmarks.encode                                   # ViT-B/32 at its true size with random weights; some minutes on one core
     python -m benchmarks.encode --photos ~/Pictures --count 64
     python -m benchmarks.encode --folder ~/.clipexplore/models/…  # a model that is here
+    python -m benchmarks.encode --only pictures                   # one part; also texts, visitors, preparing
 
 The obvious loop takes one picture at a time through the slow image processor, one text at a time padded to 77 tokens, in float32. Ratios are of
 seconds of the processor, so that they hold on a machine with other work; where somebody waits, of seconds. Speed does not depend on the weights.
@@ -13,6 +14,7 @@ import gc
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -38,15 +40,16 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, help="a folder of JPEGs; by default pictures are made up")
     parser.add_argument("--count", type=int, default=32, help="pictures")
     parser.add_argument("--captions", type=int, default=256)
+    parser.add_argument("--only", choices=["pictures", "texts", "visitors", "preparing"], nargs="+", help="these parts; by default all")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or write_clip(Path(scratch) / "clip", "clip-b32")
         print(f"{calibrate_threads()} threads of {torch.backends.cpu.get_cpu_capability()}, {'with' if has_bfloat16() else 'without'} bfloat16; {folder.name}")
         photos = sorted(options.photos.glob("*.jpg")) if options.photos else made_up(Path(scratch))
-        pictures(folder, (photos * options.count)[: options.count])
-        texts(folder, options.captions)
-        visitors(folder)
-        preparing(folder)
+        files = (photos * options.count)[: options.count]
+        parts = {"pictures": partial(pictures, folder, files), "texts": partial(texts, folder, options.captions), "visitors": partial(visitors, folder), "preparing": partial(preparing, folder)}
+        for name in options.only or parts:
+            parts[name]()
 
 
 def pictures(folder: Path, files: list[Path]) -> None:

@@ -7,16 +7,16 @@ Weights are random: speed and memory do not depend on their values. Prints the d
 """
 
 import argparse
+import gc
 import tempfile
 import time
-from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from benchmarks.encode import scene
 from benchmarks.true_models import write_clip, write_stable_diffusion
+from clipexplore.drawing.walks import prompt_path
 from clipexplore.embedder import PICTURES, Embedder
 from clipexplore.errors import InputError
 from clipexplore.images import encode
@@ -25,6 +25,8 @@ from clipexplore.models.residents import Residents
 from clipexplore.renderer import Renderer
 
 GB = 1e9
+DEVICE = "cuda"
+LEFT = 0.5 * GB  # of memory, when it is taken away: too little to decode one picture
 
 
 def main() -> None:
@@ -46,9 +48,9 @@ def main() -> None:
 def clip(folder: Path, name: str) -> None:
     """Pictures a second, decoded from JPEGs and already decoded, and captions a second."""
     torch.cuda.reset_peak_memory_stats()
-    embedder = Embedder.load(folder, device="cuda", revision="benchmark")
+    embedder = Embedder.load(folder, device=DEVICE, revision="benchmark")
     files = [encode(scene(640, 480, seed), "JPEG", quality=90) for seed in range(16)]
-    squares = torch.stack([embedder._prepare(BytesIO(file).getvalue()) for file in files]).repeat(PICTURES["cuda"] // 16, 1, 1, 1).cuda()
+    squares = torch.stack([embedder._prepare(file) for file in files]).repeat(PICTURES["cuda"] // 16, 1, 1, 1).to(DEVICE)
 
     def forward() -> None:
         with torch.inference_mode():
@@ -65,33 +67,34 @@ def clip(folder: Path, name: str) -> None:
 
 
 def walk(folder: Path, frames: int) -> None:
-    """Fifty frames of 512 px between two prompts, as the pages draw them."""
+    """The original experiment, fifty frames of 512 px between two prompts, as the page Interpolate draws it."""
     torch.cuda.reset_peak_memory_stats()
-    renderer = Renderer.load(folder, device="cuda")
-    ends = renderer.encode_prompts(["lioness", "lion"])
-    states = np.stack([ends[0] + (ends[1] - ends[0]) * t for t in np.linspace(0, 1, frames)])
-    renderer.render(prompt_embeds=states[:1], num_inference_steps=2)  # what is loaded and tuned once
+    renderer = Renderer.load(folder, device=DEVICE)
+    states = prompt_path(renderer.encode_prompts(["lioness", "lion"]), frames, "lerp")
+    renderer.render(prompt_embeds=states[:16], num_inference_steps=2)  # what is loaded and tuned once, for every size of a batch
     first: list[float] = []
     start = time.perf_counter()
-    renderer.render(prompt_embeds=states, num_inference_steps=25, guidance_scale=7.5, shown=lambda number, picture: first.append(time.perf_counter() - start))
+    renderer.render(prompt_embeds=states, num_inference_steps=25, guidance_scale=7.5, scheduler="pndm", shown=lambda number, picture: first.append(time.perf_counter() - start))
     took = time.perf_counter() - start
-    print(f"Stable Diffusion 1.5 in {renderer.pipeline.dtype}: {frames} frames of {renderer.side} px, 25 steps, guidance 7.5")
+    print(f"Stable Diffusion 1.5 in {renderer.pipeline.dtype}: {frames} frames of {renderer.side} px, PNDM with 25 steps, guidance 7.5")
     print(f"    {took:9.1f} s, {took / frames:.2f} s a frame, the first after {first[0]:.2f} s\n    {torch.cuda.max_memory_allocated() / GB:9.2f} GB at most")
 
 
 def out_of_memory(folder: Path) -> None:
     """Takes nearly all memory away: one sentence must come, and the same drawing must work once it is back."""
-    renderer = Renderer.load(folder, device="cuda")
+    renderer = Renderer.load(folder, device=DEVICE)
     states = renderer.encode_prompts(["lion"]).repeat(8, axis=0)
+    gc.collect()  # the renderer before
+    torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated()
-    hog = torch.empty(int(free_memory(torch.device("cuda")) - 0.5 * GB), dtype=torch.uint8, device="cuda")
+    hog = torch.empty(int(torch.cuda.mem_get_info()[0] - LEFT), dtype=torch.uint8, device=DEVICE)
     try:
         renderer.render(prompt_embeds=states, num_inference_steps=2)
         print("Out of memory: NOT reached")
     except InputError as error:
         print(f"Out of memory was one sentence: {error}")
     try:
-        Residents().get("too large", lambda: None, needs=int(about_to_need()))
+        Residents().get("too large", lambda: None, needs=free_memory(torch.device(DEVICE)) + 1)
         print("    a model that does not fit was NOT refused")
     except InputError as error:
         print(f"    and before a load: {error}")
@@ -99,10 +102,6 @@ def out_of_memory(folder: Path) -> None:
     torch.cuda.empty_cache()
     pictures = renderer.render(prompt_embeds=states, num_inference_steps=2)
     print(f"    afterwards {len(pictures)} pictures; {(torch.cuda.memory_allocated() - before) / GB:+.2f} GB of memory against before")
-
-
-def about_to_need() -> int:
-    return free_memory(torch.device("cuda")) + 1
 
 
 def best(run, rounds: int = 3) -> float:

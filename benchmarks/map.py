@@ -31,7 +31,7 @@ import json, sys, time
 sys.path.insert(0, {root!r})
 import numpy as np
 from clipexplore import Space
-from clipexplore.trust import trust_in
+from clipexplore.maps.trust import trust_in
 here = Space.open()
 x = here.background.embeddings(here.model.key, "captions")[:{count}]
 start, cpu = time.perf_counter(), time.process_time()
@@ -43,7 +43,7 @@ print(json.dumps([seconds, cpu, worth.trustworthiness, float(worth.shares.mean()
 """
 FITS = {
     "PCA": "from clipexplore.projection import pca\nplaces = pca(x).transform(x)",
-    "UMAP, torch": "from clipexplore.layout import fit_layout\nplaces = fit_layout(x)",
+    "UMAP, torch": "from clipexplore.maps.layout import fit_layout\nplaces = fit_layout(x)",
     "UMAP, umap-learn": "from clipexplore.projection import fit_umap\nplaces = fit_umap(x)",
 }
 

@@ -1,7 +1,7 @@
 """A large collection from end to end: import rate, memory, and how long the first and the next search take.
 
     python -m benchmarks.own_collections vectors 1000000       # random unit vectors, brought as ready-made ones
-    python -m benchmarks.own_collections scenes 100000         # drawn scenes as PNG files, embedded by the bundled model
+    python -m benchmarks.own_collections scenes 100000         # drawn scenes as JPEG files, embedded by the bundled model
 
 Everything is made in a temporary data directory and deleted afterwards. Prints seconds on the wall and the memory of the process.
 """

@@ -3,16 +3,16 @@
     python -m benchmarks.search [--rows 10000 100000 1000000] [--folder TMP]
 
 All in one run on the same clustered unit vectors (512 dimensions, k = 24), each the best of several rounds, in CPU seconds of one
-thread, so that a busy machine shifts them alike; `ours` reads a memory-mapped float32 file. Prints milliseconds a query, the ratios to
+thread, taking turns, so that a busy machine shifts them alike; `ours` reads a memory-mapped float32 file. Prints milliseconds a query, the ratios to
 the bars, the recall against sorting all cosines in float64, and the memory that ours takes beyond the file.
 """
 
 import argparse
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -21,6 +21,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402 – after the threads were counted
 
 from clipexplore.retrieval.nearest import search  # noqa: E402
+from clipexplore.retrieval.shared_search import LARGE  # noqa: E402
 
 DIM, K, TOGETHER = 512, 24, 64
 
@@ -35,17 +36,18 @@ def vectors(rows: int, file: Path, seed: int = 0) -> np.ndarray:
         block = centres[rng.integers(0, len(centres), count)] + 0.7 * rng.standard_normal((count, DIM), np.float32)
         out[start : start + count] = block / np.linalg.norm(block, axis=1, keepdims=True)
     out.flush()
-    return np.load(file, mmap_mode="r")
+    return np.asarray(np.load(file, mmap_mode="r"))
 
 
-def best(function: Callable[[], object], rounds: int) -> float:
-    """CPU milliseconds of the quickest round."""
-    seconds = []
+def race(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """CPU milliseconds of the quickest round of each; they take turns, so that what else the machine does meets all alike."""
+    seconds = dict.fromkeys(functions, float("inf"))
     for _ in range(rounds):
-        begun = time.process_time()
-        function()
-        seconds.append(time.process_time() - begun)
-    return 1000 * min(seconds)
+        for name, function in functions.items():
+            begun = time.process_time()
+            function()
+            seconds[name] = min(seconds[name], time.process_time() - begun)
+    return {name: 1000 * least for name, least in seconds.items()}
 
 
 def recall(queries: np.ndarray, matrix: np.ndarray, found: np.ndarray) -> float:
@@ -57,10 +59,27 @@ def recall(queries: np.ndarray, matrix: np.ndarray, found: np.ndarray) -> float:
     return float(np.mean(shares))
 
 
-def peak() -> float:
+def memory() -> float:
     """Memory of the process that is not a mapped file, in MB."""
     status = Path("/proc/self/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("RssAnon")).split()[1]) / 1000
+
+
+READ, OURS, ROUNDED, FAISS, SKLEARN = "one read of the matrix", "ours", "ours, bfloat16 and rescored", "FAISS IndexFlatIP", "scikit-learn NearestNeighbors"
+
+
+def others(loaded: np.ndarray) -> dict[str, Callable[[np.ndarray], object]]:
+    """The searches of other libraries in the same matrix."""
+    import faiss
+    from sklearn.neighbors import NearestNeighbors
+
+    faiss.omp_set_num_threads(1)
+    flat = faiss.IndexFlatIP(DIM)
+    flat.add(loaded)
+    found = {FAISS: lambda queries: flat.search(queries, K)}
+    if len(loaded) <= 100_000:
+        found[SKLEARN] = NearestNeighbors(n_neighbors=K, metric="cosine", algorithm="brute").fit(loaded).kneighbors
+    return found
 
 
 def measure(rows: int, folder: Path, rounds: int) -> None:
@@ -68,11 +87,9 @@ def measure(rows: int, folder: Path, rounds: int) -> None:
     rng = np.random.default_rng(1)
     near = matrix[rng.integers(0, rows, TOGETHER)] + 0.03 * rng.standard_normal((TOGETHER, DIM), np.float32)
     queries = np.ascontiguousarray(near / np.linalg.norm(near, axis=1, keepdims=True), np.float32)
-    before = peak()
-    one, many = best(lambda: search(queries[:1], matrix, K), rounds), best(lambda: search(queries, matrix, K), max(2, rounds // 2)) / TOGETHER
-    used = peak() - before
-    found = search(queries[:8], matrix, K).indices
-    times = {"one read of the matrix": (best(lambda: matrix.max(), rounds), None), "ours": (one, many)}
+    before = memory()
+    found = search(queries, matrix, K).indices
+    used = memory() - before
 
     import torch
 
@@ -81,37 +98,26 @@ def measure(rows: int, folder: Path, rounds: int) -> None:
     torch.set_num_threads(1)
     begun = time.process_time()
     rounded = Coarse(matrix, "cpu")
-    built = time.process_time() - begun
-    times["ours, bfloat16 and rescored"] = (
-        best(lambda: search(queries[:1], matrix, K, scan=rounded), rounds),
-        best(lambda: search(queries, matrix, K, scan=rounded), max(2, rounds // 2)) / TOGETHER,
-    )
-    same = np.array_equal(search(queries[:8], matrix, K, scan=rounded).indices, found)
-    rounded = None  # and with it its memory
+    built, copy = time.process_time() - begun, memory() - before
+    same = np.array_equal(search(queries, matrix, K, scan=rounded).indices, found)
 
-    import faiss
-    from sklearn.neighbors import NearestNeighbors
+    ways = {OURS: lambda asked: search(asked, matrix, K), ROUNDED: lambda asked: search(asked, matrix, K, scan=rounded), **others(np.array(matrix))}
+    alone = race({READ: matrix.max} | {name: partial(way, queries[:1]) for name, way in ways.items()}, rounds * max(1, 100_000 // rows))
+    together = {name: time / TOGETHER for name, time in race({name: partial(way, queries) for name, way in ways.items()}, max(2, rounds // 3)).items()}
+    show(rows, alone, together)
+    print(f"  recall@{K} {recall(queries[:8], matrix, found[:8]):.4f} (bfloat16 the same rows: {same})   memory beyond the file {used:.0f} MB, with the "
+          f"bfloat16 copy, made in {built:.1f} s, {copy:,.0f} MB", flush=True)  # fmt: skip
 
-    faiss.omp_set_num_threads(1)
-    loaded = np.array(matrix)
-    flat = faiss.IndexFlatIP(DIM)
-    flat.add(loaded)
-    times["FAISS IndexFlatIP"] = (best(lambda: flat.search(queries[:1], K), rounds), best(lambda: flat.search(queries, K), 2) / TOGETHER)
-    if rows <= 100_000:
-        brute = NearestNeighbors(n_neighbors=K, metric="cosine", algorithm="brute").fit(loaded)
-        times["scikit-learn NearestNeighbors"] = (best(lambda: brute.kneighbors(queries[:1]), 3), best(lambda: brute.kneighbors(queries), 2) / TOGETHER)
 
+def show(rows: int, alone: dict[str, float], together: dict[str, float]) -> None:
+    """The table of one size, and how it stands to the bars."""
     print(f"\n{rows:,} × {DIM}, k = {K}: CPU ms a query           alone   of {TOGETHER} together")
-    for name, (single, together) in times.items():
-        print(f"  {name:32} {single:14.2f} {'' if together is None else f'{together:14.3f}'}")
-    floor, (theirs, _) = times["one read of the matrix"][0], times.get("scikit-learn NearestNeighbors", (None, None))
-    quickest = min(many, times["ours, bfloat16 and rescored"][1])
-    if theirs:
-        print(f"  scikit-learn / ours: alone {theirs / one:.1f} × (bar 8), together {theirs / quickest:.0f} × (bar 20)")
-    print(f"  ours / one read: {one / floor:.2f} (bar 1.5)   FAISS / ours: alone {times['FAISS IndexFlatIP'][0] / one:.2f}, together "
-          f"{times['FAISS IndexFlatIP'][1] / quickest:.1f} (bar 1)")  # fmt: skip
-    print(f"  recall@{K} {recall(queries[:8], matrix, found):.4f} (bfloat16 the same rows: {same})   memory beyond the file {used:.0f} MB, peak of the process "
-          f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000:,.0f} MB   bfloat16 copy made in {built:.1f} s")  # fmt: skip
+    for name, time_alone in alone.items():
+        print(f"  {name:32} {time_alone:14.3f} {'' if name not in together else f'{together[name]:14.3f}'}")
+    one, many = alone[ROUNDED if rows >= LARGE else OURS], min(together[OURS], together[ROUNDED])  # as the product chooses
+    if SKLEARN in alone:
+        print(f"  scikit-learn / ours: alone {alone[SKLEARN] / one:.1f} × (bar 8 at 100,000), of {TOGETHER} {alone[SKLEARN] / many:.0f} × its single query (bar 20)")
+    print(f"  ours / one read: {one / alone[READ]:.2f} (bar 1.5)   FAISS / ours: alone {alone[FAISS] / one:.2f}, together {together[FAISS] / many:.1f} (bar 1)")
 
 
 def main() -> None:

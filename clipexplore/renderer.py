@@ -4,7 +4,7 @@ Separate because it hides which pipeline takes what, how a part of the condition
 A pipeline is not re-entrant: one thread draws, as `worker.Lane` provides. Heavy imports are made when one is loaded.
 
 Source: Rombach et al. 2022, "High-Resolution Image Synthesis with Latent Diffusion Models"; Ramesh et al. 2022, "Hierarchical Text-Conditional Image
-Generation with CLIP Latents" (unCLIP); Lu et al. 2022, "DPM-Solver++".
+Generation with CLIP Latents" (unCLIP).
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from PIL import Image
 from clipexplore.drawing.frames import batches
 from clipexplore.drawing.latents import Latents
 from clipexplore.drawing.pipelines import load_pipeline, read_facts, read_gap, revision, usual_norm
+from clipexplore.drawing.schedulers import OWN, chosen_scheduler
 from clipexplore.errors import InputError
+from clipexplore.models.devices import is_out_of_memory
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ class Renderer:
     """
 
     def __init__(self, pipeline, facts: dict, gap: np.ndarray | None, revision: str):
-        self.pipeline, self._latents = pipeline, Latents(pipeline)
+        self.pipeline, self._latents, self._own = pipeline, Latents(pipeline), pipeline.scheduler
         self.norm, self.gap, self.revision = float(facts.get("norm") or usual_norm(pipeline)), gap, revision
         self.num_inference_steps = int(facts.get("num_inference_steps", 15))
         self.guidance_scale = float(facts.get("guidance_scale", 7.5))
@@ -110,7 +112,7 @@ class Renderer:
 
     def render(
         self, *, prompt_embeds: np.ndarray | None = None, embeddings: np.ndarray | None = None, seed: int = 0, num_inference_steps: int | None = None,
-        guidance_scale: float | None = None, report: Report = lambda share, preview: None, shown: Shown = lambda number, picture: None,
+        guidance_scale: float | None = None, scheduler: str = OWN, report: Report = lambda share, preview: None, shown: Shown = lambda number, picture: None,
     ) -> list[Image.Image]:  # fmt: skip
         """A picture of each row, in their order; computed coarse to fine, all from the same noise.
 
@@ -124,6 +126,8 @@ class Renderer:
             In [0, 2³²); of the noise, the same for all rows.
         num_inference_steps, guidance_scale
             In [1, 100] and [1, 20]; by default what the model is best used with. A scale of 1 leaves guidance out and halves the work.
+        scheduler
+            How noise is taken away, one of `SCHEDULERS`: the model's "own", "pndm" or "ddim"; where a model draws in few steps, its own alone.
         report, shown
             Called after every step with the share of the work done and now and then a small preview of the first picture at work, and with each picture
             once it exists. Whatever they raise ends the work within one step.
@@ -136,6 +140,7 @@ class Renderer:
         steps = self.num_inference_steps if num_inference_steps is None else num_inference_steps
         scale = self.guidance_scale if guidance_scale is None else guidance_scale
         _check_range(num_inference_steps=steps, guidance_scale=scale, seed=seed)
+        self.pipeline.scheduler = chosen_scheduler(self._own, scheduler)
         prompts, points = self._conditions(prompt_embeds, embeddings)
         plan = list(batches(len(prompts)))
         work, done, pictures = sum(size for _, size in plan), 0, [None] * len(prompts)
@@ -177,24 +182,18 @@ class Renderer:
     def _draw(
         self, prompts: np.ndarray, points: np.ndarray, seed: int, steps: int, scale: float, report: Report
     ) -> list[Image.Image]:
-        """One batch; where memory is out it is tried once more in halves, which need half of it."""
-        import torch
-
-        try:
-            return self._run(prompts, points, seed, steps, scale, report)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            error.__traceback__ = None  # and with it everything the failed call held
-        self._free()
-        self.pipeline.vae.enable_slicing()  # pictures are decoded one by one from now on
+        """One batch; where memory is out it is tried once more in halves, which need half of it, and decoded piece by piece."""
         half = math.ceil(len(prompts) / 2)
-        try:
-            first = self._run(prompts[:half], points[:half], seed, steps, scale, report)
-            return first + (
-                self._run(prompts[half:], points[half:], seed, steps, scale, report) if len(prompts) > 1 else []
-            )
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            error.__traceback__ = None
+        for parts in ([slice(None)], [part for part in (slice(half), slice(half, None)) if len(prompts[part])]):
+            try:
+                return [picture for part in parts for picture in self._run(prompts[part], points[part], seed, steps, scale, report)]
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                error.__traceback__ = None  # and with it everything the failed call held
             self._free()
+            self.pipeline.vae.enable_slicing()  # from now on
+            self.pipeline.vae.enable_tiling()
         raise InputError(f"There is too little memory to draw {half} pictures of {self.side} pixels at a time; "
                          "close other programs or choose a smaller model.")  # fmt: skip
 

@@ -40,6 +40,8 @@ class Settings:
     log_level: str = field(default="INFO", metadata={"among": LEVELS})
     session_pictures: int = _number(500, 0)
     session_megabytes: int = _number(300, 0)
+    uploads_megabytes: int = _number(3000, 0)
+    kept_days: float = _number(90.0, 0)
     jobs_waiting: int = _number(64, 1)
     abandon_seconds: float = _number(20.0, 1)
     models: tuple[dict, ...] = ()

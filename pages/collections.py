@@ -22,8 +22,8 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
 ui.look_inside(look, near, seed)
 ui.code("""
 from clipexplore import Collection
-from clipexplore.library import folders
-from clipexplore.tidy import near_duplicates, neighbours
+from clipexplore.collections.library import folders
+from clipexplore.collections.tidy import near_duplicates, neighbours
 
 found = Collection.open(folders()["emoji-world"])  # `python -m clipexplore index PATH --name NAME` makes others
 near = neighbours(found.embeddings("emoji", "pictures"))

@@ -11,7 +11,8 @@ ui.show_machine()
 ui.show_lanes()
 
 ui.code("""
-from clipexplore import machine, worker
+from clipexplore import worker
+from clipexplore.server import machine
 
 print(machine.look())
 print([(lane.name, lane.waiting) for lane in worker.lanes()])

@@ -23,9 +23,9 @@ PAGES, TEXTS = map(run_path(str(PACKAGE / "ui" / "texts.py")).get, ("PAGES", "TE
 
 # A module imports from the layers above its own, never from its own or from one below.
 LAYERS = (
-    "errors links door web",
+    "errors links door web quota units",
     "vectors storage settings images worker tables trees caption_files machine frames",
-    "expression nearest trust recipe animation entries library serving weights devices preparing sharing layered safety choosing",
+    "expression nearest trust recipe schedulers animation entries library serving weights devices preparing sharing layered safety choosing",
     "coarse names zeroshot projection contrast properties evaluation relevance semantics collection vector_files embedder catalog residents downloads convert",
     "lexicon tidy components layout reference pixels clusters batcher pipelines latents fetching",
     "renderer embedded",

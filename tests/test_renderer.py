@@ -180,13 +180,22 @@ def test_out_of_memory_halves_the_batch_once(unclip, seen, torch):
 
 def test_no_memory_at_all_is_a_sentence_and_the_next_job_draws(unclip, seen, torch):
     def none(sample):
-        raise torch.OutOfMemoryError("injected")
+        torch.empty(2**60, dtype=torch.uint8)  # really more than there is
 
     seen.before = none
     with pytest.raises(InputError, match="too little memory"):
         drawn(unclip, embeddings=POINTS[:1])
     seen.before = lambda sample: None
     assert len(drawn(unclip, embeddings=POINTS[:1])) == 1
+
+
+def test_any_other_error_is_not_taken_for_that(unclip, seen):
+    def broken(sample):
+        raise RuntimeError("something else")
+
+    seen.before = broken
+    with pytest.raises(RuntimeError, match="something else"):
+        drawn(unclip, embeddings=POINTS[:1])
 
 
 # What cannot be drawn

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -27,6 +25,7 @@ from clipexplore.collections.shards import Shards
 from clipexplore.collections.tables import CONTENT, SHARD, shard_name
 from clipexplore.errors import InputError
 from clipexplore.images import contact_sheet, encode, open_picture, suffixes, thumbnail
+from clipexplore.preparing import batches_ahead
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:
@@ -46,12 +45,13 @@ Report = Callable[[float, str | None], None]  # how far it is in [0, 1], and wit
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """An entry that was read: `content` is the checksum of what it is, `picture` what will be stored."""
+    """An entry that was read: `content` is the checksum of what it is, `picture` what will be stored, and `small` its thumbnail."""
 
     entry: Entry
     content: str
     picture: bytes | None = None
     image: Image.Image | None = None
+    small: Image.Image | None = None
 
 
 @dataclass
@@ -74,7 +74,14 @@ class Outcome:
 
 
 def add(
-    shards: Shards, source: Source, embedder: Embedder | None, model: str, revision: str, report: Report, most: int | None = None
+    shards: Shards,
+    source: Source,
+    embedder: Embedder | None,
+    model: str,
+    revision: str,
+    report: Report,
+    most: int | None = None,
+    at_once: int | None = None,
 ) -> Outcome:
     """Takes from a source what a collection does not have yet, embeds it and merges.
 
@@ -86,6 +93,8 @@ def add(
         What embeds, of this revision; None where the vectors come with the source.
     most
         Items that the collection may hold; what goes beyond is rejected.
+    at_once
+        Items that are embedded between two looks at whether to go on; by default so few that questions of visitors come in between.
 
     Raises
     ------
@@ -100,27 +109,25 @@ def add(
         lost = _Lost(shards)
         known, ids = set(shards.column(CONTENT)) - lost.contents, Ids(shards.column("id"))
         fresh = lost.without(_fresh(source, known, outcome, most and most - shards.rows + len(lost.contents), report))
+        by = embedder and _By(embedder, at_once, lambda: report(*_progress(source, outcome, begun)))
         for batch in groups(fresh, SHARD if source.dim is None else READY):
-            _append(shards, batch, ids, source, embedder, model, revision, lambda: report(*_progress(source, outcome, begun)))
+            _append(shards, batch, ids, by, model, revision)
             outcome.added += len(batch)
             outcome.seconds = monotonic() - begun
-        embed_missing(shards, embedder, model, revision, report)
+        embed_missing(shards, embedder, model, revision, report, at_once)
         shards.merge(_listed(outcome.rejected))
     report(1.0, outcome.said())
     return outcome
 
 
-def embed_missing(shards: Shards, embedder: Embedder | None, model: str, revision: str, report: Report) -> None:
+def embed_missing(shards: Shards, embedder: Embedder | None, model: str, revision: str, report: Report, at_once: int | None = None) -> None:
     """Embeds every shard that this revision of a model has not embedded yet: of a new model, or of captions that came later."""
     kinds: list[Kind] = ["pictures", "captions"] if shards.manifest["kind"] == "pictures" else ["captions"]
     missing = shards.unembedded(model, revision, kinds) if embedder else []
     for done, (number, kind) in enumerate(missing):
         report(done / len(missing), f"embedding shard {done + 1:,} of {len(missing):,}")
-        table, look = shards.read(shard_name(number), ["caption", "picture"]), partial(report, done / len(missing), None)
-        if kind == "pictures":
-            vectors = _embedded(embedder.embed_images, map(open_picture, table["picture"].to_pylist()), look)
-        else:
-            vectors = _embedded_once(embedder, table["caption"].to_pylist(), look)
+        table, by = shards.read(shard_name(number), ["caption", "picture"]), _By(embedder, at_once, partial(report, done / len(missing), None))
+        vectors = by.pictures(map(open_picture, table["picture"].to_pylist())) if kind == "pictures" else by.captions(table["caption"].to_pylist())
         shards.add_vectors(number, kind, vectors, model, revision)
 
 
@@ -153,22 +160,22 @@ def _written(name: str) -> str:
 
 
 def _fresh(source: Source, known: set[str], outcome: Outcome, room: int | None, report: Report) -> Iterator[Item]:
-    """The entries that are new, read and checked by several threads, in the order of the source; the others are counted."""
-    taken = 0
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1), "import") as pool:
-        for window in groups(source, 2 * AT_ONCE):
-            for item in pool.map(lambda entry: _read(entry, known), window):
-                if isinstance(item, Rejected):
-                    outcome.rejected.append(item)
-                elif item.content in known:
-                    outcome.known += 1
-                elif room is not None and taken >= room:
-                    outcome.rejected.append(Rejected(item.entry.name, "The collection holds as many items as it may."))
-                else:
-                    known.add(item.content)
-                    taken += 1
-                    yield item
-            report(min(1.0, outcome.seen / max(source.count, 1)), None)
+    """The entries that are new, in the order of the source; the others are counted. Pictures are read and checked by threads, ahead of what is at work."""
+    taken, read = 0, partial(_read, known=known)
+    windows = batches_ahead(source, read, 2 * AT_ONCE) if source.kind == "pictures" else (map(read, some) for some in groups(source, 2 * AT_ONCE))
+    for window in windows:
+        for item in window:
+            if isinstance(item, Rejected):
+                outcome.rejected.append(item)
+            elif item.content in known:
+                outcome.known += 1
+            elif room is not None and taken >= room:
+                outcome.rejected.append(Rejected(item.entry.name, "The collection holds as many items as it may."))
+            else:
+                known.add(item.content)
+                taken += 1
+                yield item
+        report(min(1.0, outcome.seen / max(source.count, 1)), None)
 
 
 def _read(entry: Entry | Rejected, known: set[str]) -> Item | Rejected:
@@ -181,7 +188,8 @@ def _read(entry: Entry | Rejected, known: set[str]) -> Item | Rejected:
         if content in known or not entry.read:
             return Item(entry, content)
         picture = encode(thumbnail(open_picture(data), SIDE), "WEBP", quality=QUALITY, method=2)
-        return Item(entry, content, picture, open_picture(picture))
+        stored = open_picture(picture)
+        return Item(entry, content, picture, stored, thumbnail(stored, THUMBNAIL))
     except InputError as error:
         return Rejected(entry.name, str(error))
 
@@ -222,40 +230,55 @@ class _Lost:
 # Writing
 
 
-def _append(shards: Shards, batch: Sequence[Item], ids: Ids, source: Source, embedder: Embedder | None, model: str, revision: str, look: Callable) -> None:
+class _By:
+    """What embeds, given a few things at a time; `look` is called before each few, and may raise to stop."""
+
+    def __init__(self, embedder: Embedder, at_once: int | None, look: Callable[[], object]):
+        self._embedder, self._at_once, self._look = embedder, at_once or AT_ONCE, look
+
+    def pictures(self, images: Iterable[Image.Image]) -> np.ndarray:
+        """Their embeddings, `(n, dim)`."""
+        return self._embedded(self._embedder.embed_images, images)
+
+    def captions(self, texts: list[str]) -> np.ndarray:
+        """Their embeddings, `(n, dim)`, each different text computed once: many pictures may have no caption."""
+        different = list(dict.fromkeys(texts))
+        vectors, place = self._embedded(self._embedder.embed_texts, different), {text: place for place, text in enumerate(different)}
+        return vectors[[place[text] for text in texts]]
+
+    def _embedded(self, embed: Callable[[list], np.ndarray], things: Iterable) -> np.ndarray:
+        found = []
+        for some in groups(things, self._at_once):
+            self._look()
+            found.append(embed(some))
+        return np.concatenate(found)
+
+
+def _append(shards: Shards, batch: Sequence[Item], ids: Ids, by: _By | None, model: str, revision: str) -> None:
+    """One more shard; what its source has embedded already is taken as it is."""
     vectors: dict[Kind, np.ndarray] = {}
-    if source.dim is not None:
-        vectors[source.kind] = normalize(np.stack([item.entry.vector for item in batch]))
-    elif source.kind == "pictures":
-        vectors["pictures"] = _embedded(embedder.embed_images, (item.image for item in batch), look)
-    if embedder and "captions" not in vectors:
-        vectors["captions"] = _embedded_once(embedder, [item.entry.caption for item in batch], look)
+    kind = shards.manifest["kind"]
+    if batch[0].entry.vector is not None:
+        vectors[kind] = normalize(np.stack([item.entry.vector for item in batch]))
+    elif kind == "pictures":
+        vectors["pictures"] = by.pictures(item.image for item in batch)
+    if by and "captions" not in vectors:
+        vectors["captions"] = by.captions([item.entry.caption for item in batch])
     named = [ids.new(item.entry.id or item.entry.name) for item in batch]
     shards.append(_table(batch, named), _sheet(batch), vectors, model, revision)
 
 
 def _sheet(batch: Sequence[Item]) -> bytes | None:
-    return None if batch[0].picture is None else sheet_of(item.picture for item in batch)
+    return None if batch[0].picture is None else _sheet_of([item.small for item in batch])
 
 
 def sheet_of(pictures: Iterable[bytes]) -> bytes:
     """The thumbnails of encoded pictures, row by row in one WebP."""
-    return encode(contact_sheet([thumbnail(open_picture(data), THUMBNAIL) for data in pictures], THUMBNAIL, ACROSS), "WEBP", quality=80)
+    return _sheet_of([thumbnail(open_picture(data), THUMBNAIL) for data in pictures])
 
 
-def _embedded(embed: Callable[[list], np.ndarray], things: Iterable, look: Callable) -> np.ndarray:
-    found = []
-    for some in groups(things, AT_ONCE):
-        look()
-        found.append(embed(list(some)))
-    return np.concatenate(found)
-
-
-def _embedded_once(embedder: Embedder, texts: list[str], look: Callable) -> np.ndarray:
-    """The embeddings of texts, each different one computed once: many pictures may have no caption."""
-    different = list(dict.fromkeys(texts))
-    vectors, place = _embedded(embedder.embed_texts, different, look), {text: place for place, text in enumerate(different)}
-    return vectors[[place[text] for text in texts]]
+def _sheet_of(small: list[Image.Image]) -> bytes:
+    return encode(contact_sheet(small, THUMBNAIL, ACROSS), "WEBP", quality=80)
 
 
 def _table(batch: Sequence[Item], ids: list[str]) -> pa.Table:

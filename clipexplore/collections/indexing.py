@@ -5,19 +5,23 @@ same command on the same path adds what is new, and goes on with what was interr
 """
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
 
 from clipexplore import catalog
 from clipexplore.collections import library
 from clipexplore.collections.entries import Source
-from clipexplore.collections.importing import Outcome, Report, add
+from clipexplore.collections.importing import AT_ONCE, Outcome, Report, add
 from clipexplore.collections.repair import repair
 from clipexplore.collections.shards import REJECTED, Shards
 from clipexplore.collections.sources import open_source
-from clipexplore.embedder import Embedder
+from clipexplore.embedder import PICTURES, Embedder
 from clipexplore.errors import InputError
+from clipexplore.models.devices import default_device
 from clipexplore.settings import settings
 
 
@@ -87,8 +91,33 @@ def ready_made(model: catalog.Model, source: Source) -> str:
 def _import(shards: Shards, source: Source, model: catalog.Model, report: Report) -> Outcome:
     if source.dim is not None:
         return add(shards, source, None, model.key, ready_made(model, source), report)
-    embedder = Embedder.load(model.clip.require(model.key), revision=model.clip.identity)
-    return add(shards, source, embedder, model.key, embedder.revision, report)
+    embedder = _EveryCore(Embedder.load(model.clip.require(model.key), revision=model.clip.identity))
+    return add(shards, source, embedder, model.key, model.clip.identity, report, at_once=embedder.at_once)
+
+
+class _EveryCore:
+    """An embedder for a process that does nothing else: each core embeds a part of what is given, with one thread of torch's.
+
+    Several threads in one pass would wait for each other whenever another program takes a core. A GPU takes everything in one pass.
+    """
+
+    def __init__(self, embedder: Embedder):
+        import torch
+
+        device = default_device().type
+        self._embedder, self._cores = embedder, torch.get_num_threads() if device == "cpu" else 1
+        self.at_once = PICTURES.get(device, AT_ONCE) * self._cores
+        self._pool = ThreadPoolExecutor(self._cores, "embed", initializer=torch.set_num_threads, initargs=(1,))
+
+    def embed_images(self, images: list) -> np.ndarray:
+        return self._by_all(self._embedder.embed_images, images)
+
+    def embed_texts(self, texts: list[str]) -> np.ndarray:
+        return self._by_all(self._embedder.embed_texts, texts)
+
+    def _by_all(self, embed: Callable[[list], np.ndarray], things: list) -> np.ndarray:
+        part = -(-len(things) // self._cores)
+        return np.concatenate(list(self._pool.map(embed, [things[start : start + part] for start in range(0, len(things), part)])))
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def tree_source(tree: Tree, title: str) -> Source:
             if pairs:
                 return _paired(tree, pairs, name)
     sidecars = {name.rpartition(".")[0]: name for name in tree.names if name.lower().endswith(".txt")}
-    names = [name for name in tree.names if name not in sidecars.values() and not name.lower().endswith(TABLES)]
+    names = [name for name in tree.names if not name.lower().endswith(TABLES)]
     if not any(name.lower().endswith(suffixes()) for name in names):
         raise _nothing(tree, title)
     captioned = any(name.rpartition(".")[0] in sidecars for name in names)

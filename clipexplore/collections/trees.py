@@ -61,9 +61,8 @@ class Folder:
     def _walk(self) -> Iterator[str]:
         for folder, below, files in os.walk(self._root):
             below[:] = [name for name in below if not _is_ignored(name)]
-            for name in files:
-                if not _is_ignored(name):
-                    yield (Path(folder) / name).relative_to(self._root).as_posix()
+            inside = PurePosixPath(Path(folder).relative_to(self._root).as_posix())
+            yield from (str(inside / name) for name in files if not _is_ignored(name))
 
     def read(self, name: str) -> bytes:
         path = (self._root / name).resolve()

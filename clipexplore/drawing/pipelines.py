@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clipexplore.drawing.schedulers import own_scheduler
 from clipexplore.embedder import WEIGHTS, revision_of
 from clipexplore.errors import InputError
 from clipexplore.models.devices import default_device, has_bfloat16
@@ -39,7 +40,7 @@ def load_pipeline(
     lora: Path | None = None,
     checker: bool = False,
 ) -> StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline:
-    """The pipeline of a folder, ready to draw: on its device, in its data type, with DPM-Solver++, or with the sampler of a few-step LoRA.
+    """The pipeline of a folder, ready to draw: on its device, in its data type, with the scheduler that suits it best.
 
     Raises
     ------
@@ -84,8 +85,6 @@ def _take_few_steps(pipeline: StableDiffusionPipeline, lora: Path) -> None:
 
     if importlib.util.find_spec("peft") is None:
         raise InputError("Drawing in few steps needs the package peft; install it with: pip install peft")
-    from diffusers import LCMScheduler
-
     try:
         pipeline.load_lora_weights(lora, weight_name="pytorch_lora_weights.safetensors", local_files_only=True)
         pipeline.fuse_lora()
@@ -94,7 +93,7 @@ def _take_few_steps(pipeline: StableDiffusionPipeline, lora: Path) -> None:
         raise InputError(
             f"The LoRA in {lora} cannot be used with this model: {str(error).splitlines()[0]}; fetch it again."
         ) from error
-    pipeline.scheduler = LCMScheduler.from_config(pipeline.scheduler.config)
+    pipeline.scheduler = own_scheduler(pipeline.scheduler.config, few_steps=True)
 
 
 def read_facts(folder: Path) -> dict:
@@ -225,11 +224,8 @@ def _prepared(
     pipeline: StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline, device: torch.device
 ) -> StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline:
     import torch
-    from diffusers import DPMSolverMultistepScheduler
 
-    pipeline.scheduler = DPMSolverMultistepScheduler.from_config(
-        pipeline.scheduler.config, algorithm_type="dpmsolver++", solver_order=2, lambda_min_clipped=-5.1
-    )
+    pipeline.scheduler = own_scheduler(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
     # Of CPUs only those with AMX gain by channels last; measured without, it costs a tenth.
     order = (

@@ -29,6 +29,7 @@ def as_png(picture: Image.Image, page: str, values: dict[str, object], **more: o
 def parameters(values: dict[str, object], size: tuple[int, int], **more: object) -> str:
     """The settings as AUTOMATIC1111's web interface writes them: what is drawn, and a line of "Name: value, …"."""
     names = {
+        "sampler": "Sampler",
         "num_inference_steps": "Steps",
         "guidance_scale": "CFG scale",
         "seed": "Seed",
@@ -39,7 +40,7 @@ def parameters(values: dict[str, object], size: tuple[int, int], **more: object)
     said = {name: {**values, **more}.get(key) for key, name in names.items()}
     line = ", ".join(f"{name}: {value}" for name, value in said.items() if value is not None)
     prompt = str(values.get("stops") or values.get("q") or "").replace("\n", " → ")
-    return f"{prompt}\nSampler: DPM++ 2M, {line}, Size: {size[0]}x{size[1]}"
+    return f"{prompt}\n{line}, Size: {size[0]}x{size[1]}"
 
 
 def from_png(data: bytes) -> tuple[str, dict[str, object]]:

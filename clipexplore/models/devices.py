@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import torch
 
 SMALL = 100_000_000  # bytes of weights below which 16 bits gain nothing on a CPU
+# What libraries below torch say when memory is out; cuDNN then finds no way to compute a convolution.
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED", "unable to find an engine")
 _ROUNDS = 5  # of a calibration, which takes the best: other programs only ever make it slower
 
 
@@ -51,6 +53,13 @@ def free_memory(device: torch.device) -> int:
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + kept
     return psutil.virtual_memory().available
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory is out, of the device or of the machine; torch has a class of its own for some of them only."""
+    import torch
+
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or isinstance(error, RuntimeError) and any(said in str(error) for said in _NO_MEMORY)
 
 
 @cache

@@ -14,6 +14,7 @@ from clipexplore import catalog
 from clipexplore.errors import InputError
 from clipexplore.models import downloads
 from clipexplore.models.weights import Weights
+from clipexplore.units import duration, size
 
 _WINDOW = 20.0  # seconds over which the speed is measured
 
@@ -37,7 +38,7 @@ def show(options: Namespace) -> int:
     for model in catalog.models().values():
         print(f"{model.key:12} {model.title}")
         for part in model.parts:
-            where = "bundled" if part.bundled else "here" if part.present else f"to fetch, {gigabytes(part.download)}"
+            where = "bundled" if part.bundled else "here" if part.present else f"to fetch, {size(part.download) if part.download else 'size unknown'}"
             print(f"    {part.name:52} {where:22} {part.licence}")
     return 0
 
@@ -71,7 +72,7 @@ def remove(options: Namespace) -> int:
         if part in others and not options.part:
             print(f"{part.name}: kept, other models use it; name it with --part to delete it")
         else:
-            print(f"{part.name}: {gigabytes(downloads.remove(part))} deleted")
+            print(f"{part.name}: {size(downloads.remove(part))} deleted")
     return 0
 
 
@@ -98,16 +99,6 @@ class Progress:
         return {"progress": done / max(total, 1), "speed": speed, **({"left": (total - done) / speed} if speed else {})}
 
 
-def gigabytes(size: float) -> str:
-    """A number of bytes for people."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
-
-
-def duration(seconds: float) -> str:
-    """A time for people."""
-    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
-
-
 def _say(options: Namespace, said: dict) -> None:
     if options.lines:
         print(json.dumps(said), flush=True)
@@ -115,7 +106,7 @@ def _say(options: Namespace, said: dict) -> None:
         print(f"\r\033[K{said['part']}: {said['stage']}" if sys.stdout.isatty() else f"{said['part']}: {said['stage']}", flush=True)
     elif sys.stdout.isatty():
         left = f" · {duration(said['left'])} left" if "left" in said else ""
-        print(f"\r\033[K{gigabytes(said['done'])} of {gigabytes(said['total'])} · {said['speed'] / 1e6:.1f} MB/s{left} · {said['stage']}", end="", flush=True)
+        print(f"\r\033[K{size(said['done'])} of {size(said['total'])} · {size(said['speed'])}/s{left} · {said['stage']}", end="", flush=True)
 
 
 def _parts(options: Namespace) -> tuple[Weights, ...]:

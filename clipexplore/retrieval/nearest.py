@@ -111,15 +111,18 @@ class _Pass:
         count, total = len(queries), len(self._embeddings)
         finders = [Finder(k) for _ in range(count)]
         (sums, squares), first = np.zeros((2, count)), None
-        at_once = int(np.clip(_SCORES_AT_ONCE // max(count, 1), *_ROWS_AT_ONCE))
+        at_once = min(max(_SCORES_AT_ONCE // max(count, 1), _ROWS_AT_ONCE[0]), _ROWS_AT_ONCE[1])
+        room = np.empty(count * min(at_once, total), np.float32)  # for the scores of every block: new memory for each would cost more than looking
         for start in range(0, total if count else 0, at_once):
-            scores = queries @ np.asarray(self._embeddings[start : start + at_once], np.float32).T
+            block = np.asarray(self._embeddings[start : start + at_once], np.float32)
+            scores = np.matmul(queries, block.T, out=room[: count * len(block)].reshape(count, -1))
             first = scores[:, :1].copy() if first is None else first
             scores -= first  # so that squares of nearly equal numbers do not swallow their difference
             sums += scores.sum(axis=1)
             squares += np.einsum("ij,ij->i", scores, scores)
-            inside = left_out[np.searchsorted(left_out, start) : np.searchsorted(left_out, start + at_once)]
-            scores[:, inside - start] = -np.inf
+            if len(left_out):
+                inside = left_out[np.searchsorted(left_out, start) : np.searchsorted(left_out, start + at_once)]
+                scores[:, inside - start] = -np.inf
             for number in np.flatnonzero(scores.max(axis=1) >= [finder.floor for finder in finders]):
                 finders[number].look(scores[number], start)
         shift = 0 if first is None else first[:, 0]

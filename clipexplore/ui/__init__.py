@@ -33,7 +33,7 @@ from .pairs import (
 )
 from .paths import frame_strip, nearest, path_curves, path_download, path_view
 from .pixels import chosen_row, compare, draw_components, pixel_space, rebuild, rebuild_in_clip
-from .regions import near_hits, region_hits, say_neighbours
+from .regions import chosen_by, near_hits, say_neighbours
 from .results import distribution, download_row, gallery, result_bars, score_context
 from .session import begin_run, preset, space, warm_up
 from .shades import color_box, draw_map
@@ -41,7 +41,7 @@ from .share import share_box
 from .shelf import say_missing, show_shelf
 from .status import show_lanes, show_machine
 from .texts import PAGES, text
-from .uploads import add_picture
+from .uploads import add_picture, held_uploads
 from .walk_files import walk_download
 from .walks import Route, drawing_code, drawn_strip, drawn_walk, walk_draw_settings
 from .where import where_judged, where_maps, window_vectors
@@ -49,10 +49,10 @@ from .where import where_judged, where_maps, window_vectors
 __all__ = [
     "CLOUDS", "PAGES", "Route", "drawing_code", "drawn_strip", "drawn_walk", "hits_as_points", "nearest", "sum_as_points", "walk_download", "walk_draw_settings", "add_picture", "append_picture", "begin_run", "answered", "asked", "check_names", "chosen_row", "class_bars", "cloud_code", "cloud_of", "code", "color_box", "compare", "concept", "corpus_box",
     "distribution", "download_row", "draw_components", "draw_map", "draw_points", "draw_toggle", "drawn_pairs", "escape", "expression_box", "facet_box", "filter_box", "find", "fingerprint", "fit_settings", "frame_strip", "gallery", "gap_lab",
-    "grid_metrics", "grid_of", "header", "judged", "judged_accuracies", "judged_classes", "judged_mistakes", "judged_trust", "kept_by_projection", "kindred",
+    "grid_metrics", "grid_of", "header", "held_uploads", "judged", "judged_accuracies", "judged_classes", "judged_mistakes", "judged_trust", "kept_by_projection", "kindred",
     "label_fields", "look_inside", "layout_code", "layout_download", "lexicon", "lines_box", "match_download", "match_lengths", "match_matrix", "match_metrics", "match_training", "matrices", "model_card",
     "navigation", "new_collection", "near_hits", "open_in", "own_layout", "own_pairs", "path_curves", "path_download", "path_view", "pca_layout", "pixel_space", "plane", "points_of", "preset",
-    "ready", "rebuild", "rebuild_in_clip", "region_hits", "result_bars", "reversed_sum", "say_figures", "say_gap", "say_kept", "say_lexicon", "say_missing", "say_neighbours", "say_trust", "score_context",
+    "ready", "rebuild", "rebuild_in_clip", "result_bars", "reversed_sum", "say_figures", "say_gap", "say_kept", "say_lexicon", "say_missing", "say_neighbours", "say_trust", "score_context",
     "scores_download", "share_box", "show_dimensions", "show_direction", "show_errors", "show_grid", "show_lanes", "show_machine", "show_shelf", "solvers", "space", "spectrum", "stack", "swapped", "text",
     "three_columns", "umap_layout", "visitor", "walk", "warm_up", "warn_of_cuts", "where_judged", "where_maps", "window_vectors",
 ]  # fmt: skip

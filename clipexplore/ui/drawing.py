@@ -23,6 +23,7 @@ from clipexplore.renderer import Renderer
 from clipexplore.settings import settings
 from clipexplore.worker import Job
 
+from .fetching import offer_weights
 from .fits import fitted
 from .session import space
 from .texts import text
@@ -72,7 +73,7 @@ def drawer(kind: str) -> Weights | None:
 
 
 def say_cannot(kind: str) -> None:
-    """One sentence on why nothing is drawn."""
+    """One sentence on why nothing is drawn, and what visitors may do about it."""
     model = space().model
     named = model.draws_embeddings if kind == "joint" else model.draws_prompts
     if named is None:
@@ -81,6 +82,7 @@ def say_cannot(kind: str) -> None:
         st.info(text("draw.unfinished", model=model.title), icon=":material/brush:")
     else:
         st.info(text("draw.absent", model=model.title, name=named.name, key=model.key), icon=":material/brush:")
+        offer_weights(model)
 
 
 def renderer_of(weights: Weights) -> Callable[[], Renderer]:
@@ -136,7 +138,7 @@ def drawn(tracks: dict[str, Callable[[Renderer], dict]], key: Hashable, slot: st
     show
         Draws what the job has so far, below its progress.
     settings
-        seed, num_inference_steps and guidance_scale, as `Renderer.render` takes them.
+        seed, num_inference_steps, guidance_scale and scheduler, as `Renderer.render` takes them.
     """
     whole = (name_of(weights), key, *sorted(settings.items()))
     if (known := _kept().get(whole)) is not None:
@@ -175,6 +177,6 @@ def show_emerging(job: Job) -> None:
     found = [frame for frames in job.preview.frames.values() for _, frame in sorted(frames.items())]
     with st.container(horizontal=True):
         for frame in found:
-            st.image(frame, width=128)
+            st.image(frame, output_format="PNG", width=128)
         if job.preview.emerging:
-            st.image(job.preview.emerging, width=128, alt=text("draw.emerging"))
+            st.image(job.preview.emerging, output_format="PNG", width=128, alt=text("draw.emerging"))

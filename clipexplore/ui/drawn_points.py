@@ -52,7 +52,7 @@ def draw_points(points: dict[str, Point], slot: str) -> None:
 def _show_drawn(png: bytes, label: str, again: np.ndarray, target: np.ndarray, point: np.ndarray) -> None:
     """A drawing with the cosine of its re-embedding to what was drawn, and to the point where that was moved."""
     with st.container(gap=None):
-        st.image(png, width="stretch", alt=text("draw.alt", label=label))
+        st.image(png, output_format="PNG", width="stretch", alt=text("draw.alt", label=label))
         st.caption(f"**{escape(label)}**")
         says = text("draw.cosine", cosine=float(again @ target))
         st.caption(says if target is point else says + " " + text("draw.cosine_point", cosine=float(again @ point)))

@@ -54,17 +54,19 @@ def fitted(function: Callable[[Job], object], key: Hashable, slot: str, on: str 
 def _panel(job: Job, slot: str, show: Callable[[Job], None] | None) -> None:
     """Looks at the job twice a second while it is at work, and only then."""
     active = job.state in ("queued", "running")
-    st.fragment(_look, run_every=0.5 if active else None)(job, slot, show)
+    st.fragment(_look, run_every=0.5 if active else None)(job, slot, show, active)
 
 
-def _look(job: Job, slot: str, show: Callable[[Job], None] | None) -> None:
+def _look(job: Job, slot: str, show: Callable[[Job], None] | None, active: bool) -> None:
+    """A panel that looks again by itself runs alone; what is more than a look is for the whole page."""
     job.touch()
-    if job.state == "done":
+    if job.state == "done" or active and job.state in ("failed", "cancelled"):
         st.rerun()
     if job.state in ("failed", "cancelled"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(escape(job.error or text("fit.cancelled")))
-            st.button(text("fit.again"), key=f"again-{slot}", on_click=st.session_state.pop, args=(f"fit-{slot}", None), icon=":material/refresh:")
+            if st.button(text("fit.again"), key=f"again-{slot}", on_click=st.session_state.pop, args=(f"fit-{slot}", None), icon=":material/refresh:"):
+                st.rerun()
     else:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(job.progress, _said(job))

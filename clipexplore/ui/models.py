@@ -3,9 +3,6 @@
 A page runs once the chosen model has embedded the word bank and the collection; the background captions and their map follow while it is used.
 """
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -20,13 +17,13 @@ from clipexplore.collections.embedded import Embedded, embed, fit_maps, missing,
 from clipexplore.collections.repair import mend
 from clipexplore.collections.storage import MANIFEST
 from clipexplore.errors import InputError
-from clipexplore.models.fetching import duration, gigabytes
 from clipexplore.models.weights import Weights
 from clipexplore.server import machine
 from clipexplore.settings import settings
 from clipexplore.space import collection_folders
 from clipexplore.worker import Job
 
+from .fetching import absent, cost, offer_weights, say_terms
 from .fits import fitted, lane
 from .logs import visitor
 from .markdown import escape
@@ -102,71 +99,22 @@ def _rest(here, by, job: Job) -> None:
 
 
 def _offer(model: Model) -> bool:
-    """A button that fetches the weights, where the operator allows one, and its progress; else the sentence that says how."""
+    """Buttons that fetch the weights, where the operator allows it; else the sentence that says how."""
     if not settings().downloads:
         model.clip.require(model.key)
-    slot, key = f"fetch-{model.key}", ("fetch", model.key)
-    if st.session_state.get(f"wanted-{slot}"):
-        if fitted(partial(_fetch, model.key), key, slot, on="fetch"):
-            st.session_state.pop(f"wanted-{slot}")
-            st.rerun()
-        return False
-    st.markdown(text("models.not_here", title=model.title, size=gigabytes(model.clip.download), speed=_time(model.clip)))
-    st.caption(_terms(model.clip))
-    st.button(text("models.fetch"), key=slot, on_click=lambda: st.session_state.update({f"wanted-{slot}": True}), icon=":material/download:", type="primary")
+    st.markdown(text("models.not_here", title=model.title))
+    offer_weights(model)
     return False
-
-
-def _fetch(key: str, job: Job) -> bool:
-    """Runs `models get` in a process of its own, which alone goes to the network, and ends it if the job is cancelled."""
-    command = [sys.executable, "-m", "clipexplore", "models", "get", key, "--part", "clip", "--lines"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            for line in process.stdout:
-                said = json.loads(line)
-                _speed().update({"bytes": said["speed"]} if said.get("speed") else {})
-                job.report(said.get("progress", 0.0), _said(said))
-        finally:
-            process.terminate()
-        told = process.stderr.read().strip().splitlines()
-    if process.returncode not in (0, -15):
-        raise InputError(told[-1] if told else text("models.fetch_failed"))
-    return True
-
-
-def _said(said: dict) -> str:
-    if "total" not in said:
-        return said["stage"]
-    left = f" · {duration(said['left'])}" if "left" in said else ""
-    return f"{said['stage']}: {gigabytes(said['done'])} / {gigabytes(said['total'])} · {said['speed'] / 1e6:.1f} MB/s{left}"
-
-
-@st.cache_resource(show_spinner=False)
-def _speed() -> dict[str, float]:
-    """The bytes a second of the last download, once there was one."""
-    return {}
-
-
-def _time(weights: Weights) -> str:
-    """How long a download takes at the last speed, in brackets; empty before there was one."""
-    return f" ({duration(weights.download / _speed()['bytes'])})" if _speed().get("bytes") else ""
 
 
 def model_card(key: str) -> None:
     """What the chosen model is and forbids, and behind a button the table of all."""
     model = catalog.get(key)
     st.caption(escape(model.description))
-    for terms in dict.fromkeys(part.terms for part in model.parts if part.terms):
-        st.caption(_terms(*(part for part in model.parts if part.terms == terms)))
+    say_terms(tuple(part for part in model.parts if part.terms))
     with st.popover(text("models.all"), icon=":material/table_rows:"):
         st.dataframe([_row(each) for each in catalog.models().values()], hide_index=True)
         st.caption(text("models.table_says"))
-
-
-def _terms(*parts: Weights) -> str:
-    """What weights with the same terms are called, their licences, and the terms."""
-    names, licences = (", ".join(dict.fromkeys(each)) for each in ([part.name.split("/")[-1] for part in parts], [part.licence for part in parts]))
-    return escape(text("models.terms", name=names, licence=licences, terms=parts[0].terms))
 
 
 def _row(model: Model) -> dict[str, str]:
@@ -181,11 +129,10 @@ def _row(model: Model) -> dict[str, str]:
 
 
 def _here(model: Model) -> str:
-    to_fetch = [part for part in model.parts if part.repo and not part.present]
-    if not to_fetch:
+    lacking = absent(model)
+    if not lacking:
         return text("models.yes")
-    size = gigabytes(sum(part.download for part in to_fetch))
-    return text("models.partly", size=size) if model.present else text("models.to_fetch", size=size)
+    return text("models.partly", cost=cost(*lacking)) if model.present else text("models.to_fetch", cost=cost(*lacking))
 
 
 def _can(weights: Weights | None) -> str:

@@ -3,6 +3,8 @@
 A region is a polygon "x y, x y, …" in the coordinates of the map, or the `@id` of one picture.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import streamlit as st
 
@@ -19,6 +21,15 @@ from .texts import text
 
 CORNERS = 40  # of a region, so that it fits into a link
 NEAR = 24  # pictures that are listed for one picture
+LISTED = 48  # of the pictures inside a polygon, however many those are
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What a region holds: the rows of all its pictures `(m,)`, and those of them that are listed, best first."""
+
+    rows: np.ndarray
+    hits: list[Hit]
 
 
 def take_region(corners: list[list[float]]) -> None:
@@ -50,34 +61,41 @@ def corners_of(region: str) -> np.ndarray:
     return corners
 
 
-def region_hits(layout: Layout, region: str, rows: np.ndarray) -> list[Hit]:
-    """The pictures of a region, of those whose rows are shown: inside a polygon, nearest its middle first, or nearest a picture in the true space."""
+def chosen_by(layout: Layout, region: str, rows: np.ndarray) -> Chosen | None:
+    """The pictures of a region, of those whose rows are shown: inside a polygon, nearest its middle first, or nearest a picture in the true space; None for none."""
     if not region.strip():
-        return []
+        return None
     try:
         if region.strip().startswith("@"):
-            return near_hits(space().point(region).vector, rows, NEAR)
+            hits = near_hits(space().point(region).vector, rows, NEAR)
+            return Chosen(np.array([space().collection.row(hit.id) for hit in hits]), hits) if hits else None
         corners = corners_of(region)
     except InputError as error:
         show_error(error)
-        return []
-    return _around_middle(rows[inside(layout.pictures[rows], corners)])
+        return None
+    held = rows[inside(layout.pictures[rows], corners)]
+    return Chosen(held, _around_middle(held)) if len(held) else None
 
 
 def near_hits(vector: np.ndarray, rows: np.ndarray, k: int) -> list[Hit]:
     """The k pictures nearest to a vector `(dim,)` among those of these rows; z against all pictures."""
     if not len(rows):
         return []
-    hidden = np.setdiff1d(np.arange(len(pictures())), rows, assume_unique=True)
-    found, collection = search(vector[None], pictures(), k, exclude=hidden), space().collection
+    found, collection = search(vector[None], pictures(), k, exclude=_all_but(rows)), space().collection
     listed = zip(found.indices[0].tolist(), found.cosines[0].tolist(), found.z[0].tolist(), strict=True)
     return [Hit(collection.ids[row], collection.captions[row], cosine, z, rank, "pictures") for rank, (row, cosine, z) in enumerate(listed, 1)]
 
 
 def _around_middle(rows: np.ndarray) -> list[Hit]:
-    if not len(rows):
-        return []
-    return near_hits(pictures()[rows].mean(axis=0), rows, len(rows))
+    held = np.zeros(len(pictures()), np.float32)
+    held[rows] = 1 / len(rows)
+    return near_hits(held @ pictures(), rows, LISTED)  # one pass; picking the rows would copy them
+
+
+def _all_but(rows: np.ndarray) -> np.ndarray:
+    others = np.ones(len(pictures()), bool)
+    others[rows] = False
+    return np.flatnonzero(others)
 
 
 def region_overlay(layout: Layout, region: str, rows: np.ndarray) -> Overlay:
@@ -117,4 +135,4 @@ def _row_of(region: str, rows: np.ndarray) -> int | None:
 def _true_nearest(row: int, rows: np.ndarray) -> np.ndarray:
     """Of the rows those of the pictures nearest to one in the true space, itself left out."""
     others = rows[rows != row]
-    return others[np.argsort(-(pictures()[others] @ pictures()[row]), kind="stable")[:NEIGHBORS]]
+    return search(pictures()[row][None], pictures(), NEIGHBORS, exclude=_all_but(others)).indices[0] if len(others) else others

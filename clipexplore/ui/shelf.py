@@ -19,6 +19,7 @@ from clipexplore.collections.storage import MANIFEST
 from clipexplore.errors import InputError
 from clipexplore.images import contact_sheet, encode, open_picture, thumbnail
 from clipexplore.settings import settings
+from clipexplore.units import size
 
 from .exports import export_row
 from .imports import import_panel, jobs, reembed, resume
@@ -58,7 +59,7 @@ def _card(card: Shelved) -> None:
     st.markdown(f"**{escape(card.title)}** · {text(f'shelf.{card.of}')}")
     st.caption(escape(card.description) if card.description else _counted(card))
     models = ", ".join(card.models) or text("shelf.no_model")
-    st.caption(text("shelf.about", name=card.name, items=card.items, size=_size(card.bytes), models=models))
+    st.caption(text("shelf.about", name=card.name, items=card.items, size=size(card.bytes), models=models))
     import_panel(card.folder)
     _go_on(card)
     with st.container(horizontal=True, gap="small"):
@@ -72,10 +73,6 @@ def _card(card: Shelved) -> None:
 
 def _counted(card: Shelved) -> str:
     return text("shelf.pictures", count=card.items) if card.pictures else text("shelf.texts", count=card.items)
-
-
-def _size(bytes: int) -> str:
-    return f"{bytes / 1e9:,.1f} GB" if bytes >= 1e9 else f"{bytes / 1e6:,.1f} MB"
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

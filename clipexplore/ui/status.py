@@ -6,6 +6,7 @@ import streamlit as st
 
 from clipexplore import worker
 from clipexplore.server import machine
+from clipexplore.units import size
 
 from .texts import text
 
@@ -18,9 +19,9 @@ def show_machine() -> None:
     found = machine.look()
     columns = iter(st.columns(4 if found.gpu_memory else 3))
     next(columns).metric(text("status.device"), found.device, text("status.cores", cores=found.cores), delta_color="off", delta_arrow="off", border=True)
-    next(columns).metric(text("status.used"), _size(found.used), text("status.free", free=_size(found.free)), delta_color="off", delta_arrow="off", border=True)
+    next(columns).metric(text("status.used"), size(found.used), text("status.free", free=size(found.free)), delta_color="off", delta_arrow="off", border=True)
     if found.gpu_memory:
-        next(columns).metric(text("status.gpu"), _size(found.gpu_memory - found.gpu_free), text("status.free", free=_size(found.gpu_free)),
+        next(columns).metric(text("status.gpu"), size(found.gpu_memory - found.gpu_free), text("status.free", free=size(found.gpu_free)),
                              delta_color="off", delta_arrow="off", border=True)  # fmt: skip
     next(columns).metric(text("status.uptime"), str(timedelta(seconds=round(found.uptime))), found.processor, delta_color="off", delta_arrow="off", border=True)
 
@@ -44,7 +45,3 @@ def _lane_row(lane: worker.Lane) -> dict[str, object]:
         text("status.progress"): job.progress if job else None,
         text("status.waiting"): lane.waiting,
     }
-
-
-def _size(number: int) -> str:
-    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"

@@ -229,8 +229,11 @@ TEXTS = {
     "app.model": "Model",
     "app.collection": "Collection",
     "models.embedding": "**{title}** embeds this collection and the word bank, once; afterwards they are here.",
-    "models.not_here": "The weights of **{title}** are not on this machine: {size} to fetch{speed}.",
-    "models.fetch": "Fetch the weights",
+    "models.not_here": "The weights of **{title}** are not on this machine yet.",
+    "models.fetch": "Fetch the weights · {cost}",
+    "models.fetch_clip": "Fetch the CLIP alone · {cost}",
+    "models.fetch_all": "Fetch everything, for drawing too · {cost}",
+    "models.unknown_size": "size unknown",
     "models.fetch_failed": "The weights could not be fetched; the server has noted why.",
     "models.all": "All models",
     "models.terms": "{name}: {licence}. {terms}",
@@ -246,8 +249,8 @@ TEXTS = {
     "models.yes": "yes",
     "models.no": "no",
     "models.clip_only": "CLIP alone",
-    "models.partly": "{size} to fetch for drawing",
-    "models.to_fetch": "{size} to fetch",
+    "models.partly": "{cost} to fetch for drawing",
+    "models.to_fetch": "{cost} to fetch",
     "models.not_fetched": "when fetched",
     "app.wrong": "Something went wrong here, and it is not your fault. It has been written to the server's log.",
     "names.label": "Names",
@@ -487,6 +490,9 @@ TEXTS = {
     "draw.num_inference_steps_help": "How often noise is removed. More are slower and rarely better.",
     "draw.guidance_scale": "Guidance",
     "draw.guidance_scale_help": "How strongly a picture leans towards what was asked for. 1 leaves it out and is twice as quick.",
+    "draw.scheduler": "Scheduler",
+    "draw.scheduler_help": "How noise is removed. **own** is what suits the model best; **pndm** and **ddim** are older, need more steps, and redo experiments that were made with them.",
+    "draw.scheduler_bound": "Texts are drawn in a few steps here, which works with the model’s own scheduler only.",
     "draw.restore": "Restore from a picture",
     "draw.restore_help": "Drop a PNG from a downloaded ZIP here: it carries the settings it was drawn with.",
     "draw.restore_now": "Restore its settings",
@@ -726,9 +732,10 @@ TEXTS = {
     "uploads.use": "Use it",
     "uploads.keep": "Keep for links",
     "uploads.keep_help": "Stores the picture on this server, so that everybody who has the link sees it. Without this it disappears with your session.",
+    "uploads.keep_days": "It goes once nobody has opened the link for {days:g} days.",
 }  # fmt: skip
 
 
-def text(key: str, **values: object) -> str:
+def text(key: str, /, **values: object) -> str:
     """The sentence of a key with its values filled in."""
     return TEXTS[key].format(**values) if values else TEXTS[key]

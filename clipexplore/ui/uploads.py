@@ -3,6 +3,10 @@
 `@up-3fa9…` in an expression is such a picture. In another session the same link finds it only if it was kept.
 """
 
+import os
+import time
+from pathlib import Path
+
 import numpy as np
 import streamlit as st
 
@@ -58,7 +62,7 @@ class Uploads(dict):
         InputError
             When the disk refuses.
         """
-        folder = settings().home / "uploads"
+        folder = kept_folder()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             partial = folder / f"{id}.partial"
@@ -68,11 +72,29 @@ class Uploads(dict):
             raise InputError(f"The picture @{id} was not kept, because the server's disk refused it ({error.strerror}); tell who runs the server.") from error
 
     def _load_kept(self, id: str) -> bool:
-        path = settings().home / "uploads" / f"{id}.webp"
-        if not (id.startswith("up-") and id[3:].isalnum() and path.is_file()):
+        if not (id.startswith("up-") and id[3:].isalnum()):
+            return False
+        forget_kept()
+        path = kept_folder() / f"{id}.webp"
+        if not path.is_file():
             return False
         self._embed(id, path.read_bytes())
+        os.utime(path)  # its days begin again
         return True
+
+
+def kept_folder() -> Path:
+    """Where pictures lie that are kept for links."""
+    return settings().home / "uploads"
+
+
+def forget_kept() -> int:
+    """Deletes the kept pictures whose link nobody has opened for as many days as the settings say, and counts them."""
+    days = settings().kept_days
+    old = [path for path in kept_folder().glob("*") if days and time.time() - path.stat().st_mtime > days * 24 * 3600]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
 
 
 def uploads() -> Uploads:
@@ -81,6 +103,13 @@ def uploads() -> Uploads:
     if "uploads" not in st.session_state or st.session_state["uploads"].model != model:
         st.session_state["uploads"] = Uploads(model)
     return st.session_state["uploads"]
+
+
+def held_uploads(session: str) -> tuple[int, int]:
+    """The bytes of uploaded files that Streamlit holds for one of its sessions, and for all."""
+    storage = st.runtime.get_instance()._uploaded_file_mgr.file_storage
+    sizes = {owner: sum(len(file.data) for file in list(files.values())) for owner, files in list(storage.items())}
+    return sizes.get(session, 0), sum(sizes.values())
 
 
 def picture(id: str) -> bytes:
@@ -121,8 +150,13 @@ def _offer(id: str, name: str, on_use) -> None:
     left, right = st.columns([1, 2], vertical_alignment="center")
     left.image(uploads().pictures[id], width=96, alt=name)
     right.button(text("uploads.use"), key=f"use-{id}", on_click=on_use, args=(id,), icon=":material/arrow_forward:")
-    if right.button(text("uploads.keep"), key=f"keep-{id}", help=text("uploads.keep_help"), type="tertiary"):
+    if right.button(text("uploads.keep"), key=f"keep-{id}", help=_keep_help(), type="tertiary"):
         try:
             uploads().keep(id)
         except InputError as error:
             st.error(escape(str(error)), icon=":material/error:")
+
+
+def _keep_help() -> str:
+    days = settings().kept_days
+    return text("uploads.keep_help") + (" " + text("uploads.keep_days", days=days) if days else "")

@@ -11,9 +11,10 @@ import streamlit as st
 
 from clipexplore.drawing import animation
 from clipexplore.drawing.recipe import as_png
+from clipexplore.drawing.schedulers import common_name
 from clipexplore.images import open_picture
 
-from .drawing import drawer, name_of
+from .drawing import drawer, few_steps, name_of
 from .session import space
 from .texts import text
 from .walks import DrawSettings, Route, Track
@@ -22,7 +23,8 @@ from .walks import DrawSettings, Route, Track
 def walk_download(tracks: list[Track], route: Route, settings: DrawSettings) -> None:
     """Each curve as GIF, WebP, film, strip and ZIP; what is written is made when it is asked for, off the script's thread."""
     kind = "joint" if tracks[0].points is not None else "tokens"
-    values, about = _values(route, settings), {"model": space().model.key, "revision": name_of(drawer(kind))}
+    values, weights = _values(route, settings), drawer(kind)
+    about = {"model": space().model.key, "revision": name_of(weights), "sampler": common_name(settings.scheduler, bool(few_steps(weights)))}
     for track in tracks:
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.caption(track.name, width="content")

@@ -11,6 +11,7 @@ import streamlit as st
 
 from clipexplore import links
 from clipexplore.drawing.recipe import from_png
+from clipexplore.drawing.schedulers import OWN, SCHEDULERS
 from clipexplore.drawing.walks import across_gap, changes, one_text, prompt_path
 from clipexplore.errors import InputError
 from clipexplore.images import open_picture
@@ -19,7 +20,7 @@ from clipexplore.space import Point
 from clipexplore.vectors import path
 from clipexplore.worker import Job
 
-from .drawing import Look, drawer, drawn, gap_of, say_cannot
+from .drawing import Look, drawer, drawn, few_steps, gap_of, say_cannot
 from .drawn_points import reembedded
 from .markdown import escape
 from .session import preset, space
@@ -53,11 +54,12 @@ class DrawSettings:
     seed: int
     num_inference_steps: int | None
     guidance_scale: float | None
+    scheduler: str = OWN
 
     @property
     def sampling(self) -> dict[str, object]:
         """As `Renderer.render` takes them."""
-        return {"seed": self.seed, "num_inference_steps": self.num_inference_steps, "guidance_scale": self.guidance_scale}
+        return {"seed": self.seed, "num_inference_steps": self.num_inference_steps, "guidance_scale": self.guidance_scale, "scheduler": self.scheduler}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +89,11 @@ def walk_draw_settings() -> DrawSettings:
         seed = st.number_input(text("draw.seed"), low, high, float(defaults["seed"]), step=1.0, format="%.0f", key="seed", bind="query-params")
         st.button(DICE, help=text("draw.dice"), on_click=_roll)
     steps, guidance = number("num_inference_steps", 1.0, "%.0f"), number("guidance_scale", 0.5, "%.1f")
+    bound = kind == "tokens" and drawer(kind) is not None and few_steps(drawer(kind)) is not None
+    scheduler = st.segmented_control(text("draw.scheduler"), list(SCHEDULERS), default=defaults["scheduler"], required=True, key="scheduler", bind="query-params",
+                                     disabled=bound, help=text("draw.scheduler_bound") if bound else text("draw.scheduler_help"))  # fmt: skip
     _restore_box()
-    return DrawSettings(draw, kind or defaults["space"], shift, int(seed), None if steps is None else int(steps), guidance)
+    return DrawSettings(draw, kind or defaults["space"], shift, int(seed), None if steps is None else int(steps), guidance, OWN if bound else scheduler or OWN)
 
 
 def _roll() -> None:
@@ -167,13 +172,13 @@ def _show_arriving(job: Job, count: int) -> None:
     if not isinstance(job.preview, Look):
         return
     if job.preview.emerging and job.state == "running":
-        st.image(job.preview.emerging, width=128, caption=text("draw.emerging"))
+        st.image(job.preview.emerging, output_format="PNG", width=128, caption=text("draw.emerging"))
     for name, frames in job.preview.frames.items():
         st.caption(name)
         with st.grid("auto", min_column_width=72 if count > 16 else 110, gap="small"):
             for number in some_frames(count):
                 if number in frames:
-                    st.image(frames[number], width="stretch", alt=text("draw.frame", number=number + 1))
+                    st.image(frames[number], output_format="PNG", width="stretch", alt=text("draw.frame", number=number + 1))
                 else:
                     st.caption(f"{number + 1}", text_alignment="center")
 
@@ -207,7 +212,7 @@ def drawn_strip(tracks: list[Track]) -> None:
         with st.grid("auto", min_column_width=96, gap="small"):
             for number in some_frames(len(track.pngs)):
                 with st.container(gap=None):
-                    st.image(track.pngs[number], width="stretch", alt=text("draw.frame", number=number + 1))
+                    st.image(track.pngs[number], output_format="PNG", width="stretch", alt=text("draw.frame", number=number + 1))
                     st.caption(f"**{number + 1}** · Δ {moved[number]:.0f}" + ("" if near is None else f" · {near[number]:.2f}"))
 
 

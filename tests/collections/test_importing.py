@@ -206,7 +206,7 @@ KILLED = """
 import sys
 sys.path[:0] = ["tests", "."]
 from pathlib import Path
-from clipexplore import importing
+from clipexplore.collections import importing
 importing.SHARD, importing.AT_ONCE = 8, 3
 from fixtures_imports import take
 print("begun", flush=True)
@@ -254,7 +254,7 @@ FULL = """
 import resource, sys
 sys.path[:0] = ["tests", "."]
 from pathlib import Path
-from clipexplore import importing
+from clipexplore.collections import importing
 importing.SHARD, importing.AT_ONCE = 8, 3
 from clipexplore.errors import InputError
 from fixtures_imports import take

@@ -15,7 +15,7 @@ from clipexplore.images import encode
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8))
 VALUES = {"stops": "lion\nsnow – “quoted” ☃", "frames": 9, "curve": "slerp", "seed": 7, "model": "emoji"}
-PNG = as_png(PICTURE, "interpolate", VALUES, revision="0123456789ab", frame=3)
+PNG = as_png(PICTURE, "interpolate", VALUES, revision="0123456789ab", sampler="PLMS", frame=3)
 
 
 def test_a_picture_gives_its_settings_back_and_is_unchanged():
@@ -29,7 +29,7 @@ def test_other_programs_read_the_settings_too():
     assert json.loads(text["clipexplore"])["link"] == VALUES
     prompt, line = text["parameters"].splitlines()
     assert prompt == "lion → snow – “quoted” ☃"
-    assert dict(each.split(": ") for each in line.split(", ")) == {"Sampler": "DPM++ 2M", "Seed": "7", "Model": "emoji", "Model hash": "0123456789ab",
+    assert dict(each.split(": ") for each in line.split(", ")) == {"Sampler": "PLMS", "Seed": "7", "Model": "emoji", "Model hash": "0123456789ab",
                                                                    "Frame": "3", "Size": "16x16"}  # fmt: skip
 
 

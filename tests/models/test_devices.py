@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from clipexplore.models import devices
-from clipexplore.models.devices import calibrate_threads, default_device, default_dtype, free_memory
+from clipexplore.models.devices import calibrate_threads, default_device, default_dtype, free_memory, is_out_of_memory
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,24 @@ def test_the_operators_number_stays(threads, monkeypatch):
 
 def test_a_measurement_is_a_time(threads):
     assert 0 < devices._seconds_with(1) < 5
+
+
+def test_memory_that_is_out_is_known_by_what_torch_raises():
+    with pytest.raises(RuntimeError) as real:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert is_out_of_memory(real.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), True),
+        (MemoryError(), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("GET was unable to find an engine to execute this computation"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied (1x2 and 3x4)"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_memory_that_is_out_is_known_by_what_the_libraries_below_say(error, expected):
+    assert is_out_of_memory(error) == expected

@@ -101,9 +101,3 @@ def test_progress_says_how_fast_and_how_long(monkeypatch):
         progress(second * 10_000_000, 1_000_000_000, "file")
     assert said[0]["progress"] == 0.0 and "left" not in said[0]
     assert said[-1]["speed"] == pytest.approx(10_000_000) and said[-1]["left"] == pytest.approx(70)
-
-
-@pytest.mark.parametrize(("seconds", "told"), [(12, "12 s"), (600, "10 min"), (7200, "2.0 h")])
-def test_times_and_sizes_are_for_people(seconds, told):
-    assert fetching.duration(seconds) == told
-    assert fetching.gigabytes(2_750_000_000) == "2.8 GB" and fetching.gigabytes(37_000_000) == "37 MB"

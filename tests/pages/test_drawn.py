@@ -72,9 +72,28 @@ def test_texts_walk_through_token_states_and_others_do_not(drawing_assets):
 def test_what_a_drawing_depends_on_changes_it(drawing_assets):
     link = {**QUICK, "stops": "cat\ndog", "frames": "2"}
     _, first = drawn("interpolate", link, "walk")
-    for more in ({"seed": "5"}, {"shift": "false"}, {"guidance_scale": "1.5"}, {"space": "tokens"}):
+    for more in ({"seed": "5"}, {"shift": "false"}, {"guidance_scale": "1.5"}, {"scheduler": "pndm"}, {"space": "tokens"}):
         _, other = drawn("interpolate", link | more, "walk")
         assert other["slerp"][0] != first["slerp"][0], more
+
+
+def test_the_original_experiment_is_one_click(drawing_assets):
+    app = open_page("interpolate", {"draw": "false", "seed": "7", "easing": "smooth"})
+    (button,) = [each for each in app.button if each.label == "The original experiment"]
+    button.click().run()
+    assert not app.exception and not errors(app)
+    expected = {"stops": "lioness\nlion", "frames": 50, "curve": "lerp", "easing": "linear", "draw": True, "space": "tokens", "scheduler": "pndm",
+                "num_inference_steps": 25, "guidance_scale": 7.5, "seed": 0}  # fmt: skip
+    assert values(app, "interpolate") == {**links.PAGES["interpolate"], **expected}
+    app.session_state["fit-walk"].cancel()
+
+
+def test_where_texts_are_drawn_in_few_steps_the_scheduler_is_given(drawing_assets, monkeypatch):
+    monkeypatch.setattr("clipexplore.ui.walks.few_steps", lambda weights: weights.folder)
+    for kind, bound in (("tokens", True), ("joint", False)):
+        app = open_page("interpolate", {"draw": "false", "space": kind, "scheduler": "pndm", "stops": "cat\ndog"})
+        (control,) = [each for each in app.button_group if each.key == "scheduler"]
+        assert control.disabled == bound and ("model’s own scheduler only" in control.help) == bound
 
 
 def test_hostile_numbers_are_the_defaults(drawing_assets):

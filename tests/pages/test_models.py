@@ -5,6 +5,7 @@ import time
 
 import pytest
 import streamlit as st
+from fixtures_drawing import build_tiny_diffusion
 from fixtures_hub import hub  # noqa: F401
 from fixtures_models import build_tiny_clip
 from helpers import APP, captions, errors, open_page, pictures, unescaped
@@ -13,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from clipexplore import catalog, worker
 from clipexplore.server import machine
 from clipexplore.settings import settings
+from clipexplore.ui import fetching
 from clipexplore.ui import models as ui_models
 
 REPO = "someone/clip"
@@ -96,10 +98,45 @@ def test_a_visitor_fetches_them_where_the_operator_allows(configured, hub, tmp_p
     monkeypatch.setenv("PYTHONPATH", str(APP.parent))
     configured(f'downloads = true\n[[models]]\nkey = "tiny"\nclip = "{REPO}"\nterms = "Not for ducks."')
     app = visit("search", model="tiny", q="lion")
-    assert "Not for ducks" in captions(app) and any("to fetch" in unescaped(each.value) for each in app.markdown)
-    app.button(key="fetch-tiny").click().run()
+    assert "Not for ducks" in captions(app) and app.button(key="fetch-tiny-all").label == "Fetch the weights · size unknown"
+    app.button(key="fetch-tiny-all").click().run()
     run_until(app, lambda: pictures(app, "search"))
     assert catalog.get("tiny").present and "model.safetensors" in hub.downloads()
+
+
+def test_sizes_times_and_terms_are_said_before(configured):
+    configured("downloads = true")
+    app = visit("search", model="clip-l14")
+    assert [each.label for each in app.button if each.key and each.key.startswith("fetch")] == ["Fetch the CLIP alone · 1.7 GB", "Fetch everything, for drawing too · 7.7 GB"]
+    for said in ("clip-vit-large-patch14: MIT", "stable-diffusion-v1-5, stable-diffusion-2-1-unclip-small: CreativeML OpenRAIL-M, CreativeML Open RAIL++-M. Not for anything"):
+        assert any(said in unescaped(each.value) for each in app.main.caption)
+    fetching._speed()["bytes"] = 10_000_000.0  # what the last download reached
+    assert [each.label for each in app.run().button if each.key == "fetch-clip-l14-clip"] == ["Fetch the CLIP alone · 1.7 GB, 3 min"]
+    assert app.sidebar.dataframe[0].value["on this machine"][1] == "3.4 GB, 6 min to fetch"
+
+
+def test_what_draws_is_fetched_where_it_is_missing(configured, hub, tmp_path, monkeypatch):  # noqa: F811
+    made = build_tiny_diffusion(tmp_path / "made", build_tiny_clip(tmp_path / "tiny"))
+    hub.add(REPO, {path.relative_to(made).as_posix(): path.read_bytes() for path in made.rglob("*") if path.is_file()})
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setenv("PYTHONPATH", str(APP.parent))
+    configured(f'downloads = true\n[[models]]\nkey = "tiny"\nclip = "./tiny"\ndraws_prompts = "{REPO}"')
+    app = visit("interpolate", model="tiny", stops="cat\ndog", frames="2", space="tokens", num_inference_steps="2")
+    run_until(app, lambda: any(each.key == "fetch-tiny-all" for each in app.button))
+    assert any("could draw this with someone/clip" in unescaped(each.value) for each in app.info)
+    app.button(key="fetch-tiny-all").click().run()
+    run_until(app, lambda: "fit-walk" in app.session_state)
+    assert catalog.get("tiny").draws_prompts.present
+    assert app.session_state["fit-walk"].wait(60) and len(app.session_state["fit-walk"].result["slerp"]) == 2
+
+
+def test_progress_is_that_of_all_parts_by_their_sizes():
+    parts = catalog.get("clip-b32").parts
+    clip, drawing = (part.name for part in parts)
+    assert fetching._share(parts, {"part": clip, "progress": 1.0}) == fetching._share(parts, {"part": drawing, "stage": "licence"}) == pytest.approx(608 / 3358)
+    assert fetching._share(parts, {"part": drawing, "progress": 0.5}) == pytest.approx((608 + 1375) / 3358)
+    assert fetching._share(parts[1:], {"part": clip, "stage": "is here already"}) == 0
 
 
 def test_a_download_that_fails_is_told_and_can_be_tried_again(configured, hub, monkeypatch):  # noqa: F811
@@ -109,10 +146,10 @@ def test_a_download_that_fails_is_told_and_can_be_tried_again(configured, hub, m
     monkeypatch.setenv("PYTHONPATH", str(APP.parent))
     configured(f'downloads = true\n[[models]]\nkey = "gated"\nclip = "{REPO}"')
     app = visit("search", model="gated")
-    app.button(key="fetch-gated").click().run()
+    app.button(key="fetch-gated-all").click().run()
     run_until(app, lambda: app.warning)
     assert "is gated: accept its terms at" in unescaped(app.warning[0].value)
-    assert [each for each in app.button if each.key == "again-fetch-gated"]
+    assert [each for each in app.button if each.key == "again-fetch-gated-all"]
 
 
 def test_the_sidebar_says_terms_and_shows_all_models(configured):

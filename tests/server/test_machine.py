@@ -23,5 +23,5 @@ def test_what_is_used_grows_with_what_is_held():
 
 
 def test_looking_does_not_import_torch():
-    code = "import sys; from clipexplore.machine import look; look(); assert 'torch' not in sys.modules"
+    code = "import sys; from clipexplore.server.machine import look; look(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

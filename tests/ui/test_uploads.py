@@ -1,5 +1,7 @@
 """A visitor's pictures: one session never sees another's, what is kept is found by all, and an id is no path."""
 
+import os
+import time
 from dataclasses import replace
 from io import BytesIO
 from types import SimpleNamespace
@@ -62,6 +64,31 @@ def test_a_kept_picture_is_found_by_others_with_the_same_vector(home):
     assert other, "an empty one is still asked, since it may find a kept picture"
     assert id in other and other.pictures[id] == mine.pictures[id]
     np.testing.assert_array_equal(other[id], mine[id])
+
+
+def days_ago(path, days: float):
+    os.utime(path, (time.time() - days * 24 * 3600,) * 2)
+
+
+@pytest.mark.parametrize(("kept_days", "age", "there"), [(90, 89, True), (90, 91, False), (0.5, 0.6, False), (0, 10_000, True)])
+def test_a_kept_picture_goes_when_nobody_has_opened_its_link_for_so_long(home, monkeypatch, kept_days, age, there):
+    some = replace(settings(), kept_days=kept_days)
+    monkeypatch.setattr(uploads, "settings", lambda: some)
+    mine, path = Uploads("emoji"), home / "uploads"
+    id, other = mine.add(png("blue")), mine.add(png("red"))
+    mine.keep(id), mine.keep(other)
+    days_ago(path / f"{id}.webp", age)
+    assert (id in Uploads("emoji")) is there is (path / f"{id}.webp").exists()
+    assert other in Uploads("emoji") and id in mine, "in its session it stays"
+
+
+def test_who_opens_the_link_of_a_kept_picture_keeps_it_longer(home):
+    mine = Uploads("emoji")
+    id = mine.add(png())
+    mine.keep(id)
+    days_ago(path := home / "uploads" / f"{id}.webp", 60)
+    assert id in Uploads("emoji")
+    assert time.time() - path.stat().st_mtime < 3600
 
 
 @pytest.mark.parametrize("id", ["up-../../secret", "up-../uploads/up-1", "up-/etc/passwd", "up-..", "up-", "up-\0", "../secret", "up-a/b", "up-a.webp/../../x", "up-%2e%2e", 7, None])

@@ -1,0 +1,125 @@
+"""Fetching weights from a page, where the operator allows it: what, how much, how long and under which terms; then how far it is.
+
+Separate from the choice of a model because drawing offers it too, where only what draws is missing. A process of its own goes to the network.
+"""
+
+import json
+import subprocess
+import sys
+from functools import partial
+
+import streamlit as st
+
+from clipexplore import catalog
+from clipexplore.catalog import Model
+from clipexplore.errors import InputError
+from clipexplore.models.weights import Weights
+from clipexplore.settings import settings
+from clipexplore.units import duration, size
+from clipexplore.worker import Job
+
+from .fits import fitted
+from .markdown import escape
+from .texts import text
+
+CLIP, ALL = "clip", "all"  # what a button fetches
+
+
+def offer_weights(model: Model) -> None:
+    """Buttons that fetch what a model lacks, with sizes, times and terms, or the progress once one was pressed; nothing where visitors may not.
+
+    A page with its CLIP missing offers that alone too, and goes on as soon as it is here, while the rest is still coming.
+    """
+    if not settings().downloads:
+        return
+    wanted = [what for what in (CLIP, ALL) if st.session_state.get(f"wanted-{_slot(model, what)}")]
+    if wanted:
+        _follow(model, wanted[0])
+    else:
+        _offer(model, absent(model))
+
+
+def _offer(model: Model, lacking: tuple[Weights, ...]) -> None:
+    say_terms(lacking)
+    with st.container(horizontal=True):
+        if model.clip in lacking and len(lacking) > 1:
+            _button(model, CLIP, text("models.fetch_clip", cost=cost(model.clip)))
+        _button(model, ALL, text("models.fetch_all", cost=cost(*lacking)) if len(lacking) > 1 else text("models.fetch", cost=cost(*lacking)))
+
+
+def absent(model: Model) -> tuple[Weights, ...]:
+    """The parts of a model that can be fetched and are not here."""
+    return tuple(part for part in model.parts if part.repo and not part.present)
+
+
+def cost(*parts: Weights) -> str:
+    """How much is fetched, and how long that takes at the speed of the last download once there was one."""
+    total = sum(part.download for part in parts)
+    if not all(part.download for part in parts):  # an operator's own entry: the hub says when asked
+        return text("models.unknown_size")
+    return size(total) + (f", {duration(total / _speed()['bytes'])}" if _speed().get("bytes") else "")
+
+
+def say_terms(parts: tuple[Weights, ...]) -> None:
+    """What weights are called, their licences, and their terms; those with the same terms together."""
+    for terms in dict.fromkeys(part.terms for part in parts):
+        alike = [part for part in parts if part.terms == terms]
+        names, licences = (", ".join(dict.fromkeys(each)) for each in ([part.name.split("/")[-1] for part in alike], [part.licence for part in alike]))
+        st.caption(escape(text("models.terms", name=names, licence=licences, terms=terms).strip()))
+
+
+def _slot(model: Model, what: str) -> str:
+    return f"fetch-{model.key}-{what}"
+
+
+def _button(model: Model, what: str, label: str) -> None:
+    slot = _slot(model, what)
+    st.button(label, key=slot, on_click=lambda: st.session_state.update({f"wanted-{slot}": True}), icon=":material/download:",
+              type="primary" if what == CLIP or model.present else "secondary")  # fmt: skip
+
+
+def _follow(model: Model, what: str) -> None:
+    """The progress of a download; runs the page again when it is done, and when the CLIP has come."""
+    slot, waited = _slot(model, what), not model.present
+    if fitted(partial(_fetch, model.key, what), ("fetch", model.key, what), slot, on="fetch", show=lambda job: st.rerun() if waited and model.present else None):
+        st.session_state.pop(f"wanted-{slot}")
+        st.rerun()
+
+
+def _fetch(key: str, what: str, job: Job) -> bool:
+    """Runs `models get` in a process of its own, which alone goes to the network, and ends it if the job is cancelled."""
+    model = catalog.get(key)
+    parts = (model.clip,) if what == CLIP else absent(model)
+    command = [sys.executable, "-m", "clipexplore", "models", "get", key, "--lines", *(["--part", "clip"] if what == CLIP else [])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            for said in map(json.loads, process.stdout):
+                _speed().update({"bytes": said["speed"]} if said.get("speed") else {})
+                job.report(_share(parts, said), _said(said))
+        except BaseException:  # the job was cancelled
+            process.terminate()
+            raise
+        told = process.stderr.read().strip().splitlines()
+    if process.returncode:
+        raise InputError(told[-1] if told else text("models.fetch_failed"))
+    return True
+
+
+def _share(parts: tuple[Weights, ...], said: dict) -> float:
+    """How much of all parts has come, by how large each is expected to be."""
+    sizes = {part.name: part.download or 1 for part in parts}
+    before = list(sizes).index(said["part"]) if said["part"] in sizes else 0
+    return (sum(list(sizes.values())[:before]) + sizes.get(said["part"], 0) * said.get("progress", 0.0)) / sum(sizes.values())
+
+
+def _said(said: dict) -> str:
+    if "total" not in said:
+        return f"{said['part']}: {said['stage']}"
+    left = f" · {duration(said['left'])}" if "left" in said else ""
+    return f"{said['part']}, {said['stage']}: {size(said['done'])} / {size(said['total'])} · {size(said['speed'])}/s{left}"
+
+
+@st.cache_resource(show_spinner=False)
+def _speed() -> dict[str, float]:
+    """The bytes a second of the last download, once there was one."""
+    return {}

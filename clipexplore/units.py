@@ -1,0 +1,11 @@
+"""Numbers of bytes and of seconds as people write them; separate because pages and commands say them alike."""
+
+
+def size(number: float) -> str:
+    """A number of bytes: "2.8 GB", "608 MB", "3.1 MB"."""
+    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:.{0 if number >= 1e7 else 1}f} MB"
+
+
+def duration(seconds: float) -> str:
+    """A time: "12 s", "10 min", "2.0 h"."""
+    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
