@@ -1,24 +1,30 @@
 """A room full of visitors without browsers: sessions on the raw websocket, over every page, beside Streamlit's defaults.
 
-    python -m benchmarks.load                              # 30 visitors, 5 changes each on every page, ours and the defaults
+    python -m benchmarks.load                              # 30 visitors for a minute, ours and the defaults
     python -m benchmarks.load --visitors 100 --ours
-    python -m benchmarks.load --visitors 20 --reruns 40 --ours   # how memory grows over thousands of runs
+    python -m benchmarks.load --pause 0 --ours             # nobody thinks: everybody changes something as soon as the answer is there
+    python -m benchmarks.load --pause 0 --runs 10000 --ours   # how memory grows
     python -m benchmarks.load --beside "map?method=umap&n_neighbors=30"   # while a long job of another visitor runs
 
-Every server has torch and the models imported before the first visitor comes (`/readyz`). A visitor opens a page and then
-changes its first text or slider; a rerun lasts from the change to the end of the script. Prints seconds, errors and memory.
+Every server has torch and the models imported before the first visitor comes (`/readyz`). A visitor opens a page, changes its first text or
+slider a few times and goes on to the next page, each time after a while of looking and thinking: `--pause` seconds on average. A run lasts from
+the change to the end of the script. Prints seconds, errors, the CPU time of the server for a run, and memory.
 """
 
 import argparse
 import asyncio
+import math
+import os
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import psutil
@@ -33,13 +39,14 @@ WORDS = ("cat", "lion", "hat", "red", "snow", "dog - hat", "@man-top-hat - @man"
 
 
 @contextmanager
-def server(*options: str):
-    """A server with everything imported; gives its address and its process."""
+def server(*options: str, log: Path | None = None, **environ: str):
+    """A server with everything imported; gives its address and its process. What it says goes to `log`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "serve.py", "--server.port", str(port), *options]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(log or os.devnull, "wb") as said:
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environ}, stdout=said, stderr=said)
     try:
         _wait_until_ready(f"http://127.0.0.1:{port}/readyz")
         yield f"127.0.0.1:{port}", psutil.Process(process.pid)
@@ -68,20 +75,27 @@ class Visitor:
         self.errors: list[str] = []
         self.fields: dict[str, str] = {}
 
-    async def visit(self, pages: list[str], reruns: int) -> None:
-        async with connect(f"ws://{self.address}/_stcore/stream", subprotocols=["streamlit"], max_size=None, open_timeout=60) as self.socket:
-            for page in pages:
-                self.fields = {}
-                await self._run(page)
-                for _ in range(reruns):
-                    await self._run(page, self._change())
+    async def visit(self, pages: list[str], reruns: int, pause: float, enough: Callable[[], bool]) -> None:
+        """Goes through the pages until it is `enough`, with a rest of half to one and a half `pause` before every run."""
+        rests = Random(self.address + pages[0])
+        async with self._connected() as self.socket:
+            for page, number in cycle((page, number) for page in pages for number in range(reruns + 1)):
+                await asyncio.sleep(pause * rests.uniform(0.5, 1.5))
+                if enough():
+                    return
+                if number == 0:
+                    self.fields = {}
+                await self._run(page, self._change() if number else None)
 
     async def watch(self, link: str, until: asyncio.Event) -> None:
         """Opens a page with a long job and looks at it, as a browser does, until everybody else has finished."""
-        async with connect(f"ws://{self.address}/_stcore/stream", subprotocols=["streamlit"], max_size=None, open_timeout=60) as self.socket:
+        async with self._connected() as self.socket:
             while not until.is_set():
                 await self._run(link)
                 await asyncio.sleep(2)
+
+    def _connected(self):
+        return connect(f"ws://{self.address}/_stcore/stream", subprotocols=["streamlit"], max_size=None, open_timeout=60)
 
     async def _run(self, link: str, change: WidgetState | None = None) -> None:
         page, _, query = link.partition("?")
@@ -96,7 +110,10 @@ class Visitor:
         self.seconds.append(time.perf_counter() - begun)
 
     async def _finished(self, page: str) -> bool:
-        message = ForwardMsg.FromString(await asyncio.wait_for(self.socket.recv(), 120))
+        return self._take(ForwardMsg.FromString(await asyncio.wait_for(self.socket.recv(), 120)), page)
+
+    def _take(self, message: ForwardMsg, page: str) -> bool:
+        """Looks at what the server says; whether the run has ended with it."""
         kind = message.WhichOneof("type")
         if kind == "delta" and message.delta.HasField("new_element"):
             self._look_at(message.delta.new_element, page)
@@ -117,12 +134,17 @@ class Visitor:
         return WidgetState(id=self.fields["slider"], double_array_value={"data": [5.0]}) if "slider" in self.fields else None
 
 
-async def room(address: str, visitors: int, pages: list[str], reruns: int, beside: str | None) -> list[Visitor]:
-    """All visitors at once, each starting at another page."""
-    people, done = [Visitor(address, cycle(WORDS[i % len(WORDS) :] + WORDS[: i % len(WORDS)])) for i in range(visitors)], asyncio.Event()
-    job = asyncio.create_task(Visitor(address, cycle(WORDS)).watch(beside, done)) if beside else None
+async def room(address: str, options: argparse.Namespace, visitors: int, seconds: float, runs: float = math.inf) -> list[Visitor]:
+    """All visitors at once, each starting at another page, until the time is up or there were so many runs."""
+    people = [Visitor(address, cycle(WORDS[i % len(WORDS) :] + WORDS[: i % len(WORDS)])) for i in range(visitors)]
+    end, done, pages = time.monotonic() + seconds, asyncio.Event(), options.pages
+    job = asyncio.create_task(Visitor(address, cycle(WORDS)).watch(options.beside, done)) if options.beside else None
+
+    def enough() -> bool:
+        return time.monotonic() > end or sum(len(person.seconds) for person in people) >= runs
+
     turns = [pages[i % len(pages) :] + pages[: i % len(pages)] for i in range(visitors)]
-    await asyncio.gather(*(person.visit(turn, reruns) for person, turn in zip(people, turns, strict=True)))
+    await asyncio.gather(*(person.visit(turn, options.reruns, options.pause, enough) for person, turn in zip(people, turns, strict=True)))
     done.set()
     await asyncio.gather(*filter(None, [job]))
     return people
@@ -131,15 +153,16 @@ async def room(address: str, visitors: int, pages: list[str], reruns: int, besid
 def measure(name: str, options: argparse.Namespace, *flags: str) -> float:
     """One server, one room; prints a line and gives the 95th percentile in seconds."""
     with server(*flags) as (address, process):
-        asyncio.run(room(address, 1, options.pages, 1, None))  # caches of the process, as after the first visitor of the day
-        before, begun = process.memory_info().rss, time.perf_counter()
-        people = asyncio.run(room(address, options.visitors, options.pages, options.reruns, options.beside))
-        wall, grown = time.perf_counter() - begun, (process.memory_info().rss - before) / 1e6
+        everything = argparse.Namespace(pages=options.pages, reruns=1, pause=0, beside=None)
+        asyncio.run(room(address, everything, 1, math.inf, 2 * len(options.pages)))  # caches of the process, as after the first visitor of the day
+        before, cpu, begun = process.memory_info().rss, sum(process.cpu_times()[:2]), time.perf_counter()
+        people = asyncio.run(room(address, options, options.visitors, math.inf if options.runs else options.seconds, options.runs or math.inf))
+        wall, cpu, grown = time.perf_counter() - begun, sum(process.cpu_times()[:2]) - cpu, (process.memory_info().rss - before) / 1e6
     seconds = np.concatenate([person.seconds for person in people])
     errors = [error for person in people for error in person.errors]
     half, most = np.percentile(seconds, [50, 95])
     print(f"{name:9} {options.visitors} visitors, {len(seconds):,} runs in {wall:.0f} s: p50 {half:.2f} s, p95 {most:.2f} s, slowest {seconds.max():.2f} s, "
-          f"{len(errors)} errors, memory {grown:+.0f} MB", flush=True)  # fmt: skip
+          f"{1000 * cpu / len(seconds):.0f} ms of CPU a run, {len(errors)} errors, memory {grown:+.0f} MB", flush=True)  # fmt: skip
     for error in sorted(set(errors))[:10]:
         print("   ", error)
     return most
@@ -148,6 +171,9 @@ def measure(name: str, options: argparse.Namespace, *flags: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--visitors", type=int, default=30)
+    parser.add_argument("--seconds", type=float, default=60, help="how long visitors go on")
+    parser.add_argument("--runs", type=int, help="go on until there were so many runs, however long it takes")
+    parser.add_argument("--pause", type=float, default=5, help="seconds between an answer and the next change")
     parser.add_argument("--reruns", type=int, default=5, help="changes that a visitor makes on each page")
     parser.add_argument("--pages", nargs="*", default=sorted(path.stem for path in (ROOT / "pages").glob("*.py") if path.stem != "start"))
     parser.add_argument("--beside", help="a page with its query, whose long job one more visitor watches")

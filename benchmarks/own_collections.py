@@ -3,7 +3,8 @@
     python -m benchmarks.own_collections vectors 1000000       # random unit vectors, brought as ready-made ones
     python -m benchmarks.own_collections scenes 100000         # drawn scenes as JPEG files, embedded by the bundled model
 
-Everything is made in a temporary data directory and deleted afterwards. Prints seconds on the wall and the memory of the process.
+Everything is made in a temporary data directory and deleted afterwards, or stays in `--folder`, where a run that was ended goes on. Prints
+seconds on the wall and of computing, and the memory of the process.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import os
 import resource
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -37,18 +39,20 @@ def scenes(count: int, folder: Path) -> Path:
     from clipexplore.training import captions
     from clipexplore.training.scenes import draw, scene
 
-    (folder / "scenes").mkdir()
+    (folder / "scenes").mkdir(exist_ok=True)
     for seed in range(count):
-        one = scene(seed)
-        draw(one).save(folder / "scenes" / f"s{seed:06d}.png")
-        (folder / "scenes" / f"s{seed:06d}.txt").write_text(captions.caption(one, Random(seed)))
+        picture, caption = (folder / "scenes" / f"s{seed:06d}{suffix}" for suffix in (".jpg", ".txt"))
+        if not caption.exists():
+            one = scene(seed)
+            draw(one).save(picture, quality=90)
+            caption.write_text(captions.caption(one, Random(seed)))
     return folder / "scenes"
 
 
 def timed(label: str, function):
-    begun = time.perf_counter()
+    begun, computed = time.perf_counter(), time.process_time()
     found = function()
-    print(f"{label:42} {time.perf_counter() - begun:8.2f} s   memory {megabytes()[0]:6.0f} MB", flush=True)
+    print(f"{label:42} {time.perf_counter() - begun:8.2f} s, {time.process_time() - computed:8.2f} s of one core   memory {megabytes()[0]:6.0f} MB", flush=True)
     return found
 
 
@@ -56,8 +60,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("what", choices=["vectors", "scenes"])
     parser.add_argument("count", type=int)
+    parser.add_argument("--folder", type=Path, help="an existing folder that keeps what is made")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with nullcontext(options.folder) if options.folder else tempfile.TemporaryDirectory() as folder:
         os.environ["CLIPEXPLORE_HOME"] = f"{folder}/home"
         from clipexplore import Space
         from clipexplore.__main__ import main as command

@@ -51,7 +51,8 @@ class PCA:
 
     def transform(self, x: np.ndarray) -> np.ndarray:
         """The coordinates `(n, k)`, float32, of points `(n, dim)`."""
-        return self.prepare(x) @ self.components.T
+        weights = self.components / self.scale
+        return np.asarray(x, np.float32) @ weights.T - weights @ self.mean  # without a copy of x
 
     def inverse_transform(self, coordinates: np.ndarray) -> np.ndarray:
         """The points `(n, dim)`, float32, at coordinates `(n, j)`, j ≤ k: of all that have them, the nearest to the mean."""

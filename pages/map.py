@@ -20,6 +20,7 @@ with settings:
     if method not in ("umap", "own"):
         x = st.slider(ui.text("map.x"), 1, 50, DEFAULTS["x"], key="x", bind="query-params")
         y = st.slider(ui.text("map.y"), 1, 50, DEFAULTS["y"], key="y", bind="query-params")
+        solid = st.toggle(ui.text("components.solid"), DEFAULTS["solid"], key="solid", bind="query-params", help=ui.text("map.solid_help"))
     if method == "own":
         fit = ui.fit_settings()
     shown = ui.filter_box()
@@ -32,24 +33,24 @@ with plot:
     if method == "own":
         layout = ui.own_layout(fit) or ui.pca_layout(1, 2)
     else:
-        layout = ui.umap_layout() if method == "umap" else ui.pca_layout(x, y)
+        layout = ui.umap_layout() if method == "umap" else ui.pca_layout(x, y, solid)
     ui.draw_map(layout, points, coloring, region, shown)
     ui.say_kept(shown)
     ui.say_trust(layout)
 
-chosen = ui.region_hits(layout, region, shown)
+chosen = ui.chosen_by(layout, region, shown)
 if chosen:
     picture = region.strip().startswith("@")
-    st.subheader(ui.text("map.near", q=ui.escape(region)) if picture else ui.text("map.chosen", count=len(chosen)), anchor=False)
+    st.subheader(ui.text("map.near", q=ui.escape(region)) if picture else ui.text("map.chosen", count=len(chosen.rows)), anchor=False)
     ui.say_neighbours(layout, region, shown)
-    ui.gallery(chosen[:48], key="map-region", into="points")
+    ui.gallery(chosen.hits, key="map-region", into="points")
     if picture:
         ui.open_in(region.strip(), "map")
-    ui.download_row(chosen, None, key="map-region")
+    ui.download_row(chosen.hits, None, key="map-region")
 if points and ui.draw_toggle(DEFAULTS["draw"]):
     ui.draw_points({str(point.expression): point for point in points[:8]}, "map-drawn")
 for number, point in enumerate(points[:4]) if not chosen else ():
     st.subheader(ui.text("map.near", q=ui.escape(str(point.expression))), anchor=False)
     ui.gallery(ui.near_hits(point.vector, shown, 7), key=f"map-near-{number}", into="points")
-ui.layout_download(layout, shown)
+ui.layout_download(layout, chosen.rows if chosen else shown)
 ui.code(ui.layout_code(fit if method == "own" else method or DEFAULTS["method"]))

@@ -26,7 +26,7 @@ LAYERS = (
     "errors links door web quota units",
     "vectors storage settings images worker tables trees caption_files machine frames",
     "expression nearest trust recipe schedulers animation entries library serving weights devices preparing sharing layered safety choosing",
-    "coarse names zeroshot projection contrast properties evaluation relevance semantics collection vector_files embedder catalog residents downloads convert",
+    "coarse names zeroshot projection contrast properties evaluation relevance semantics collection vector_files reading embedder catalog residents downloads convert",
     "lexicon tidy components layout reference pixels clusters batcher pipelines latents fetching",
     "renderer embedded",
     "sources shards shared_search",

@@ -29,7 +29,7 @@ FROZEN = {
         "templates": "a photo of a {}", "task": "pictures", "field": "headwear", "using": "many", "judge": False,
     },
     "map": {
-        "method": "pca", "points": "hat\nlion\nsnow\n@man-top-hat", "color": "group", "region": "", "x": 1, "y": 2, "heat": "hat", "by": "k-means", "groups": 12,
+        "method": "pca", "points": "hat\nlion\nsnow\n@man-top-hat", "color": "group", "region": "", "x": 1, "y": 2, "solid": False, "heat": "hat", "by": "k-means", "groups": 12,
         "fit": "background", "n_neighbors": 15, "min_dist": 0.1, "seed": 0, "metric": "cosine", "fitter": "torch", "placing": "neighbours",
         "facet": "any", "only": [], "like": "", "least": 0.25, "draw": False,
     },

@@ -12,6 +12,8 @@ from itertools import islice
 
 import numpy as np
 
+Report = Callable[[float, str | None], None]  # how far it is in [0, 1], and with what, None as before; may raise to stop
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:

@@ -11,21 +11,19 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from hashlib import blake2b
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clipexplore.collection import Kind
-from clipexplore.collections.entries import Entry, Rejected, Source, groups
+from clipexplore.collections.entries import Rejected, Report, Source, groups
+from clipexplore.collections.reading import Item, Outcome, fresh, sheet
 from clipexplore.collections.shards import Shards
 from clipexplore.collections.tables import CONTENT, SHARD, shard_name
 from clipexplore.errors import InputError
-from clipexplore.images import contact_sheet, encode, open_picture, suffixes, thumbnail
-from clipexplore.preparing import batches_ahead
+from clipexplore.images import open_picture, suffixes
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:
@@ -34,43 +32,9 @@ if TYPE_CHECKING:
 
     from clipexplore.embedder import Embedder
 
-SIDE, QUALITY = 448, 88  # of what is stored and embedded: 4:3 leaves 336 pixels, the most a usual CLIP reads
-THUMBNAIL, ACROSS = 64, 16  # pixels, and thumbnails in a row of a sheet
 READY = 65_536  # items in a shard where there is nothing to embed
 AT_ONCE = 32  # items that are embedded between two looks at whether to go on; others' questions come in between
 RESERVED = ("id", "caption", CONTENT, "picture", "boxes")  # no names for a field
-
-Report = Callable[[float, str | None], None]  # how far it is in [0, 1], and with what, None as before; may raise to stop
-
-
-@dataclass(frozen=True, eq=False)
-class Item:
-    """An entry that was read: `content` is the checksum of what it is, `picture` what will be stored, and `small` its thumbnail."""
-
-    entry: Entry
-    content: str
-    picture: bytes | None = None
-    image: Image.Image | None = None
-    small: Image.Image | None = None
-
-
-@dataclass
-class Outcome:
-    """What became of the entries of a source."""
-
-    added: int = 0
-    known: int = 0
-    rejected: list[Rejected] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def seen(self) -> int:
-        return self.added + self.known + len(self.rejected)
-
-    def said(self) -> str:
-        """In one line, for a terminal or a page."""
-        rate = f", {self.added / self.seconds:,.0f} a second" if self.added and self.seconds > 0.5 else ""
-        return f"{self.added:,} added{rate}, {self.known:,} there already, {len(self.rejected):,} refused"
 
 
 def add(
@@ -108,9 +72,9 @@ def add(
     with shards.store.writing():
         lost = _Lost(shards)
         known, ids = set(shards.column(CONTENT)) - lost.contents, Ids(shards.column("id"))
-        fresh = lost.without(_fresh(source, known, outcome, most and most - shards.rows + len(lost.contents), report))
+        new = lost.without(fresh(source, known, outcome, most and most - shards.rows + len(lost.contents), report))
         by = embedder and _By(embedder, at_once, lambda: report(*_progress(source, outcome, begun)))
-        for batch in groups(fresh, SHARD if source.dim is None else READY):
+        for batch in groups(new, SHARD if source.dim is None else READY):
             _append(shards, batch, ids, by, model, revision)
             outcome.added += len(batch)
             outcome.seconds = monotonic() - begun
@@ -156,50 +120,6 @@ def _written(name: str) -> str:
     return f"picture-{plain}" if plain.startswith("up-") else plain  # which uploads are called
 
 
-# Reading
-
-
-def _fresh(source: Source, known: set[str], outcome: Outcome, room: int | None, report: Report) -> Iterator[Item]:
-    """The entries that are new, in the order of the source; the others are counted. Pictures are read and checked by threads, ahead of what is at work."""
-    taken, read = 0, partial(_read, known=known)
-    windows = batches_ahead(source, read, 2 * AT_ONCE) if source.kind == "pictures" else (map(read, some) for some in groups(source, 2 * AT_ONCE))
-    for window in windows:
-        for item in window:
-            if isinstance(item, Rejected):
-                outcome.rejected.append(item)
-            elif item.content in known:
-                outcome.known += 1
-            elif room is not None and taken >= room:
-                outcome.rejected.append(Rejected(item.entry.name, "The collection holds as many items as it may."))
-            else:
-                known.add(item.content)
-                taken += 1
-                yield item
-        report(min(1.0, outcome.seen / max(source.count, 1)), None)
-
-
-def _read(entry: Entry | Rejected, known: set[str]) -> Item | Rejected:
-    """What an entry holds; of a picture that is known already no more than its checksum."""
-    if isinstance(entry, Rejected):
-        return entry
-    try:
-        data = entry.read() if entry.read else b""
-        content = _checksum(data, entry)
-        if content in known or not entry.read:
-            return Item(entry, content)
-        picture = encode(thumbnail(open_picture(data), SIDE), "WEBP", quality=QUALITY, method=2)
-        stored = open_picture(picture)
-        return Item(entry, content, picture, stored, thumbnail(stored, THUMBNAIL))
-    except InputError as error:
-        return Rejected(entry.name, str(error))
-
-
-def _checksum(data: bytes, entry: Entry) -> str:
-    vector = b"" if entry.vector is None else np.ascontiguousarray(entry.vector, "<f4").tobytes()
-    text = entry.caption if data or not len(vector) else f"{entry.name}\0{entry.caption}"
-    return blake2b(data + b"\0" + text.encode() + b"\0" + vector, digest_size=16).hexdigest()
-
-
 class _Lost:
     """The items of shards that were restored, and what the source has of them: once all of a shard, it is as it was."""
 
@@ -223,7 +143,7 @@ class _Lost:
             contents = table[CONTENT].to_pylist()
             if all(content in self._found for content in contents):
                 items = [self._found.pop(content) for content in contents]
-                self._shards.replace(part, _table(items, table["id"].to_pylist()), _sheet(items))
+                self._shards.replace(part, _table(items, table["id"].to_pylist()), sheet(items))
                 del self._tables[part]
 
 
@@ -265,20 +185,7 @@ def _append(shards: Shards, batch: Sequence[Item], ids: Ids, by: _By | None, mod
     if by and "captions" not in vectors:
         vectors["captions"] = by.captions([item.entry.caption for item in batch])
     named = [ids.new(item.entry.id or item.entry.name) for item in batch]
-    shards.append(_table(batch, named), _sheet(batch), vectors, model, revision)
-
-
-def _sheet(batch: Sequence[Item]) -> bytes | None:
-    return None if batch[0].picture is None else _sheet_of([item.small for item in batch])
-
-
-def sheet_of(pictures: Iterable[bytes]) -> bytes:
-    """The thumbnails of encoded pictures, row by row in one WebP."""
-    return _sheet_of([thumbnail(open_picture(data), THUMBNAIL) for data in pictures])
-
-
-def _sheet_of(small: list[Image.Image]) -> bytes:
-    return encode(contact_sheet(small, THUMBNAIL, ACROSS), "WEBP", quality=80)
+    shards.append(_table(batch, named), sheet(batch), vectors, model, revision)
 
 
 def _table(batch: Sequence[Item], ids: list[str]) -> pa.Table:

@@ -14,8 +14,9 @@ import numpy as np
 
 from clipexplore import catalog
 from clipexplore.collections import library
-from clipexplore.collections.entries import Source
-from clipexplore.collections.importing import AT_ONCE, Outcome, Report, add
+from clipexplore.collections.entries import Report, Source
+from clipexplore.collections.importing import AT_ONCE, add
+from clipexplore.collections.reading import Outcome
 from clipexplore.collections.repair import repair
 from clipexplore.collections.shards import REJECTED, Shards
 from clipexplore.collections.sources import open_source

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clipexplore.collections.importing import ACROSS, THUMBNAIL, sheet_of
+from clipexplore.collections.reading import ACROSS, THUMBNAIL, sheet_of
 from clipexplore.collections.shards import Shards, npy, sheet_name
 from clipexplore.collections.storage import LOCK, Damage, Store
 from clipexplore.collections.tables import ITEMS, shard_parquet

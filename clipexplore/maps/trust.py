@@ -67,9 +67,8 @@ def trust_in(x: np.ndarray, coordinates: np.ndarray, k: int = 15, rows: np.ndarr
         cosines = x[some] @ x.T
         cosines[np.arange(len(some)), some] = -np.inf  # nobody is their own neighbour
         reached = np.take_along_axis(cosines, on_map[start : start + together], axis=1)
-        cosines.sort(axis=1)
-        for i, (ordered, theirs) in enumerate(zip(cosines, reached, strict=True), start):
-            ranks = len(x) - np.searchsorted(ordered, theirs, side="right") + 1  # 1 for the nearest
+        for i, (all_of_one, theirs) in enumerate(zip(cosines, reached, strict=True), start):
+            ranks = 1 + (all_of_one > theirs[:, None]).sum(axis=1)  # 1 for the nearest
             penalty += np.maximum(ranks - k, 0).sum()
             shares[i] = (ranks <= k).mean()
     worst = len(rows) * k * (2 * len(x) - 3 * k - 1) / 2

@@ -47,7 +47,7 @@ from .walks import Route, drawing_code, drawn_strip, drawn_walk, walk_draw_setti
 from .where import where_judged, where_maps, window_vectors
 
 __all__ = [
-    "CLOUDS", "PAGES", "Route", "drawing_code", "drawn_strip", "drawn_walk", "hits_as_points", "nearest", "sum_as_points", "walk_download", "walk_draw_settings", "add_picture", "append_picture", "begin_run", "answered", "asked", "check_names", "chosen_row", "class_bars", "cloud_code", "cloud_of", "code", "color_box", "compare", "concept", "corpus_box",
+    "CLOUDS", "PAGES", "Route", "drawing_code", "drawn_strip", "drawn_walk", "hits_as_points", "nearest", "sum_as_points", "walk_download", "walk_draw_settings", "add_picture", "append_picture", "begin_run", "answered", "asked", "check_names", "chosen_by", "chosen_row", "class_bars", "cloud_code", "cloud_of", "code", "color_box", "compare", "concept", "corpus_box",
     "distribution", "download_row", "draw_components", "draw_map", "draw_points", "draw_toggle", "drawn_pairs", "escape", "expression_box", "facet_box", "filter_box", "find", "fingerprint", "fit_settings", "frame_strip", "gallery", "gap_lab",
     "grid_metrics", "grid_of", "header", "held_uploads", "judged", "judged_accuracies", "judged_classes", "judged_mistakes", "judged_trust", "kept_by_projection", "kindred",
     "label_fields", "look_inside", "layout_code", "layout_download", "lexicon", "lines_box", "match_download", "match_lengths", "match_matrix", "match_metrics", "match_training", "matrices", "model_card",

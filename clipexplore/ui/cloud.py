@@ -23,6 +23,11 @@ from .texts import text
 SIDE = 48  # pixels of a thumbnail
 MOST_THUMBNAILS = 10_000  # on a sheet, 3 MB; of a larger collection every few have one
 REST = 255  # the colour of points of no named value
+# Ten colours that stay apart on light and on dark, also for most who see fewer; Streamlit's own come in pairs of one hue. Then darker, then lighter.
+_TEN = ("4e79d8", "f28e2b", "d8433f", "20a39e", "b8a000", "a45fc4", "4fa34a", "ff7fa7", "8d6748", "7f8cff")
+HUES = tuple("#" + bytes(round(each + share * (end - each)) for each in bytes.fromhex(ten)).hex() for share, end in ((0, 0), (0.4, 0), (0.4, 255)) for ten in _TEN)
+# A scale from violet over teal to amber, rising in lightness, so that it reads without colours too; visible on light and on dark.
+RAMP = ("#6652b8", "#337abf", "#1f9e8f", "#85bd45", "#fac41a")
 
 _HTML = """
 <div class="cloud"><canvas></canvas><canvas class="over" role="img" tabindex="0"></canvas><svg class="loop"></svg><div class="axes"></div>
@@ -65,11 +70,11 @@ class Shades:
 
 @dataclass(frozen=True, eq=False)
 class Overlay:
-    """What is drawn on the points, in the coordinates of the plane: the visitor's marks and labels (x, y, text), and lines (x1, y1, x2, y2)."""
+    """What is drawn on the points, in their coordinates: the visitor's marks and labels (x, y, text), and lines (x1, y1, x2, y2); in space also z."""
 
-    marks: list[tuple[float, float, str]] = field(default_factory=list)
-    labels: list[tuple[float, float, str]] = field(default_factory=list)
-    lines: list[tuple[float, float, float, float]] = field(default_factory=list)
+    marks: list[tuple[float | str, ...]] = field(default_factory=list)
+    labels: list[tuple[float | str, ...]] = field(default_factory=list)
+    lines: list[tuple[float, ...]] = field(default_factory=list)
     region: list[tuple[float, float]] | None = None
     chosen: int | None = None  # the row of the picture that has a ring
 
@@ -116,7 +121,7 @@ def packed(coordinates: np.ndarray, shades: Shades, overlay: Overlay, axes: tupl
         "blocks": {slot: blake2b(block, digest_size=8).hexdigest() for slot, block in blocks.items()}, "bounds": _bounds(coordinates), "axes": axes, "alt": alt,
         "sheet": sheet, "heat": shades.heat and dict(zip(("title", "low", "high"), shades.heat, strict=True)), "names": shades.names, "rest": shades.rest,
         "marks": overlay.marks, "labels": overlay.labels, "lines": overlay.lines, "region": overlay.region, "chosen": _place_of(overlay.chosen, rows),
-        "says": {name: text(f"cloud.{name}") for name in ("lasso", "pan", "home", "png", "svg")},
+        "hues": HUES, "ramp": RAMP, "says": {name: text(f"cloud.{name}") for name in ("lasso", "pan", "home", "png", "svg")},
     }  # fmt: skip
     return Packed(head, blocks)
 

@@ -8,7 +8,7 @@ import streamlit as st
 from clipexplore import links
 from clipexplore.space import Hit, What
 
-from .filters import ANY, facets, kept, values_of
+from .filters import ANY, facets_here, kept, values_of
 from .session import preset, space
 from .texts import text
 
@@ -19,7 +19,7 @@ def facet_box(kind: What) -> np.ndarray | None:
     """The widgets, folded away; the rows that are searched, None for all of them and where words are searched."""
     defaults, fields = links.PAGES["search"], space().collection.fields
     with st.popover(text("search.filter"), icon=":material/filter_alt:"):
-        names = [ANY, *facets(fields)]
+        names = [ANY, *facets_here()]
         facet = st.selectbox(text("search.facet"), names, index=names.index(defaults["facet"]), key="facet", bind="query-params", on_change=preset, kwargs={"only": []})
         values = values_of(fields[facet]) if facet in names[1:] else []
         only = st.multiselect(text("search.only"), values, [value for value in defaults["only"] if value in values], key="only", bind="query-params", disabled=not values)

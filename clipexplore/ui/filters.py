@@ -25,7 +25,7 @@ def filter_box() -> np.ndarray:
     """The widgets of the filter, folded away; gives the rows that are kept, rising."""
     defaults, fields = links.PAGES["map"], space().collection.fields
     with st.expander(text("map.filter"), icon=":material/filter_alt:"):
-        names = [ANY, *facets(fields)]
+        names = [ANY, *facets_here()]
         facet = st.selectbox(text("map.facet"), names, index=names.index(defaults["facet"]), key="facet", bind="query-params", on_change=preset, kwargs={"only": []})
         only: list[str] = []
         if facet in names[1:]:
@@ -38,6 +38,16 @@ def filter_box() -> np.ndarray:
         cosines = space().cosines(point.vector, "pictures")
         st.caption(text("map.like_says", low=cosines.min(), high=cosines.max()))
         return kept(fields, facet, only, cosines, least)
+
+
+def facets_here() -> list[str]:
+    """The fields of the explored collection whose values can be chosen from."""
+    return _facets(space().collection.fields, space().collection.version)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _facets(_fields: pd.DataFrame, collection: str) -> list[str]:
+    return facets(_fields)
 
 
 def facets(fields: pd.DataFrame) -> list[str]:

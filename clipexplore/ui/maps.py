@@ -31,11 +31,11 @@ LOOKED_AT = 1e7  # cosines computed to judge a map; of a larger one, rows are dr
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """A plane: where the pictures lie `(n, 2)`, where any vectors would `(q, dim) → (q, 2)`, its axes, and what there is to say about it."""
+    """A plane: where the pictures lie `(n, 2)`, where any vectors would `(q, dim) → (q, 2)`, its axes, and what there is to say about it; 3 for 2 in a solid one."""
 
     pictures: np.ndarray
     project: Callable[[np.ndarray], np.ndarray]
-    axes: tuple[str, str]
+    axes: tuple[str, ...]
     explain: Callable[[], str]
 
     @property
@@ -44,17 +44,19 @@ class Layout:
         return _name(self.pictures)
 
 
-def pca_layout(x: int, y: int) -> Layout:
-    """The pictures along two of their principal components, counted from 1."""
-    fit = _pca(space(), space().revision, space().collection.version)
-    shares = fit.explained_variance_ratio
+def pca_layout(x: int, y: int, solid: bool = False) -> Layout:
+    """The pictures along two of their principal components, counted from 1, and a `solid` one also along the first that is neither.
 
-    def project(vectors: np.ndarray) -> np.ndarray:
-        return fit.transform(vectors)[:, [x - 1, y - 1]]
-
-    axes = tuple(text("map.component", number=each, share=shares[each - 1]) for each in (x, y))
-    kept = shares[[x - 1, y - 1]].sum() if x != y else shares[x - 1]
-    return Layout(project(pictures()), project, axes, lambda: text("map.pca_says", kept=kept, lost=1 - kept))
+    Where there are fewer components, the last stands for those beyond.
+    """
+    content = space().revision, space().collection.version
+    fit = _pca(space(), *content)
+    axes = [x, y, min({1, 2, 3} - {x, y})] if solid else [x, y]
+    along = [min(axis, len(fit.components)) - 1 for axis in axes]
+    plane, shares = replace(fit, components=fit.components[along]), fit.explained_variance_ratio
+    kept = shares[sorted({*along})].sum()
+    names = tuple(text("map.component", number=each + 1, share=shares[each]) for each in along)
+    return Layout(_along(plane, tuple(along), *content), plane.transform, names, lambda: text("map.pca_says", count=len(axes), kept=kept, lost=1 - kept))
 
 
 def umap_layout() -> Layout:
@@ -168,6 +170,11 @@ def _pca(_space: Space, revision: str, collection: str) -> PCA:
     return pca(embeddings, min(COMPONENTS, *embeddings.shape))
 
 
+@st.cache_data(max_entries=32, show_spinner=False)
+def _along(_plane: PCA, along: tuple[int, ...], revision: str, collection: str) -> np.ndarray:
+    return _plane.transform(pictures())
+
+
 @st.cache_data(max_entries=16, show_spinner=False)
 def _placed(_space: Space, revision: str, collection: str) -> np.ndarray:
     background, model = _space.background, _space.model.key
@@ -212,7 +219,7 @@ def layout_download(layout: Layout, rows: np.ndarray) -> None:
 def layout_csv(collection: Collection, places: np.ndarray, rows: np.ndarray) -> bytes:
     """id, x, y, caption and fields of the pictures of these rows; a spreadsheet takes none of them for a formula."""
     out = StringIO()
-    table = pd.DataFrame({"id": collection.ids, "x": places[:, 0], "y": places[:, 1], "caption": collection.captions})
+    table = pd.DataFrame({"id": collection.ids, **dict(zip("xyz", places.T, strict=False)), "caption": collection.captions})
     table = table.join(collection.fields.rename(columns={name: f"{name}_field" for name in table})).iloc[rows]
     table = table.map(lambda cell: harmless(cell) if isinstance(cell, str) else cell)
     table.to_csv(out, index=False, float_format="%.6f")

@@ -73,7 +73,7 @@ def chosen_by(layout: Layout, region: str, rows: np.ndarray) -> Chosen | None:
     except InputError as error:
         show_error(error)
         return None
-    held = rows[inside(layout.pictures[rows], corners)]
+    held = rows[inside(layout.pictures[rows, :2], corners)]
     return Chosen(held, _around_middle(held)) if len(held) else None
 
 
@@ -103,8 +103,8 @@ def region_overlay(layout: Layout, region: str, rows: np.ndarray) -> Overlay:
     over = Overlay()
     row = _row_of(region, rows)
     if row is not None:
-        here, there = layout.pictures[row], layout.pictures[_true_nearest(row, rows)]
-        over.lines.extend((float(here[0]), float(here[1]), float(x), float(y)) for x, y in there)
+        nearest = layout.pictures[_true_nearest(row, rows)]
+        over.lines.extend((*layout.pictures[row].tolist(), *each) for each in nearest.tolist())
         return Overlay(over.marks, over.labels, over.lines, None, row)
     try:
         return Overlay(region=[(float(x), float(y)) for x, y in corners_of(region)])

@@ -1,12 +1,14 @@
 """Results: pictures in a gallery, texts as bars, what their cosines mean, and how to take them away."""
 
 import csv
+from functools import partial
 from io import BytesIO, StringIO
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from clipexplore.collection import Collection
 from clipexplore.expression import parse
 from clipexplore.images import contact_sheet, encode, open_picture
 from clipexplore.space import Hit, What
@@ -91,8 +93,8 @@ def download_row(hits: list[Hit], vector: np.ndarray | None, key: str) -> None:
     with st.container(horizontal=True, gap="small"):
         st.download_button(text("result.csv"), lambda: _csv(hits), "clip-explorer.csv", "text/csv", key=f"{key}-csv", on_click="ignore", icon=":material/download:")
         if hits and hits[0].kind == "pictures":
-            pictures = [picture(hit.id) for hit in hits]
-            st.download_button(text("result.png"), lambda: _png(pictures), "clip-explorer.png", "image/png", key=f"{key}-png", on_click="ignore", icon=":material/download:")
+            sheet = partial(_sheet, space().collection, [hit.id for hit in hits])
+            st.download_button(text("result.png"), sheet, "clip-explorer.png", "image/png", key=f"{key}-png", on_click="ignore", icon=":material/download:")
         if vector is not None:
             st.download_button(text("result.npy"), lambda: _npy(vector), "clip-explorer.npy", "application/octet-stream", key=f"{key}-npy", on_click="ignore",
                                icon=":material/download:")  # fmt: skip
@@ -109,6 +111,10 @@ def _csv(hits: list[Hit]) -> bytes:
 def harmless(cell: str) -> str:
     """A spreadsheet takes a cell that begins like this for a formula."""
     return "'" + cell if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def _sheet(collection: Collection, ids: list[str]) -> bytes:
+    return _png([collection.picture(id) for id in ids])
 
 
 def _png(pictures: list[bytes]) -> bytes:

@@ -13,11 +13,12 @@ from clipexplore.worker import Job
 
 from .cloud import REST, Shades, draw_cloud, draw_sheet, heat, packed, sheet_name
 from .expressions import expression_box
-from .filters import facets
+from .filters import facets_here
 from .fits import fitted
 from .maps import Layout, judged, pictures
 from .regions import region_overlay, take_picture, take_region
 from .session import space
+from .solid import draw_solid
 from .texts import text
 
 SHARES = 10  # values of a field with a colour of their own, the most frequent; the rest is grey
@@ -38,8 +39,8 @@ class Coloring:
 def color_box() -> Coloring:
     """The widgets of what colours a map: the fields of the collection, and what is computed."""
     defaults = links.PAGES["map"]
-    table = space().collection.fields
-    fields = [name for name in table.columns if name in facets(table) or on_scale(table[name])]
+    table, few = space().collection.fields, facets_here()
+    fields = [name for name in table.columns if name in few or on_scale(table[name])]
     names = [*fields, *(name for name in COMPUTED if name not in fields)]
     index = names.index(defaults["color"]) if defaults["color"] in names else 0
     name = st.selectbox(text("map.color"), names, index=index, key="color", bind="query-params")
@@ -60,13 +61,18 @@ def shades_of(coloring: Coloring, layout: Layout) -> Shades:
     if coloring.name == TRUST:
         return trust_shades(layout)
     if coloring.name in space().collection.fields.columns:
-        return field_shades(space().collection.fields[coloring.name])
+        return _field_shades(space().collection.fields[coloring.name], coloring.name, space().collection.version)
     return Shades(np.full(len(layout.pictures), REST, np.uint8), [], text("map.rest"))
 
 
 def on_scale(field: pd.Series) -> bool:
     """Whether the values of a field are numbers, and too many for a colour each."""
     return pd.api.types.is_numeric_dtype(field) and field.nunique() > SHARES
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _field_shades(_field: pd.Series, name: str, collection: str) -> Shades:
+    return field_shades(_field)
 
 
 def field_shades(field: pd.Series) -> Shades:
@@ -117,21 +123,23 @@ def middles(places: np.ndarray, shades: Shades) -> list[tuple[float, float, str]
 
 
 def draw_map(layout: Layout, points: list[Point], coloring: Coloring, region: str, rows: np.ndarray) -> None:
-    """The pictures of these rows as a cloud, the visitor's points on it as diamonds; click or lasso sets the region."""
+    """The pictures of these rows as a cloud, the visitor's points on it as diamonds; click or lasso sets the region, on a plane."""
     collection, over = space().collection, region_overlay(layout, region, rows)
     shades = shades_of(coloring, layout)
     over.marks.extend((*_spot(layout, point), str(point.expression)[:40]) for point in points)
     if coloring.name == GROUPS:
         over.labels.extend(middles(layout.pictures[rows], replace(shades, colors=shades.colors[rows])))
     alt = text("map.alt", count=len(rows), field=coloring.name)
+    if len(layout.axes) == 3:
+        draw_solid(layout.pictures, shades, over, layout.axes, rows, collection.captions, alt)
+        return
     ids, some = collection.ids, rows if len(rows) < len(collection) else None
     draw_cloud(packed(layout.pictures, shades, over, layout.axes, alt, sheet_name(collection), some), "cloud", take_region, lambda row: take_picture(ids, row))
     draw_sheet(collection)
 
 
-def _spot(layout: Layout, point: Point) -> tuple[float, float]:
+def _spot(layout: Layout, point: Point) -> list[float]:
     """Where a point of the visitor lies: a picture of the collection where the map has it, anything else where the layout puts it."""
     written, collection = str(point.expression), space().collection
     known = written[1:] if written.startswith("@") and written[1:] in collection else None
-    x, y = layout.project(point.vector[None])[0] if known is None else layout.pictures[collection.row(known)]
-    return float(x), float(y)
+    return (layout.project(point.vector[None])[0] if known is None else layout.pictures[collection.row(known)]).tolist()

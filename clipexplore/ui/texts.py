@@ -315,6 +315,8 @@ TEXTS = {
     "map.points_help": "Each line is an expression; it is shown on the map as a diamond.",
     "map.x": "Component on x",
     "map.y": "Component on y",
+    "map.solid_help": "A third axis, the first component that is on neither of the others; drag to turn it. The lasso is for the plane.",
+    "map.outside": "outside the region",
     "map.region": "Region",
     "map.region_help": "Set by a click or the lasso. A polygon as `x y, x y, …`, or the `@id` of one picture; it is part of the link.",
     "map.clear": "Clear the region",
@@ -369,7 +371,7 @@ TEXTS = {
     "cloud.home": "Whole",
     "cloud.png": "PNG",
     "cloud.svg": "SVG",
-    "map.pca_says": "These two components keep {kept:.1%} of the variance; {lost:.1%} of what tells the pictures apart cannot be seen here.",
+    "map.pca_says": "These {count} components keep {kept:.1%} of the variance; {lost:.1%} of what tells the pictures apart cannot be seen here.",
     "map.umap_says": "UMAP of {count:,} captions, fitted once: its trustworthiness is {trust:.3f}, and {share:.0%} of 15 true neighbours are kept. "
     "Pictures, moved across the modality gap, and your points lie among their 15 nearest captions. Only nearness means something here.",
     "fit.cancelled": "The fit was stopped.",

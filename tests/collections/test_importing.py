@@ -12,7 +12,7 @@ import pytest
 from fixtures_imports import Toy, checksums, fill, jpeg, shards_in, silent, take
 
 from clipexplore.collection import Collection
-from clipexplore.collections import importing
+from clipexplore.collections import importing, reading
 from clipexplore.collections.importing import Ids, add, embed_missing
 from clipexplore.collections.shards import REJECTED, Shards
 from clipexplore.collections.sources import open_source
@@ -28,6 +28,7 @@ def small_shards(monkeypatch):
     monkeypatch.setattr(importing, "SHARD", 8)
     monkeypatch.setattr(importing, "READY", 8)
     monkeypatch.setattr(importing, "AT_ONCE", 3)
+    monkeypatch.setattr(reading, "WINDOW", 6)
 
 
 @pytest.fixture
@@ -206,8 +207,8 @@ KILLED = """
 import sys
 sys.path[:0] = ["tests", "."]
 from pathlib import Path
-from clipexplore.collections import importing
-importing.SHARD, importing.AT_ONCE = 8, 3
+from clipexplore.collections import importing, reading
+importing.SHARD, importing.AT_ONCE, reading.WINDOW = 8, 3, 6
 from fixtures_imports import take
 print("begun", flush=True)
 take(Path(sys.argv[1]), Path(sys.argv[2]))
@@ -254,8 +255,8 @@ FULL = """
 import resource, sys
 sys.path[:0] = ["tests", "."]
 from pathlib import Path
-from clipexplore.collections import importing
-importing.SHARD, importing.AT_ONCE = 8, 3
+from clipexplore.collections import importing, reading
+importing.SHARD, importing.AT_ONCE, reading.WINDOW = 8, 3, 6
 from clipexplore.errors import InputError
 from fixtures_imports import take
 import signal

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from fixtures_imports import fill
+from fixtures_imports import Toy, fill, jpeg
 
 from clipexplore import Space, catalog
 from clipexplore.__main__ import main
 from clipexplore.collection import Collection
-from clipexplore.collections import library
+from clipexplore.collections import indexing, library
+from clipexplore.images import open_picture
 from clipexplore.settings import settings
 
 
@@ -67,3 +68,14 @@ def test_what_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, capsys, argu
     monkeypatch.chdir(tmp_path / "photos")
     assert main(["index", *arguments]) == 2
     assert message in capsys.readouterr().err.strip() and not (tmp_path / "home" / "collections" / "emoji-world").exists()
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_every_core_embeds_a_part_and_all_come_in_their_order(monkeypatch, cores):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
+    monkeypatch.setattr(indexing, "default_device", lambda: torch.device("cpu"))
+    spread, alone = indexing._EveryCore(Toy()), Toy()
+    images, texts = [open_picture(jpeg(number)) for number in range(8)], [f"text {number}" for number in range(7)]
+    np.testing.assert_array_equal(spread.embed_images(images), alone.embed_images(images))
+    np.testing.assert_array_equal(spread.embed_texts(texts), alone.embed_texts(texts))

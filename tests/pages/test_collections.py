@@ -220,6 +220,19 @@ def test_facets_search_only_some():
     assert f"Among {(found.fields['place'] == 'snow').sum():,} pictures" in captions(app)
 
 
+def test_the_shown_code_prints_the_groups_that_the_page_shows(capsys):
+    app = open_page("collections", {"look": "duplicates", "near": "0.95"})
+    for _ in range(300):
+        if "groups of near-duplicates" in captions(app):
+            break
+        time.sleep(0.1)
+        app.run()
+    (lines,) = [each.value for each in app.main.code if "near_duplicates(" in each.value]
+    exec(compile(lines, "shown", "exec"), {})
+    groups = [eval(line) for line in capsys.readouterr().out.splitlines()]  # noqa: S307 – lists of ids that our own code has printed
+    assert groups and [id for group in groups for id in group[:24]] == inside(app)[: sum(len(group[:24]) for group in groups)]
+
+
 @pytest.mark.parametrize("look", ["duplicates", "outliers"])
 def test_a_look_inside(app, look):
     settle(drop(app, *jpegs(8), ("same.png", jpeg(3, format="PNG"))))

@@ -9,9 +9,9 @@ from clipexplore.errors import InputError
 from clipexplore.ui import regions
 from clipexplore.ui.regions import (
     CORNERS,
+    chosen_by,
     corners_of,
     near_hits,
-    region_hits,
     region_overlay,
     take_picture,
     take_region,
@@ -72,20 +72,31 @@ def plane(monkeypatch) -> SimpleNamespace:
 
 
 def test_a_region_holds_what_lies_inside_nearest_its_middle_first(plane):
-    hits = region_hits(plane, LOWER_LEFT, ALL)
-    assert sorted(hit.id for hit in hits) == ["p0", "p1", "p3", "p4"] and [hit.rank for hit in hits] == [1, 2, 3, 4]
+    chosen = chosen_by(plane, LOWER_LEFT, ALL)
+    hits = chosen.hits
+    assert chosen.rows.tolist() == [0, 1, 3, 4] and sorted(hit.id for hit in hits) == ["p0", "p1", "p3", "p4"] and [hit.rank for hit in hits] == [1, 2, 3, 4]
     within = plane.vectors[[0, 1, 3, 4]]
     np.testing.assert_allclose([hit.cosine for hit in hits], sorted(within @ normalize(within.mean(axis=0)), reverse=True), atol=1e-6)
 
 
 @pytest.mark.parametrize("region", ["", "  ", "7 7, 8 7, 8 8"])
 def test_no_region_and_an_empty_one_hold_nothing(plane, region):
-    assert region_hits(plane, region, ALL) == []
+    assert chosen_by(plane, region, ALL) is None
 
 
 def test_a_region_of_a_filtered_map_holds_only_what_is_shown(plane):
-    assert sorted(hit.id for hit in region_hits(plane, LOWER_LEFT, np.array([1, 2, 4, 8]))) == ["p1", "p4"]
-    assert region_hits(plane, LOWER_LEFT, ALL[:0]) == []
+    chosen = chosen_by(plane, LOWER_LEFT, np.array([1, 2, 4, 8]))
+    assert sorted(hit.id for hit in chosen.hits) == ["p1", "p4"] and chosen.rows.tolist() == [1, 4]
+    assert chosen_by(plane, LOWER_LEFT, ALL[:0]) is None
+
+
+def test_of_a_large_region_only_the_first_are_listed(plane, monkeypatch):
+    """Listing all of a hundred thousand would take longer than finding them."""
+    monkeypatch.setattr(regions, "LISTED", 2)
+    chosen = chosen_by(plane, LOWER_LEFT, ALL)
+    within = plane.vectors[[0, 1, 3, 4]]
+    best = np.argsort(-within @ within.mean(axis=0))[:2]
+    assert len(chosen.rows) == 4 and [hit.id for hit in chosen.hits] == [f"p{(0, 1, 3, 4)[at]}" for at in best]
 
 
 def test_the_nearest_of_what_is_shown(plane):

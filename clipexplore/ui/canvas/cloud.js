@@ -110,8 +110,8 @@ class Cloud extends Exports {
   }
 
   legend() {
-    const { heat } = this.data, values = this.values().map(([colour, name]) => dot(css(colour, 1), name));
-    const scale = heat ? [span(`${heat.title}  ${heat.low.toFixed(2)}`), bar(), span(heat.high.toFixed(2))] : [];
+    const { heat, ramp } = this.data, values = this.values().map(([colour, name]) => dot(css(colour, 1), name));
+    const scale = heat ? [span(`${heat.title}  ${heat.low.toFixed(2)}`), bar(ramp), span(heat.high.toFixed(2))] : [];
     this.root.querySelector(".legend").replaceChildren(...scale, ...values);
   }
 
@@ -136,9 +136,9 @@ function dot(colour, text) {
   return made;
 }
 
-function bar() {
+function bar(ramp) {
   const made = span("");
   made.className = "ramp";
-  made.style.background = `linear-gradient(to right, ${[0, 0.25, 0.5, 0.75, 1].map((t) => css(ramp(t), 1)).join(",")})`;
+  made.style.background = `linear-gradient(to right, ${ramp.join(",")})`;
   return made;
 }

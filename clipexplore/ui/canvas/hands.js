@@ -67,9 +67,8 @@ class Hands extends Drawing {
   take(corners) {
     const step = Math.max(1, Math.ceil(corners.length / CORNERS));
     this.region = corners.filter((_, i) => i % step === 0).map((corner) => corner.map((each) => Number(each.toPrecision(5))));
-    this.send("region", this.region); // first, so that the server looks for pictures while the points turn grey
-    this.select();
-    this.draw();
+    this.send("region", this.region);
+    setTimeout(() => { this.select(); this.draw(); }); // after that has left: the server looks for pictures while the points turn grey
   }
 
   pick(point, at) {

@@ -2,8 +2,6 @@
 
 const GREY = [0.6, 0.6, 0.65];
 const REST = 255; // the colour of points of no named value
-// Ten colours that stay apart on light and on dark, also for most who see fewer; Streamlit's own come in pairs of one hue.
-const COLOURS = ["#4e79d8", "#f28e2b", "#d8433f", "#20a39e", "#b8a000", "#a45fc4", "#4fa34a", "#ff7fa7", "#8d6748", "#7f8cff"];
 
 const SHADER = `
 attribute vec2 place; attribute float color; attribute float on;
@@ -105,18 +103,18 @@ class Points extends View {
   }
 }
 
+const rgbs = (hexes) => hexes.map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255));
+
 /** The colour of each of the 256 values a point may have, red, green and blue in [0, 1]. */
-function colours({ heat, names }) {
-  const rgb = COLOURS.map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255));
-  for (const towards of [0, 1]) rgb.push(...rgb.slice(0, COLOURS.length).map((colour) => colour.map((each) => each + 0.4 * (towards - each)))); // darker, lighter
-  const made = Array.from({ length: 256 }, (_, i) => (heat ? ramp(i / 254) : rgb[i % rgb.length]));
+function colours({ heat, names, hues, ramp }) {
+  const rgb = rgbs(hues);
+  const made = Array.from({ length: 256 }, (_, i) => (heat ? along(rgbs(ramp), i / 254) : rgb[i % rgb.length]));
   if (heat || names.length < REST) made[REST] = GREY;
   return made;
 }
 
-/** From violet over teal to amber, rising in lightness, so that it reads without colours too; visible on light and on dark. */
-function ramp(t) {
-  const stops = [[0.4, 0.32, 0.72], [0.2, 0.48, 0.75], [0.12, 0.62, 0.56], [0.52, 0.74, 0.27], [0.98, 0.77, 0.1]];
+/** The colour at t in [0, 1] of a scale of several colours. */
+function along(stops, t) {
   const at = clamp(t, 1) * (stops.length - 1), low = Math.min(Math.floor(at), stops.length - 2);
   return stops[low].map((each, i) => each + (stops[low + 1][i] - each) * (at - low));
 }

@@ -1,0 +1,73 @@
+"""Map's third dimension: the same points and colours by plotly, which turns them; a plane is drawn by the cloud.
+
+Separate because a plane has a lasso and pictures for points, and what turns has neither.
+"""
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from clipexplore.projection import inside
+
+from .cloud import HUES, RAMP, REST, Overlay, Shades
+from .plots import ACCENT, MUTED, chart, plain
+from .texts import text
+
+MOST = 20_000  # points; of more, every few are drawn
+EYE = dict(x=1.35, y=1.35, z=0.9)
+
+
+def draw_solid(places: np.ndarray, shades: Shades, over: Overlay, axes: tuple[str, ...], rows: np.ndarray, captions: list[str], alt: str) -> None:
+    """Points in space, to be turned by hand.
+
+    Parameters
+    ----------
+    places, shades, captions
+        `(n, 3)`, a colour and a text each: of all pictures.
+    over
+        Its marks, labels and lines have three coordinates for each place; a region holds what lies inside by the first two.
+    rows
+        `(m,)`: those to draw.
+    """
+    step = max(1, -(-len(rows) // MOST))
+    if step > 1:
+        st.caption(text("components.sampled", count=len(rows[::step]), whole=len(rows)))
+    figure, some = go.Figure(), rows[::step]
+    said, size = np.array([plain(captions[row]) for row in some], object), 3.5 if len(some) < 5000 else 2
+    for which, name, marker in _kinds(places[some], shades, shades.colors[some], over):
+        if which.any():
+            figure.add_trace(_points(places[some[which]], mode="markers", name=name, text=said[which], hovertemplate="%{text}<extra></extra>", marker=dict(size=size, **marker)))
+    _draw_over(figure, places, over)
+    names = (name.replace(" of the variance", "") for name in axes)
+    figure.update_layout(scene=dict(zip(("xaxis_title", "yaxis_title", "zaxis_title"), names, strict=True)), scene_camera_eye=EYE)
+    chart(figure, alt, key="solid-map", height=680, showlegend=True, legend=dict(orientation="h", y=1, yanchor="bottom", itemsizing="constant"))
+
+
+def _points(places: np.ndarray, **said: object) -> go.Scatter3d:
+    return go.Scatter3d(**dict(zip("xyz", places.T, strict=True)), **said)
+
+
+def _kinds(places: np.ndarray, shades: Shades, colors: np.ndarray, over: Overlay) -> list[tuple[np.ndarray, str, dict]]:
+    """What is drawn alike: which of the points, what they are called, and how they are marked."""
+    held = np.ones(len(places), bool) if over.region is None else inside(places[:, :2], np.array(over.region))
+    kinds = [((colors == number) & held, plain(name), dict(color=HUES[number % len(HUES)], opacity=0.85)) for number, name in enumerate(shades.names)]
+    if shades.heat:
+        title, low, high = shades.heat
+        known = (colors != REST) & held
+        scale = dict(colorscale=list(zip(np.linspace(0, 1, len(RAMP)), RAMP, strict=True)), cmin=low, cmax=high, colorbar=dict(len=0.5, thickness=12, y=0.4))
+        kinds.append((known, plain(title), dict(color=low + colors[known] / 254 * (high - low), opacity=0.85, **scale)))
+    return [*kinds, ((colors == REST) & held, shades.rest, dict(color=MUTED, opacity=0.5)), (~held, text("map.outside"), dict(color=MUTED, opacity=0.15))]
+
+
+def _draw_over(figure: go.Figure, places: np.ndarray, over: Overlay) -> None:
+    """The visitor's points, the names of groups, the ring around a chosen picture and the lines to its nearest."""
+    quiet = dict(hoverinfo="skip", showlegend=False)
+    if over.lines:
+        ends = np.array([[*line[:3], *line[3:], np.nan, np.nan, np.nan] for line in over.lines], float).reshape(-1, 3)
+        figure.add_trace(_points(ends, mode="lines", line=dict(color=ACCENT, width=3), **quiet))
+    if over.chosen is not None:
+        figure.add_trace(_points(places[[over.chosen]], mode="markers", marker=dict(symbol="circle-open", size=12, color=ACCENT), **quiet))
+    for given, more in ((over.marks, dict(mode="markers+text", marker=dict(symbol="diamond", size=6, color="#ff4b4b"), name=text("map.yours"))),
+                        (over.labels, dict(mode="text", **quiet))):  # fmt: skip
+        if given:
+            figure.add_trace(_points(np.array([each[:3] for each in given], float), text=[plain(each[3], 28) for each in given], textposition="top center", **more))
