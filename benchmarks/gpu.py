@@ -26,7 +26,7 @@ from clipexplore.renderer import Renderer
 
 GB = 1e9
 DEVICE = "cuda"
-LEFT = 0.5 * GB  # of memory, when it is taken away: too little to decode one picture
+LEFT = 0.2 * GB  # of memory, when it is taken away: too little for half a batch, whatever is drawn of it
 
 
 def main() -> None:

@@ -4,7 +4,7 @@
     python -m benchmarks.load --visitors 100 --ours
     python -m benchmarks.load --pause 0 --ours             # nobody thinks: everybody changes something as soon as the answer is there
     python -m benchmarks.load --pause 0 --runs 10000 --ours   # how memory grows
-    python -m benchmarks.load --beside "map?method=umap&n_neighbors=30"   # while a long job of another visitor runs
+    python -m benchmarks.load --beside "interpolate?frames=240&num_inference_steps=100"   # while another visitor has a walk drawn; or "map?method=own&fit=background"
 
 Every server has torch and the models imported before the first visitor comes (`/readyz`). A visitor opens a page, changes its first text or
 slider a few times and goes on to the next page, each time after a while of looking and thinking: `--pause` seconds on average. A run lasts from
@@ -34,8 +34,10 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import connect
 
 ROOT = Path(__file__).parent.parent
+PATIENCE = 300  # seconds; with the defaults the whole server may stand still for a minute
 DEFAULTS = ("--runner.postScriptGC", "true", "--server.fileWatcherType", "auto")
-WORDS = ("cat", "lion", "hat", "red", "snow", "dog - hat", "@man-top-hat - @man", "lion + snow")
+THINGS = ("cat", "lion", "hat", "dog", "guitar", "rose", "house", "balloon", "@man-top-hat", "@lion-jungle-07", "@lion-snow-07", "@man")
+LOOKS = ("red", "two blue", "snow", "a small green", "night", "jungle", "a photo of a", "orange")
 
 
 @contextmanager
@@ -66,21 +68,38 @@ def _wait_until_ready(url: str, seconds: float = 180) -> None:
     raise TimeoutError(f"{url} was not ready after {seconds:.0f} s")
 
 
+def expression(rests: Random) -> str:
+    """What somebody types: half of them a sum, half a text that nobody has asked for before."""
+    thing, other = rests.sample(THINGS, 2)
+    text = f"{rests.choice(LOOKS)} {other.strip('@')} number {rests.randrange(1000)}"
+    return rests.choice([f"{thing} {rests.choice('+-')} {other}", text])
+
+
+def lines(rests: Random) -> str:
+    """Three things, one a line."""
+    return "\n".join(rests.sample(THINGS, 3))
+
+
+# What a visitor changes on a page, by the key of the field: the first of these that the page has, else its first slider of whole steps.
+FIELDS = {"q": expression, "stops": lines, "points": lines, "class_names": lines, "objects": lambda rests: "\n".join(rests.sample(THINGS[:8], 3)),
+          "picture": lambda rests: rests.choice(THINGS[8:])}  # fmt: skip
+
+
 class Visitor:
     """One session: opens pages, changes things, and keeps how long each took and what went wrong."""
 
-    def __init__(self, address: str, words):
-        self.address, self.words = address, words
+    def __init__(self, address: str, number: int = 0):
+        self.address, self.chance = address, Random(number)
         self.seconds: list[float] = []
         self.errors: list[str] = []
         self.fields: dict[str, str] = {}
+        self.ranges: dict[str, tuple[int, int]] = {}
 
     async def visit(self, pages: list[str], reruns: int, pause: float, enough: Callable[[], bool]) -> None:
         """Goes through the pages until it is `enough`, with a rest of half to one and a half `pause` before every run."""
-        rests = Random(self.address + pages[0])
         async with self._connected() as self.socket:
             for page, number in cycle((page, number) for page in pages for number in range(reruns + 1)):
-                await asyncio.sleep(pause * rests.uniform(0.5, 1.5))
+                await asyncio.sleep(pause * self.chance.uniform(0.5, 1.5))
                 if enough():
                     return
                 if number == 0:
@@ -95,7 +114,7 @@ class Visitor:
                 await asyncio.sleep(2)
 
     def _connected(self):
-        return connect(f"ws://{self.address}/_stcore/stream", subprotocols=["streamlit"], max_size=None, open_timeout=60)
+        return connect(f"ws://{self.address}/_stcore/stream", subprotocols=["streamlit"], max_size=None, open_timeout=60, ping_interval=None)
 
     async def _run(self, link: str, change: WidgetState | None = None) -> None:
         page, _, query = link.partition("?")
@@ -110,7 +129,7 @@ class Visitor:
         self.seconds.append(time.perf_counter() - begun)
 
     async def _finished(self, page: str) -> bool:
-        return self._take(ForwardMsg.FromString(await asyncio.wait_for(self.socket.recv(), 120)), page)
+        return self._take(ForwardMsg.FromString(await asyncio.wait_for(self.socket.recv(), PATIENCE)), page)
 
     def _take(self, message: ForwardMsg, page: str) -> bool:
         """Looks at what the server says; whether the run has ended with it."""
@@ -123,24 +142,32 @@ class Visitor:
         kind = element.WhichOneof("type")
         if kind == "exception" or (kind == "alert" and element.alert.format == element.alert.ERROR):
             self.errors.append(f"{page}: {element.alert.body if kind == 'alert' else element.exception.message}")
-        if kind in ("text_input", "text_area") and not getattr(element, kind).id.endswith("-names"):
-            self.fields.setdefault("text", getattr(element, kind).id)
+        if kind in ("text_input", "text_area"):
+            id = getattr(element, kind).id
+            self.fields.setdefault(id.rpartition("-")[2], id)
         if kind == "slider" and element.slider.step == 1:
-            self.fields.setdefault("slider", element.slider.id)
+            self.fields.setdefault("slider", id := element.slider.id)
+            self.ranges[id] = round(element.slider.min), round(element.slider.max)
 
     def _change(self) -> WidgetState | None:
-        if "text" in self.fields:
-            return WidgetState(id=self.fields["text"], string_value=next(self.words))
-        return WidgetState(id=self.fields["slider"], double_array_value={"data": [5.0]}) if "slider" in self.fields else None
+        """None where a page has nothing to change: it is run once more."""
+        for key, typed in FIELDS.items():
+            if key in self.fields:
+                return WidgetState(id=self.fields[key], string_value=typed(self.chance))
+        if "slider" not in self.fields:
+            return None
+        low, high = self.ranges[self.fields["slider"]]
+        return WidgetState(id=self.fields["slider"], double_array_value={"data": [self.chance.randint(low, min(high, low + 20))]})
 
 
-async def room(address: str, options: argparse.Namespace, visitors: int, seconds: float, runs: float = math.inf) -> list[Visitor]:
-    """All visitors at once, each starting at another page, until the time is up or there were so many runs."""
-    people = [Visitor(address, cycle(WORDS[i % len(WORDS) :] + WORDS[: i % len(WORDS)])) for i in range(visitors)]
+async def room(address: str, options: argparse.Namespace, visitors: int, seconds: float, runs: float = math.inf, watch=lambda: None) -> list[Visitor]:
+    """All visitors at once, each starting at another page, until the time is up or there were so many runs; `watch` is called before each."""
+    people = [Visitor(address, number) for number in range(visitors)]
     end, done, pages = time.monotonic() + seconds, asyncio.Event(), options.pages
-    job = asyncio.create_task(Visitor(address, cycle(WORDS)).watch(options.beside, done)) if options.beside else None
+    job = asyncio.create_task(Visitor(address).watch(options.beside, done)) if options.beside else None
 
     def enough() -> bool:
+        watch()
         return time.monotonic() > end or sum(len(person.seconds) for person in people) >= runs
 
     turns = [pages[i % len(pages) :] + pages[: i % len(pages)] for i in range(visitors)]
@@ -155,17 +182,23 @@ def measure(name: str, options: argparse.Namespace, *flags: str) -> float:
     with server(*flags) as (address, process):
         everything = argparse.Namespace(pages=options.pages, reruns=1, pause=0, beside=None)
         asyncio.run(room(address, everything, 1, math.inf, 2 * len(options.pages)))  # caches of the process, as after the first visitor of the day
-        before, cpu, begun = process.memory_info().rss, sum(process.cpu_times()[:2]), time.perf_counter()
-        people = asyncio.run(room(address, options, options.visitors, math.inf if options.runs else options.seconds, options.runs or math.inf))
-        wall, cpu, grown = time.perf_counter() - begun, sum(process.cpu_times()[:2]) - cpu, (process.memory_info().rss - before) / 1e6
+        memory, cpu, begun = [], sum(process.cpu_times()[:2]), time.perf_counter()
+        until, runs = math.inf if options.runs else options.seconds, options.runs or math.inf
+        people = asyncio.run(room(address, options, options.visitors, until, runs, lambda: memory.append(process.memory_info().rss / 1e6)))
+        wall, cpu = time.perf_counter() - begun, sum(process.cpu_times()[:2]) - cpu
     seconds = np.concatenate([person.seconds for person in people])
-    errors = [error for person in people for error in person.errors]
     half, most = np.percentile(seconds, [50, 95])
-    print(f"{name:9} {options.visitors} visitors, {len(seconds):,} runs in {wall:.0f} s: p50 {half:.2f} s, p95 {most:.2f} s, slowest {seconds.max():.2f} s, "
-          f"{1000 * cpu / len(seconds):.0f} ms of CPU a run, {len(errors)} errors, memory {grown:+.0f} MB", flush=True)  # fmt: skip
-    for error in sorted(set(errors))[:10]:
-        print("   ", error)
+    print(f"{name:9} {len(people)} visitors, {len(seconds):,} runs in {wall:.0f} s: p50 {half:.2f} s, p95 {most:.2f} s, slowest {seconds.max():.2f} s, "
+          f"{1000 * cpu / len(seconds):.0f} ms of CPU a run, {_growth(memory)}", flush=True)  # fmt: skip
+    errors = [error for person in people for error in person.errors]
+    print(f"{'':9} {len(errors)} errors", *sorted(set(errors))[:10], sep="\n          ", flush=True)
     return most
+
+
+def _growth(memory: list[float]) -> str:
+    """Memory before, after a tenth of the runs, when everybody is there, and at the end; in MB."""
+    before, there, after = (np.median(part) for part in (memory[:10], memory[len(memory) // 10 :][:10], memory[-10:]))
+    return f"memory {before:,.0f} MB, {there - before:+.0f} MB in the first tenth, {after - there:+.0f} MB in the rest"
 
 
 def main() -> None:

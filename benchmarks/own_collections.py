@@ -1,21 +1,30 @@
-"""A large collection from end to end: import rate, memory, and how long the first and the next search take.
+"""A large collection from end to end: import rate, memory, how long the first and the next search take, and the first paint of its pages.
 
     python -m benchmarks.own_collections vectors 1000000       # random unit vectors, brought as ready-made ones
     python -m benchmarks.own_collections scenes 100000         # drawn scenes as JPEG files, embedded by the bundled model
 
 Everything is made in a temporary data directory and deleted afterwards, or stays in `--folder`, where a run that was ended goes on. Prints
-seconds on the wall and of computing, and the memory of the process.
+seconds on the wall and of computing, and the memory of the process. The first paint is looked at where Chromium and playwright are installed.
 """
 
 import argparse
 import os
 import resource
+import shutil
 import tempfile
 import time
 from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks.map import FLAGS, ROOT, server
+
+# What a visitor waits for on a page, by its address, of pictures and of captions.
+AWAITED = {
+    "pictures": {"search": "[data-testid=stMain] [data-testid=stImage] img", "map": ".cloud[data-drawn] .over", "collections": "[data-testid=stMain] [data-testid=stImage] img"},
+    "captions": {"search?in=captions": ".js-plotly-plot .barlayer path", "collections": "[data-testid=stMain] [data-testid=stDataFrame]"},
+}
 
 
 def megabytes() -> tuple[float, float]:
@@ -56,6 +65,25 @@ def timed(label: str, function):
     return found
 
 
+def first_paints(home: Path, kind: str) -> None:
+    """Prints the seconds from asking for a page to its first result on screen: of the server's first visitor, and of the next, each with an empty cache."""
+    from playwright.sync_api import sync_playwright
+
+    with server(ROOT / "app.py", CLIPEXPLORE_HOME=str(home)) as url, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        for address, awaited in AWAITED[kind].items():
+            seconds = []
+            for _ in range(2):
+                page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+                begun = time.perf_counter()
+                page.goto(f"{url}/{address}{'&' if '?' in address else '?'}collection=large")
+                page.locator(awaited).first.wait_for(timeout=180_000)
+                seconds.append(time.perf_counter() - begun)
+                page.context.close()
+            print(f"first paint of {address:27} {seconds[0]:8.2f} s, for the next visitor {seconds[1]:.2f} s", flush=True)
+        browser.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("what", choices=["vectors", "scenes"])
@@ -82,6 +110,8 @@ def main() -> None:
             hits = space.search(query, kind)
             timed("24 pictures", lambda: [space.collection.picture(hit.id) for hit in hits])
         print(f"peak memory {megabytes()[1]:,.0f} MB, mapped files included")
+        if shutil.which("chromium"):
+            first_paints(Path(folder) / "home", kind)
 
 
 if __name__ == "__main__":

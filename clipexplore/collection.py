@@ -34,7 +34,6 @@ __all__ = ["Collection", "Hits", "search"]  # searching is what one does with th
 
 _GROUPS = 64  # row groups that a collection keeps in memory, a few hundred kilobytes each
 Kind = Literal["pictures", "captions"]
-_OLDER = "pictures.parquet"  # all pictures in one file, as the first collections had them
 
 
 class Collection:
@@ -66,8 +65,7 @@ class Collection:
         self.captions: list[str] = items["caption"].tolist()
         self.fields: pd.DataFrame = items.drop(columns=["id", "caption", CONTENT], errors="ignore")
         # The shards of the pictures, and the row behind the last of each.
-        shards = self.manifest.get("shards", {_OLDER: len(self.ids)})
-        self._shards, self._ends = list(shards), np.cumsum(list(shards.values()))
+        self._shards, self._ends = list(self.manifest["shards"]), np.cumsum(list(self.manifest["shards"].values()))
         self._rows = {id: row for row, id in enumerate(self.ids)}
 
     @classmethod
@@ -85,7 +83,7 @@ class Collection:
         store = Store.open(Path(folder))
         if "parts" in store.manifest and not store.manifest["counts"]["items"]:
             raise InputError(f"{store.manifest['title']} is still being imported; wait until it is done, or go on with the import.")
-        if not {"name", "title", "counts", "models"} <= store.manifest.keys() or ITEMS not in store.manifest["files"]:
+        if not {"name", "title", "counts", "models", "shards"} <= store.manifest.keys() or ITEMS not in store.manifest["files"]:
             raise store.damage("the manifest is not that of a collection")
         for name in store.manifest["files"] if verify else ():
             store.read(name)
@@ -290,7 +288,7 @@ class Collection:
         import pyarrow.parquet
 
         name = self._shards[shard]
-        group, place = divmod(row, len(self) if name == _OLDER else GROUP)
+        group, place = divmod(row, GROUP)
         if (found := self._groups.get((shard, group))) is None:
             file = pyarrow.parquet.ParquetFile(self._store.path(name), memory_map=True)
             found = file.read_row_group(group, columns=["picture"])["picture"]

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clipexplore.errors import InputError
-from clipexplore.models.devices import default_device, default_dtype
+from clipexplore.models.devices import default_device, default_dtype, give_back_memory, is_out_of_memory
 from clipexplore.models.weights import read_logit_scale
 from clipexplore.preparing import Picture, Preparer, batches_ahead
 from clipexplore.vectors import normalize
@@ -108,7 +108,7 @@ class Embedder:
         tokens = [self._cut(encoding.ids) for encoding in self._tokenizer.encode_batch(list(texts))]
         order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
         batches = ([tokens[index] for index in order[start : start + MAX_BATCH]] for start in range(0, len(order), MAX_BATCH))
-        return self._joined(map(self._run_texts, batches))[np.argsort(order, kind="stable")]
+        return self._joined(self._run_texts, batches)[np.argsort(order, kind="stable")]
 
     def embed_images(self, images: Iterable[Picture]) -> np.ndarray:
         """Image embeddings `(n, dim)`, float32, unit norm, in the order given; the shorter side is scaled to the
@@ -123,13 +123,13 @@ class Embedder:
         Raises
         ------
         InputError
-            For a file that cannot be opened.
+            For a file that cannot be opened, and where there is no memory even for one picture.
         """
         return normalize(self.project_images(images))
 
     def project_images(self, images: Iterable[Picture]) -> np.ndarray:
         """What `embed_images` normalises: `(n, dim)` float32, of the lengths that the model gives them."""
-        return self._joined(map(self._run_images, batches_ahead(images, self._prepare, PICTURES.get(self._model.device.type, MAX_BATCH))))
+        return self._joined(self._run_images, batches_ahead(images, self._prepare, PICTURES.get(self._model.device.type, MAX_BATCH)))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each whole text, start and end tokens included: more than `max_tokens` means it would be cut."""
@@ -140,13 +140,27 @@ class Embedder:
             return tokens
         return [*tokens[: self.max_tokens - 1], self._end]
 
-    def _joined(self, batches: Iterable[torch.Tensor]) -> np.ndarray:
-        """All rows of all batches, float32; each batch is computed when it is asked for."""
+    def _joined(self, run: Callable[[list], torch.Tensor], batches: Iterable[list]) -> np.ndarray:
+        """All rows of all batches, float32, one batch after the other."""
         import torch
 
         with torch.inference_mode():
-            found = [batch.float().cpu().numpy() for batch in batches]
+            found = [rows for batch in batches for rows in self._run(run, batch)]
         return np.concatenate(found) if found else np.empty((0, self.dim), np.float32)
+
+    def _run(self, run: Callable[[list], torch.Tensor], batch: list) -> list[np.ndarray]:
+        """One batch; where memory is out in halves, and those in halves."""
+        try:
+            return [run(batch).float().cpu().numpy()]
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            error.__traceback__ = None  # and with it everything the failed call held
+        give_back_memory()
+        if len(batch) == 1:
+            raise InputError("There is too little memory to embed even one text or picture; close other programs or choose a smaller model.")
+        half = len(batch) // 2
+        return [*self._run(run, batch[:half]), *self._run(run, batch[half:])]
 
     def _run_texts(self, tokens: list[list[int]]) -> torch.Tensor:
         import torch
@@ -188,10 +202,11 @@ def _load_model(folder: Path, dtype: torch.dtype) -> CLIPModel:
 def _leave_out_what_is_not_read(model: CLIPModel) -> None:
     """Of a picture the first token is read out, so the last layer need not compute the others: a twentieth of all work.
 
-    Its MLP gets the first token alone; what it gives is added to every token, and is right for the one that counts.
+    What it does token by token gets the first alone; the outcome is added to every token, and is right for the one that counts.
     """
-    last = model.vision_model.encoder.layers[-1].mlp
-    last.register_forward_pre_hook(lambda module, given: (given[0][:, :1],))
+    last = model.vision_model.encoder.layers[-1]
+    for part in (last.self_attn.out_proj, last.mlp):
+        part.register_forward_pre_hook(lambda module, given: (given[0][:, :1],))
 
 
 def _load_inputs(folder: Path) -> tuple[tokenizers.Tokenizer, CLIPImageProcessorPil]:

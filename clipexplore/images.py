@@ -9,6 +9,7 @@ import math
 import re
 import threading
 import warnings
+from base64 import b64encode
 from contextlib import nullcontext
 from functools import cache
 from io import BytesIO
@@ -112,6 +113,16 @@ def encode(picture: Image.Image, format: str = "WEBP", **options) -> bytes:
     file = BytesIO()
     picture.save(file, format, **options)
     return file.getvalue()
+
+
+def data_url(data: bytes) -> str:
+    """A PNG or WebP as an address that holds all of it."""
+    return f"data:image/{'webp' if is_webp(data) else 'png'};base64,{b64encode(data).decode('ascii')}"
+
+
+def is_webp(data: bytes) -> bool:
+    """Whether the file says that it is one."""
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
 
 
 def picture_id(data: bytes) -> str:

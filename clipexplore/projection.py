@@ -95,14 +95,22 @@ def pca(x: np.ndarray, k: int = 2, *, center: bool = True, standardize: bool = F
         raise InputError("All points are the same, so there is nothing to project; add different ones.")
     deviation = np.sqrt(np.diag(around_mean) / count)
     scale = np.where(standardize & (deviation > 1e-7), deviation, 1.0)
-    scatter = around_mean if center else around_mean + count * np.outer(mean, mean)
-    scatter = scatter / np.outer(scale, scale)
-    values, vectors = np.linalg.eigh(scatter)  # rising
-    values, components = np.clip(values[::-1][:k], 0, None), vectors.T[::-1][:k]
+    values, components, total = _principal(x, mean * center, scale, around_mean + count * (not center) * np.outer(mean, mean))
+    values, components = values[:k], components[:k]
     largest = np.take_along_axis(components, np.abs(components).argmax(axis=1, keepdims=True), axis=1)
     components = (components * np.sign(largest)).astype(np.float32)
     mean = mean.astype(np.float32) if center else np.zeros(dim, np.float32)
-    return PCA(mean, components, values / np.trace(scatter), np.sqrt(values), scale.astype(np.float32))
+    return PCA(mean, components, values / total, np.sqrt(values), scale.astype(np.float32))
+
+
+def _principal(x: np.ndarray, origin: np.ndarray, scale: np.ndarray, scatter: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Squared singular values, falling, of the rows around the origin, divided by `scale`; their vectors `(rank, dim)`; the sum of all squares."""
+    if len(x) < len(scatter):  # of few points themselves, a fraction of the work
+        _, singular, vectors = np.linalg.svd((x - origin) / scale, full_matrices=False)
+        return singular**2, vectors, float((singular**2).sum())
+    scatter = scatter / np.outer(scale, scale)
+    values, vectors = np.linalg.eigh(scatter)  # rising
+    return np.clip(values[::-1], 0, None), vectors.T[::-1], float(np.trace(scatter))
 
 
 def place(query: np.ndarray, background: np.ndarray, coordinates: np.ndarray, n_neighbors: int = 15) -> np.ndarray:

@@ -9,7 +9,6 @@ Generation with CLIP Latents" (unCLIP).
 
 from __future__ import annotations
 
-import gc
 import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -24,7 +23,7 @@ from clipexplore.drawing.latents import Latents
 from clipexplore.drawing.pipelines import load_pipeline, read_facts, read_gap, revision, usual_norm
 from clipexplore.drawing.schedulers import OWN, chosen_scheduler
 from clipexplore.errors import InputError
-from clipexplore.models.devices import is_out_of_memory
+from clipexplore.models.devices import give_back_memory, is_out_of_memory
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:
@@ -191,19 +190,11 @@ class Renderer:
                 if not is_out_of_memory(error):
                     raise
                 error.__traceback__ = None  # and with it everything the failed call held
-            self._free()
+            give_back_memory()
             self.pipeline.vae.enable_slicing()  # from now on
             self.pipeline.vae.enable_tiling()
-        raise InputError(f"There is too little memory to draw {half} pictures of {self.side} pixels at a time; "
+        raise InputError(f"There is too little memory to draw {'one picture' if half == 1 else f'{half} pictures'} of {self.side} pixels at a time; "
                          "close other programs or choose a smaller model.")  # fmt: skip
-
-    @staticmethod
-    def _free() -> None:
-        import torch
-
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
 
     def _run(
         self, prompts: np.ndarray, points: np.ndarray, seed: int, steps: int, scale: float, report: Report

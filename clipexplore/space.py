@@ -29,6 +29,7 @@ from clipexplore.retrieval.nearest import search
 from clipexplore.retrieval.shared_search import shared_search
 
 What = Literal["pictures", "captions", "words"]
+WORLD = links.ALL["collection"]  # the bundled collection that all examples are of
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +129,8 @@ class Space:
     embedder
         What embeds that which is not stored: `embed_texts`, `embed_images`, `count_tokens` and `max_tokens` as in
         `Embedder`. By default that of the model, loaded when first needed.
+    world
+        The bundled collection, whose pictures can be written as `@id` beside any other, as all examples are: what the collection has comes first.
 
     Raises
     ------
@@ -142,10 +145,11 @@ class Space:
         words: Collection,
         background: Collection,
         embedder: Embedder | None = None,
+        world: Collection | None = None,
     ):
-        self.model, self.collection, self.words, self.background = model, collection, words, background
+        self.model, self.collection, self.words, self.background, self._world = model, collection, words, background, world
         self.revision = collection.revision(model.key)
-        for other in (words, background):
+        for other in filter(None, (words, background, world)):
             if model.key in other.manifest["models"]:  # else it is being embedded, and says so to whoever asks it
                 self._check_revision(other.title, other.revision(model.key))
         self._embedder, self._loading = embedder, threading.Lock()
@@ -175,7 +179,8 @@ class Space:
         if embed and any(missing(each, entry) for each in opened.values()):
             embedder = embedder or Embedder.load(entry.clip.require(model), revision=entry.clip.identity)
             embed_missing(list(opened.values()), entry, embedder)
-        return cls(entry, opened[collection], opened["words"], opened["background"], embedder)
+        world = _world_beside(collection, folders, entry)
+        return cls(entry, opened[collection], opened["words"], opened["background"], embedder, world)
 
     @property
     def embedder(self) -> Embedder:
@@ -216,8 +221,8 @@ class Space:
         Raises
         ------
         InputError
-            For what `parse` and `combine` refuse, for an id that is neither in the collection nor an upload nor a name, and for a name
-            that is the id of a picture too.
+            For what `parse` and `combine` refuse, for an id that is neither in the collection nor in the bundled world nor an upload nor a
+            name, and for a name that is the id of a picture of the collection too.
         """
         if isinstance(expression, str):
             expression = parse(expression)
@@ -225,6 +230,16 @@ class Space:
         terms = tuple(self._resolve(term, computed, uploads or {}, names or {}) for term in expression.terms)
         combined = combine(expression, np.stack([term.vector for term in terms]))
         return Point(expression, combined.vector, combined.length, terms)
+
+    def picture(self, id: str) -> bytes:
+        """The encoded picture of an id, as it was stored.
+
+        Raises
+        ------
+        InputError
+            For an id that neither the collection nor the bundled world has.
+        """
+        return self._owner(id).picture(id)
 
     def cut(self, texts: Sequence[str]) -> list[tuple[str, int]]:
         """The texts that are longer than the model reads, each with its number of tokens; stored ones were looked at when stored."""
@@ -265,7 +280,7 @@ class Space:
 
     def cosines(self, vector: np.ndarray, what: What = "pictures") -> np.ndarray:
         """The cosines of a unit vector `(dim,)` with all that is searched, `(n,)` float32 in [−1, 1], in row order."""
-        return self._bank(what)[1] @ vector
+        return np.vecdot(self._bank(what)[1], vector)
 
     def context(self, vector: np.ndarray, what: What = "pictures", among: np.ndarray | None = None) -> Context:
         """What the cosines of a vector `(dim,)` with all that is searched are like.
@@ -327,7 +342,12 @@ class Space:
             return uploads[id]
         if id.startswith("up-") and id not in self.collection:
             raise InputError(f"The uploaded picture @{id} is not here (any more); upload it again.")
-        return self.collection.embeddings(self.model.key, "pictures")[self.collection.row(id)]
+        owner = self._owner(id)
+        return owner.embeddings(self.model.key, "pictures")[owner.row(id)]
+
+    def _owner(self, id: str) -> Collection:
+        """The collection that a picture is of: the one that is explored, else the bundled one if that has it."""
+        return self._world if self._world and id not in self.collection and id in self._world else self.collection
 
     def _check_revision(self, what: str, revision: str) -> None:
         if revision != self.revision:
@@ -344,8 +364,14 @@ def explorable(owner: str | None = None) -> dict[str, str]:
     """What each collection that can be explored is, by its name, the default first; the word bank and the background serve all others."""
     folders = {name: folder for name, folder in collection_folders(owner).items() if name not in BANKS}
     manifests = {name: manifest for name, folder in folders.items() if (manifest := library.manifest_of(folder)) and manifest.get("counts", {}).get("items", 1)}
-    names = sorted(manifests, key=lambda name: (name != links.ALL["collection"], name))
+    names = sorted(manifests, key=lambda name: (name != WORLD, name))
     return {name: manifests[name].get("description") or manifests[name]["title"] for name in names}
+
+
+def _world_beside(collection: str, folders: Mapping[str, Path], model: catalog.Model) -> Collection | None:
+    """The bundled world for another collection, if the model has embedded it."""
+    world = open_embedded(folders[WORLD], model) if WORLD in folders and collection != WORLD else None
+    return None if world is None or missing(world, model) else world
 
 
 def _rows_of(bank: Collection, inputs: frozenset[str]) -> set[int]:

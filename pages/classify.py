@@ -62,7 +62,7 @@ from clipexplore import Space, best_box, class_embeddings, crops, relevance_maps
 from clipexplore.images import open_picture
 
 space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
-picture = open_picture(space.collection.picture({pictures[0][1:]!r}))
+picture = open_picture(space.picture({pictures[0][1:]!r}))
 picture.thumbnail((512, 512))
 boxes = windows(*picture.size)
 classes = class_embeddings(space.embed_texts, {class_names[:6]!r}, {templates!r})

@@ -53,4 +53,4 @@ for number, point in enumerate(points[:4]) if not chosen else ():
     st.subheader(ui.text("map.near", q=ui.escape(str(point.expression))), anchor=False)
     ui.gallery(ui.near_hits(point.vector, shown, 7), key=f"map-near-{number}", into="points")
 ui.layout_download(layout, chosen.rows if chosen else shown)
-ui.code(ui.layout_code(fit if method == "own" else method or DEFAULTS["method"]))
+ui.code(ui.layout_code(layout, fit if method == "own" else None))

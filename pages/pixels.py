@@ -41,6 +41,6 @@ from clipexplore.pixels import digits, error, pixel_pca, pixels
 space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
 rows = {"digits()[0]" if source == "digits" else "pixels([space.collection.picture(id) for id in space.collection.ids])"}
 fit = pixel_pca(rows, k={rank})
-row = {f"rows[{id}]" if source == "digits" else f"rows[space.collection.row({id.strip().removeprefix('@')!r})]"}
+row = {f"rows[{id}]" if source == "digits" else f"pixels([space.picture({id.strip().removeprefix('@')!r})])[0]"}
 print(error(row, fit.inverse_transform(fit.transform(row[None]))[0]))
 """)

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 from fixtures_drawing import drawing_assets, tiny_diffusion, tiny_unclip  # noqa: F401
 from fixtures_models import tiny_clip  # noqa: F401
-from hypothesis import settings
+from hypothesis import settings as hypothesis_settings
 
-settings.register_profile("clipexplore", deadline=None)  # a busy machine is no failure
-settings.load_profile("clipexplore")
+from clipexplore.settings import settings
+
+hypothesis_settings.register_profile("clipexplore", deadline=None)  # a busy machine is no failure
+hypothesis_settings.load_profile("clipexplore")
 
 
 def pytest_sessionfinish():
@@ -56,6 +58,16 @@ class Axes:
 @pytest.fixture
 def axes() -> Axes:
     return Axes()
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """A data directory that is a test's own, where nothing was fetched either."""
+    monkeypatch.setenv("CLIPEXPLORE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    settings.cache_clear()
+    yield tmp_path / "home"
+    settings.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -252,6 +252,44 @@ def test_the_scale_is_that_of_the_file_whatever_the_model_runs_in(tiny_clip):
     assert half.embed_texts(TEXTS).dtype == np.float32 and cosines.min() > 0.99
 
 
+def too_little(model, most):
+    """Memory for `most` texts or pictures at a time: more are really asked for what no machine has."""
+    import torch
+
+    def run(given):
+        if len(given) > most:
+            torch.empty(2**60, dtype=torch.uint8)
+        return model(given)
+
+    return run
+
+
+@pytest.mark.parametrize("most", [5, 1])
+def test_where_memory_is_out_fewer_are_embedded_at_a_time(embedder, pictures, monkeypatch, most):
+    expected = embedder.embed_texts(TEXTS), embedder.embed_images(pictures)
+    for name in ("get_text_features", "get_image_features"):
+        monkeypatch.setattr(embedder._model, name, too_little(getattr(embedder._model, name), most))
+    np.testing.assert_allclose(embedder.embed_texts(TEXTS), expected[0], atol=2e-6)
+    np.testing.assert_allclose(embedder.embed_images(pictures), expected[1], atol=2e-6)
+
+
+def test_no_memory_at_all_is_a_sentence_and_the_next_text_is_embedded(embedder, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(embedder._model, "get_text_features", too_little(embedder._model.get_text_features, 0))
+        with pytest.raises(InputError, match="too little memory to embed even one"):
+            embedder.embed_texts(TEXTS)
+    assert embedder.embed_texts(["cat"]).shape == (1, embedder.dim)
+
+
+def test_any_other_error_is_not_taken_for_that(embedder, monkeypatch):
+    def broken(given):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(embedder._model, "get_text_features", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        embedder.embed_texts(TEXTS)
+
+
 def test_pictures_may_come_as_files_and_of_any_number(embedder, pictures, tmp_path):
     contents = [encode(picture, "PNG") for picture in pictures]
     (tmp_path / "a.png").write_bytes(contents[0])

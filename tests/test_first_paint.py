@@ -29,7 +29,7 @@ for page in {list(links.PAGES)}:
     seen[page] = {{
         "slow": [name for name in {SLOW} if name in sys.modules],
         "said": [each.value for each in [*app.exception, *app.error]],
-        "shown": len(app.image) + len(app.get("plotly_chart")),
+        "shown": len(app.image) + len(app.get("plotly_chart")) + len(app.metric),
     }}
 print(json.dumps(seen))
 """

@@ -68,7 +68,7 @@ def build_world(folder, embed_texts, revision="r1"):
 def bundle(folder, monkeypatch):
     """Makes a folder the bundled one."""
     found = replace(settings(), assets=folder)
-    for module in ("catalog", "library", "weights"):
+    for module in ("catalog", "collections.library", "models.weights"):
         monkeypatch.setattr(f"clipexplore.{module}.settings", lambda: found)
     return folder
 
@@ -134,6 +134,32 @@ def test_uploads_count_as_pictures_for_whoever_brings_them(space, axes):
     assert space.search(space.point("@up-3fa9", uploads).vector, "words", 1)[0].caption == "snow"
     with pytest.raises(InputError, match=r"uploaded picture @up-3fa9 is not here \(any more\); upload it again"):
         space.point("@up-3fa9")
+
+
+def test_pictures_of_the_bundled_world_stand_beside_those_of_any_collection(space, assets, axes):
+    items = pd.DataFrame({"id": ["dog", "cap"], "caption": ["a lion", "a man with a top-hat"]})
+    mine = Collection.create(assets / "collections/mine", name="mine", title="Mine", items=items, pictures=[b"mine", b"other"])
+    for kind in ("pictures", "captions"):
+        mine.add_embeddings("emoji", "r1", kind, axes.embed_texts(mine.captions))
+    here = Space.open(collection="mine")
+    np.testing.assert_array_equal(here.point("@man-top-hat - @man").vector, space.point("@man-top-hat - @man").vector)
+    assert here.picture("man") == b"picture" and here.picture("dog") == b"mine", "what the collection has comes first"
+    assert here.search(here.point("@dog").vector, "words", 1)[0].caption == "lion"
+    assert {hit.id for hit in here.search(here.point("@man").vector, k=9)} == {"dog", "cap"}, "only the collection is searched"
+    with pytest.raises(InputError, match="no @nobody in Mine"):
+        here.point("@nobody")
+
+
+def test_a_bundled_world_that_the_model_has_not_embedded_is_left_out(assets, axes):
+    items = pd.DataFrame({"id": ["dog"], "caption": ["a dog"]})
+    for name in ("emoji-world", "words", "background", "mine"):
+        found = Collection.create(assets / "collections" / name, name=name, title=name, items=items, pictures=[b"dog"] if name == "emoji-world" else None)
+        if name != "emoji-world":
+            found.add_embeddings("emoji", "r1", "captions", axes.embed_texts(found.captions))
+    (assets / "models/emoji/clip").mkdir(parents=True)
+    (assets / "models/emoji/clip/model.safetensors").write_bytes(b"its checksum tells where vectors would lie")
+    with pytest.raises(InputError, match="mine holds texts only"):
+        Space.open(collection="mine").point("@dog")
 
 
 def test_a_name_is_the_point_it_stands_for(space, asked):

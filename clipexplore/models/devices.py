@@ -5,7 +5,9 @@ Separate because the embedder, the renderer and the keeper of loaded models must
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 import time
 from functools import cache
 from typing import TYPE_CHECKING
@@ -60,6 +62,17 @@ def is_out_of_memory(error: Exception) -> bool:
     import torch
 
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or isinstance(error, RuntimeError) and any(said in str(error) for said in _NO_MEMORY)
+
+
+def give_back_memory() -> None:
+    """Gives back what nobody holds any more, what was frozen out of the collector's sight included."""
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    gc.collect()
+    if frozen:
+        gc.freeze()
+    if (torch := sys.modules.get("torch")) and torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 @cache

@@ -5,9 +5,7 @@ Separate from the models, which know nothing of each other, and from the caches 
 
 from __future__ import annotations
 
-import gc
 import logging
-import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from clipexplore.errors import InputError
-from clipexplore.models.devices import default_device, free_memory
+from clipexplore.models.devices import default_device, free_memory, give_back_memory, is_out_of_memory
 from clipexplore.models.weights import weight_files
 
 log = logging.getLogger(__name__)
@@ -48,7 +46,7 @@ class Residents:
         Raises
         ------
         InputError
-            If there is no room even with everything else unloaded; and whatever `load` raises.
+            If there is no room even with everything else unloaded, or less than it seemed; and whatever `load` raises.
         """
         if (found := self.find(key)) is not None:
             return found
@@ -56,7 +54,7 @@ class Residents:
             if (found := self.find(key)) is not None:
                 return found
             self._make_room(needs)
-            made = load()
+            made = _load(load)
             with self._lock:
                 self._held[key] = made
             return made
@@ -77,7 +75,7 @@ class Residents:
         """Unloads one; whoever uses it just now keeps it until done."""
         with self._lock:
             self._held.pop(key, None)
-        _collect()
+        give_back_memory()
 
     def _make_room(self, needs: int) -> None:
         wanted = needs * (1 + SPARE)
@@ -91,20 +89,21 @@ class Residents:
             self.drop(oldest)
 
 
+def _load(load: Callable[[], T]) -> T:
+    """What `load` gives; memory that runs out meanwhile, since other programs take some too, is a sentence."""
+    try:
+        return load()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        error.__traceback__ = None  # and with it what was loaded so far
+    give_back_memory()
+    raise InputError("There is too little memory to load this model; close other programs or choose a smaller model.")
+
+
 def size_of(folder: Path) -> int:
     """The bytes of the weights in a folder, which is the most that they take when loaded."""
     return sum(path.stat().st_size for path in weight_files(folder))
-
-
-def _collect() -> None:
-    """Gives back the memory of what nobody holds any more, what was frozen out of the collector's sight included."""
-    frozen = gc.get_freeze_count()
-    gc.unfreeze()
-    gc.collect()
-    if frozen:
-        gc.freeze()
-    if (torch := sys.modules.get("torch")) and torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 shared = Residents()

@@ -62,8 +62,9 @@ class Coarse:
                 scores = (asked @ self._rows[start : start + at_once].T).float().cpu().numpy()
                 inside = left_out[np.searchsorted(left_out, start) : np.searchsorted(left_out, start + at_once)]
                 scores[:, inside - start] = -np.inf
-                for number in np.flatnonzero(scores.max(axis=1) >= [finder.floor for finder in finders]):
-                    finders[number].look(scores[number], start)
+                for finder, own, highest in zip(finders, scores, scores.max(axis=1), strict=True):
+                    if highest >= finder.floor:
+                        finder.look(own, start)
         exact = queries.astype(np.float64)
         variance = np.einsum("qi,ij,qj->q", exact, self._covariance, exact, optimize=True)
         return [finder.rows for finder in finders], (exact @ self._mean).astype(np.float32), np.sqrt(variance.clip(0)).astype(np.float32)

@@ -87,7 +87,7 @@ def search(
     if k < 1:
         raise InputError(f"k is {k}; ask for at least 1 result.")
     queries = normalize(queries)
-    left_out = np.unique(np.fromiter(exclude, np.intp))
+    left_out = np.array(sorted(set(exclude)), np.intp)
     count, k = len(queries), min(k, len(embeddings) - len(left_out))
     indices, cosines = np.empty((count, k), np.intp), np.empty((count, k), np.float32)
     find = scan.candidates if scan else _Pass(embeddings).candidates
@@ -115,20 +115,28 @@ class _Pass:
         room = np.empty(count * min(at_once, total), np.float32)  # for the scores of every block: new memory for each would cost more than looking
         for start in range(0, total if count else 0, at_once):
             block = np.asarray(self._embeddings[start : start + at_once], np.float32)
-            scores = np.matmul(queries, block.T, out=room[: count * len(block)].reshape(count, -1))
+            scores = _scores(queries, block, room[: count * len(block)])
             first = scores[:, :1].copy() if first is None else first
             scores -= first  # so that squares of nearly equal numbers do not swallow their difference
             sums += scores.sum(axis=1)
-            squares += np.einsum("ij,ij->i", scores, scores)
+            squares += np.vecdot(scores, scores)
             if len(left_out):
                 inside = left_out[np.searchsorted(left_out, start) : np.searchsorted(left_out, start + at_once)]
                 scores[:, inside - start] = -np.inf
-            for number in np.flatnonzero(scores.max(axis=1) >= [finder.floor for finder in finders]):
-                finders[number].look(scores[number], start)
+            for finder, own, highest in zip(finders, scores, scores.max(axis=1), strict=True):
+                if highest >= finder.floor:
+                    finder.look(own, start)
         shift = 0 if first is None else first[:, 0]
-        mean, variance = sums / max(total, 1), squares / max(total, 1) - (sums / max(total, 1)) ** 2
-        std = np.sqrt(variance.clip(0))
+        mean = sums / max(total, 1)
+        std = np.sqrt(np.maximum(squares / max(total, 1) - mean**2, 0))
         return [finder.rows for finder in finders], (mean + shift).astype(np.float32), std.astype(np.float32)
+
+
+def _scores(queries: np.ndarray, block: np.ndarray, room: np.ndarray) -> np.ndarray:
+    """The products of queries `(q, dim)` and rows `(n, dim)`, `(q, n)`, written into `room`."""
+    if len(queries) == 1:  # row by row, on one core: threads would share so short a product, and wait for each other on a busy machine
+        return np.vecdot(block, queries[0], out=room)[None]
+    return np.matmul(queries, block.T, out=room.reshape(len(queries), -1))
 
 
 class Finder:
@@ -163,7 +171,7 @@ class Finder:
         """Takes these rows, which follow all that came before, and lets go of what can be none of the best any more."""
         self.rows = np.concatenate([self.rows, rows])
         self._scores = np.concatenate([self._scores, scores])
-        if len(self.rows) >= self._k:
+        if len(self.rows) > self._k:
             self.floor = max(self.floor, np.partition(self._scores, -self._k)[-self._k] - self._slack)
             kept = self._scores >= self.floor
             self.rows, self._scores = self.rows[kept], self._scores[kept]
@@ -173,6 +181,6 @@ def _best(query: np.ndarray, rows: np.ndarray, embeddings: np.ndarray, k: int) -
     """The k of some rows that have the highest cosine, and their cosines."""
     if k == 0:
         return np.empty(0, np.intp), np.empty(0, np.float32)
-    cosines = (embeddings[rows] * query.astype(np.float64)).sum(axis=1).clip(-1, 1)
+    cosines = np.vecdot(embeddings[rows], query.astype(np.float64))
     order = np.argsort(-cosines, kind="stable")[:k]
-    return rows[order], cosines[order]
+    return rows[order], cosines[order].clip(-1, 1)

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 TOGETHER_FROM = 20_000  # rows: below, a pass takes about as long as waiting for others would
 ROUNDED_FROM = 50_000  # rows, from which a copy in bfloat16 is made once several ask together
 MANY = 8  # queries that ask together
-LARGE = 250_000  # rows, from which the copy is made for whoever comes first: one query gains by it too
+LARGE = 2_000_000  # rows, from which a query alone takes long enough that the copy is made for whoever comes first
 MOST_QUERIES = 64
 
 

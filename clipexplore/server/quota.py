@@ -33,6 +33,8 @@ class Quota:
         if size is None:
             return await PlainTextResponse("Say how long the file is.", 411)(scope, receive, send)
         if said := self._refusal(session, int(size)):
+            while (await receive()).get("more_body"):  # whoever is cut off while sending never reads why
+                pass
             return await PlainTextResponse(said, 413)(scope, receive, send)
         self.coming[session] += int(size)
         try:

@@ -4,7 +4,8 @@
     python -m clipexplore.training.evaluate_drawing --sheet assets/drawings.png          # about fifteen minutes on one core
 
 prints one table. What a picture shows is asked of the judge, a second CLIP of the same recipe and another seed, and beside each figure stands the same
-for the true scenes, which no drawing can exceed by much. How near a drawing comes to a point is asked of the bundled CLIP, whose points they are.
+for the true scenes, which no drawing can exceed by much; without a judge those rows are left out. How near a drawing comes to a point is asked of the
+bundled CLIP, whose points they are.
 """
 
 import argparse
@@ -158,13 +159,15 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=300, help="prompts, and pictures of the closed loop")
     parser.add_argument("--sheet", type=Path, help="write the first 64 drawings here as one picture")
     options = parser.parse_args()
-    renderer, embedder, judge = Renderer.load(options.folder, options.clip), Embedder.load(options.clip), Embedder.load(options.judge)
+    renderer, embedder = Renderer.load(options.folder, options.clip), Embedder.load(options.clip)
+    judge = Embedder.load(options.judge) if options.judge.exists() else None
     scenes = prompts(options.number)
     pictures = drawn(renderer, prompt_embeds=renderer.encode_prompts([captions.literal(one) for one in scenes]), say=lambda line: print(line, flush=True))
     if options.sheet:
         contact_sheet(pictures[:64]).save(options.sheet)
-    figures = judged(judge, scenes, pictures) | closed_loop(renderer, embedder, options.number) | across(renderer, embedder, options.number // 2)
-    print(table(figures | round_trip(options.folder), judged(judge, scenes, [draw(one) for one in scenes])))
+    seen, true = ({}, {}) if judge is None else (judged(judge, scenes, some) for some in (pictures, [draw(one) for one in scenes]))
+    figures = seen | closed_loop(renderer, embedder, options.number) | across(renderer, embedder, options.number // 2)
+    print(table(figures | round_trip(options.folder), true))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from .plots import bars
 from .results import harmless
 from .session import space
 from .texts import text
-from .uploads import picture
+from .uploads import picture_url
 
 SHOWN = 12  # classes of a picture, the most probable
 
@@ -25,7 +25,7 @@ def class_bars(point: Point, class_names: list[str], scores: Scores, row: int, k
     with left:
         for term in point.terms:
             if term.is_picture:
-                st.image(picture(term.term.text), width=160, alt=f"@{term.term.text}")
+                st.image(picture_url(term.term.text), width=160, alt=f"@{term.term.text}")
         st.caption(escape(str(point.expression)))
     with right:
         notes = [f"{scores.probs[row, i]:.1%} · logit {scores.logits[row, i]:.1f} · cos {scores.cosines[row, i]:.3f}" for i in order]

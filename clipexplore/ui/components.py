@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from clipexplore.components import (
@@ -17,6 +16,7 @@ from clipexplore.components import (
 from clipexplore.space import Hit, Point
 from clipexplore.worker import Job
 
+from . import spec as go
 from .clouds import GAP, Cloud
 from .fits import fitted
 from .markdown import escape
@@ -24,7 +24,7 @@ from .plots import ACCENT, MUTED, OTHER, chart, mark, plain
 from .results import result_bars
 from .session import space
 from .texts import text
-from .uploads import picture
+from .uploads import picture_url
 
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 STEPS = np.linspace(-3, 3, 7)  # of a walk along a component, in standard deviations
@@ -133,7 +133,7 @@ def _strip(pictures: list[tuple[str, str, str]]) -> None:
     with st.grid("auto", min_column_width=105, gap="small"):
         for id, shows, note in pictures:
             with st.container(gap=None):
-                st.image(picture(id), width="stretch", alt=shows)
+                st.image(picture_url(id), width="stretch", alt=shows)
                 st.caption(note)
 
 

@@ -13,7 +13,7 @@ from .markdown import escape
 from .names import name_box, resolved
 from .session import space
 from .texts import PAGES, text
-from .uploads import picture
+from .uploads import picture_url
 
 EXCERPT = 60  # characters of a long text that are shown around an error
 
@@ -120,7 +120,7 @@ def _show_term(term: PointTerm) -> None:
     sign = "−" if term.term.weight < 0 else "+"
     times = "" if weight == 1 else f"{weight:g} × "
     if term.is_picture:
-        st.image(picture(term.term.text), width=44, alt=f"@{term.term.text}")
+        st.image(picture_url(term.term.text), width=44, alt=f"@{term.term.text}")
     name = f"@{term.term.text}" if term.term.is_id else term.term.text
     shown = name if len(name) <= EXCERPT else name[: EXCERPT - 1] + "…"
     st.badge(f"{sign} {times}{escape(shown)}", color="red" if term.term.weight < 0 else "green", help=term.meaning and escape(str(term.meaning)))

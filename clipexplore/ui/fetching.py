@@ -23,6 +23,7 @@ from .markdown import escape
 from .texts import text
 
 CLIP, ALL = "clip", "all"  # what a button fetches
+USUAL = 100e6 / 8  # bytes a second
 
 
 def offer_weights(model: Model) -> None:
@@ -53,11 +54,12 @@ def absent(model: Model) -> tuple[Weights, ...]:
 
 
 def cost(*parts: Weights) -> str:
-    """How much is fetched, and how long that takes at the speed of the last download once there was one."""
+    """How much is fetched, and how long that takes at the speed of the last download, or before there was one at a usual speed, which it names."""
     total = sum(part.download for part in parts)
     if not all(part.download for part in parts):  # an operator's own entry: the hub says when asked
         return text("models.unknown_size")
-    return size(total) + (f", {duration(total / _speed()['bytes'])}" if _speed().get("bytes") else "")
+    known = _speed().get("bytes")
+    return f"{size(total)}, {duration(total / (known or USUAL))}" + ("" if known else text("models.usual_speed"))
 
 
 def say_terms(parts: tuple[Weights, ...]) -> None:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from clipexplore.contrast import close_gap, match_pairs, modality_gap, pictures_on_top, recall_at
 from clipexplore.projection import PCA, pca
 
+from . import spec as go
 from .pairs import Batch, drawn_pairs
 from .plots import ACCENT, MUTED, OTHER, chart, plain
 from .session import space

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from clipexplore.errors import InputError
@@ -20,13 +19,14 @@ from clipexplore.properties import (
 )
 from clipexplore.space import Hit, Point, What
 
+from . import spec as go
 from .markdown import escape
 from .names import is_named, resolved
 from .plots import ACCENT, MUTED, OTHER, chart, plain
 from .results import score
 from .session import space
 from .texts import text
-from .uploads import picture
+from .uploads import picture_url
 
 TOP = 20  # dimensions, as in the source
 RIVALS = 20_000  # that a left-out cell is ranked among, at most
@@ -82,7 +82,7 @@ def show_grid(grid: Grid) -> None:
     with st.expander(text("properties.grid", objects=len(grid.objects), values=len(grid.values)), icon=":material/grid_on:"):
         for row in grid.cells:
             for column, cell in zip(st.columns(len(row), gap="xsmall"), row, strict=True):
-                column.image(picture(cell.terms[0].text), width="stretch", alt=str(cell))
+                column.image(picture_url(cell.terms[0].text), width="stretch", alt=str(cell))
 
 
 def grid_metrics(grid: Grid) -> None:
@@ -191,7 +191,7 @@ def _strip(hits: list[Hit]) -> None:
     with st.grid("auto", min_column_width=105, gap="small"):
         for hit in hits:
             with st.container(gap=None):
-                st.image(picture(hit.id), width="stretch", alt=hit.caption)
+                st.image(picture_url(hit.id), width="stretch", alt=hit.caption)
                 st.caption(f"{escape('@' + hit.id)}  \n{score(hit)}")
 
 

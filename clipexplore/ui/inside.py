@@ -15,7 +15,7 @@ from .markdown import escape
 from .results import download_row
 from .session import space
 from .texts import text
-from .uploads import picture
+from .uploads import picture_url
 
 SHOWN, GROUPS = 24, 12  # items, and groups of near-duplicates, that are shown
 
@@ -87,7 +87,7 @@ def _show(hits: list[Hit], key: str, files: bool = True, say: Callable[[Hit], st
         with st.grid("auto", min_column_width=105, gap="small"):
             for hit in hits:
                 with st.container(gap=None):
-                    st.image(picture(hit.id), width="stretch", alt=hit.caption)
+                    st.image(picture_url(hit.id), width="stretch", alt=hit.caption)
                     st.caption(escape(f"@{hit.id}"))
                     st.caption(escape(say(hit)))
     else:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from clipexplore.errors import InputError
@@ -18,10 +17,12 @@ from clipexplore.evaluation import (
     reliability,
     report,
 )
+from clipexplore.images import data_url
 from clipexplore.space import Space
 from clipexplore.worker import Job
 from clipexplore.zeroshot import Scores, class_embeddings, classify
 
+from . import spec as go
 from .fits import fitted
 from .markdown import escape
 from .plots import ACCENT, MUTED, OTHER, bars, chart, plain
@@ -208,5 +209,5 @@ def judged_mistakes(found: Judged, using: str) -> None:
         for i in order:
             id = collection.ids[found.rows[i]]
             with st.container(gap=None):
-                st.image(collection.picture(id), width="stretch", alt=collection.captions[found.rows[i]])
+                st.image(data_url(collection.picture(id)), width="stretch", alt=collection.captions[found.rows[i]])
                 st.caption(f"{escape(found.names[found.truth[i]])} → **{escape(found.names[predicted[i]])}** {probs[i].max():.0%}  \n{escape('@' + id)}")

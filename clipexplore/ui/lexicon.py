@@ -6,7 +6,6 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from clipexplore.errors import InputError
@@ -19,6 +18,7 @@ from clipexplore.space import Point
 from clipexplore.vectors import normalize
 from clipexplore.worker import Job
 
+from . import spec as go
 from .expressions import show_error
 from .fits import fitted
 from .markdown import escape

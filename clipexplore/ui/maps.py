@@ -37,6 +37,7 @@ class Layout:
     project: Callable[[np.ndarray], np.ndarray]
     axes: tuple[str, ...]
     explain: Callable[[], str]
+    components: tuple[int, ...] = ()  # of PCA, the axes, counted from 0
 
     @property
     def name(self) -> str:
@@ -56,7 +57,7 @@ def pca_layout(x: int, y: int, solid: bool = False) -> Layout:
     plane, shares = replace(fit, components=fit.components[along]), fit.explained_variance_ratio
     kept = shares[sorted({*along})].sum()
     names = tuple(text("map.component", number=each + 1, share=shares[each]) for each in along)
-    return Layout(_along(plane, tuple(along), *content), plane.transform, names, lambda: text("map.pca_says", count=len(axes), kept=kept, lost=1 - kept))
+    return Layout(_along(plane, tuple(along), *content), plane.transform, names, lambda: text("map.pca_says", count=len(axes), kept=kept, lost=1 - kept), tuple(along))
 
 
 def umap_layout() -> Layout:
@@ -141,8 +142,8 @@ def _fit(job: Job, parts: list[np.ndarray], new: np.ndarray, settings: FitSettin
     return anchors, places, places[-len(new) :] if over is None else place(over, anchors, places), moved
 
 
-def layout_code(settings: FitSettings | str) -> str:
-    """The lines of Python that make a layout: "pca", "umap", or a fit by settings."""
+def layout_code(layout: Layout, settings: FitSettings | None = None) -> str:
+    """The lines of Python that make a layout, or the one that a fit by settings will be."""
     head = f"""
 import numpy as np
 from clipexplore import Space, pca, place, trust_in
@@ -152,10 +153,10 @@ pictures = space.collection.embeddings(space.model.key, "pictures")
 captions = space.background.embeddings(space.model.key, "captions")
 gap = captions.mean(axis=0) - pictures.mean(axis=0)
 """
-    worth = "\nprint(trust_in(pictures, coordinates[:, :2]).trustworthiness)"
-    if settings == "pca":
-        return head + "coordinates = pca(pictures, k=50).transform(pictures)" + worth
-    if settings == "umap":
+    worth = "\nprint(trust_in(pictures, coordinates).trustworthiness)"
+    if not settings and layout.components:
+        return head + f"coordinates = pca(pictures, k={max(layout.components) + 1}).transform(pictures)[:, {[*layout.components]}]" + worth
+    if not settings:
         return head + 'coordinates = place(pictures + gap, captions, space.background.coordinates(space.model.key, "umap"))' + worth
     function = "fit_layout" if settings.fitter == "torch" else "fit_umap"
     anchors = {"background": "captions", "collection": "pictures", "both": "np.concatenate([captions, pictures])"}[settings.fit]

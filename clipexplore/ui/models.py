@@ -112,7 +112,10 @@ def model_card(key: str) -> None:
     model = catalog.get(key)
     st.caption(escape(model.description))
     say_terms(tuple(part for part in model.parts if part.terms))
-    with st.popover(text("models.all"), icon=":material/table_rows:"):
+    table = st.popover(text("models.all"), icon=":material/table_rows:", key="models-table", on_change="rerun")
+    if not table.open:  # looking at the disk for every model takes a tenth of a run
+        return
+    with table:
         st.dataframe([_row(each) for each in catalog.models().values()], hide_index=True)
         st.caption(text("models.table_says"))
 

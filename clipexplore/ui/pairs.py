@@ -1,12 +1,10 @@
 """Match's drawing: a batch of pairs as a matrix, and what training would do to each cell."""
 
 import csv
-from base64 import b64encode
 from dataclasses import dataclass, replace
 from io import StringIO
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from clipexplore.contrast import Contrast, hardest_negatives, recall_at, rotated
@@ -14,6 +12,7 @@ from clipexplore.errors import InputError
 from clipexplore.expression import Expression, Term
 from clipexplore.space import Point
 
+from . import spec as go
 from .expressions import points_of, stack
 from .markdown import escape
 from .names import is_named
@@ -21,7 +20,7 @@ from .plots import chart, plain
 from .results import harmless
 from .session import space
 from .texts import text
-from .uploads import picture
+from .uploads import picture_url
 
 NAMED = 30  # pairs that still have room for labels
 
@@ -196,7 +195,7 @@ def _data_uri(name: str) -> str | None:
     """A picture as Plotly takes it; None for a sum, a text and a name."""
     if not name.startswith("@") or " " in name or is_named(name[1:]):
         return None
-    return "data:image/webp;base64," + b64encode(picture(name[1:])).decode()
+    return picture_url(name[1:])
 
 
 def _numbers(found: Contrast) -> dict:
@@ -232,7 +231,7 @@ def match_training(batch: Batch, found: Contrast) -> None:
         values = {"wrong": batch.captions[negative.text], "right": batch.captions[negative.image], "cosine": negative.cosine, "own": negative.cosine - negative.margin}
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             if _data_uri(name):
-                st.image(picture(name[1:]), width=64, alt=name)
+                st.image(picture_url(name[1:]), width=64, alt=name)
             else:
                 st.caption(escape(name), width=64)
             st.markdown(escape(text("match.negative", number=number + 1, **values)), width="stretch")

@@ -6,13 +6,13 @@ from functools import partial
 from io import BytesIO, StringIO
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from clipexplore.projection import pca
 from clipexplore.space import Hit, Point, Space
 from clipexplore.vectors import Path, cosine_similarity
 
+from . import spec as go
 from .expressions import stack
 from .markdown import escape
 from .player import player
@@ -20,7 +20,7 @@ from .plots import MUTED, chart, plain
 from .results import harmless
 from .session import space
 from .texts import text
-from .uploads import picture
+from .uploads import picture, picture_url
 from .walks import Track, some_frames
 
 
@@ -43,7 +43,7 @@ def frame_strip(near: list[Near]) -> None:
         for number in some_frames(len(near)):
             each = near[number]
             with st.container(gap=None):
-                st.image(picture(each.picture.id), width="stretch", alt=each.picture.caption)
+                st.image(picture_url(each.picture.id), width="stretch", alt=each.picture.caption)
                 st.caption(f"**{number + 1}** · {each.picture.cosine:.3f}  \n{escape(each.caption.caption)}")
 
 

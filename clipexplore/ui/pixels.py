@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from clipexplore.components import reconstructions
@@ -14,13 +13,14 @@ from clipexplore.retrieval.nearest import search
 from clipexplore.vectors import normalize
 from clipexplore.worker import Job
 
+from . import spec as go
 from .clouds import Cloud, cloud_of
 from .expressions import show_error
 from .fits import fitted
 from .plots import ACCENT, MUTED, OTHER, chart
 from .session import space
 from .texts import text
-from .uploads import picture, uploads
+from .uploads import picture, picture_url, uploads
 
 MOST = 3000  # pictures; a larger collection is sampled evenly
 COMPONENTS = 100
@@ -114,13 +114,13 @@ def rebuild_in_clip(id: str, rank: int) -> Cloud:
     centred = point - cloud.fit.mean
     left = ((point - vector) ** 2).sum() / max((centred**2).sum(), 1e-12)
     st.subheader(text("pixels.clip"), anchor=False)
-    st.image(picture(id[1:]), width=LARGE // 2, alt=id)
+    st.image(picture_url(id[1:]), width=LARGE // 2, alt=id)
     st.markdown(text("pixels.clip_kept", rank=rank, cosine=float(vector @ point / np.linalg.norm(vector)), kept=1 - left))
     st.caption(text("pixels.clip_near", rank=rank))
     with st.grid("auto", min_column_width=72, gap="small"):
         for hit in here.search(vector, "pictures", 8):
             with st.container(gap=None):
-                st.image(picture(hit.id), width="stretch", alt=hit.caption)
+                st.image(picture_url(hit.id), width="stretch", alt=hit.caption)
                 st.caption(f"{hit.cosine:.2f}")
     return cloud
 

@@ -3,13 +3,12 @@
 A component of our own, because playing happens in the browser: the frames are sent once, and neither a server nor a page has to run for each of them.
 """
 
-from base64 import b64encode
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from clipexplore.images import encode, open_picture
+from clipexplore.images import data_url, encode, is_webp, open_picture
 
 from .texts import text
 
@@ -53,7 +52,7 @@ def player(tracks: dict[str, list[bytes]], says: list[str], way: np.ndarray, sto
 
 def _source(data: bytes) -> str:
     """What a browser takes for a picture: WebP of good quality, a fifth of a PNG."""
-    return "data:image/webp;base64," + b64encode(encode(open_picture(data), "WEBP", quality=88)).decode()
+    return data_url(data if is_webp(data) else encode(open_picture(data), "WEBP", quality=88))
 
 
 def _rounded(places: np.ndarray) -> list[list[float]]:

@@ -1,8 +1,9 @@
 """Charts in one look: Streamlit's theme, no fixed colours for text, room for labels, a description for who cannot see them."""
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
+
+from . import spec as go
 
 HEIGHT_OF_BAR = 26  # pixels
 ACCENT, OTHER, MUTED = "#6c63d8", "#e0813a", "#9a9aa5"  # readable on light and on dark
@@ -17,12 +18,11 @@ def plain(label: str, most: int = 48) -> str:
 
 def bars(labels: list[str], values: list[float], notes: list[str], alt: str, key: str, title: str = "", whole: bool = False) -> None:
     """Horizontal bars, the first on top, with a note at the end of each; `whole` bars are shares of 1."""
-    figure = go.Figure(go.Bar(x=values, y=[plain(label) for label in labels], orientation="h", text=notes, textposition="outside", cliponaxis=False,
+    figure = go.Figure(go.Bar(x=values, y=list(range(len(labels))), orientation="h", text=notes, textposition="outside", cliponaxis=False,
                               marker_color=[ACCENT if value >= 0 else OTHER for value in values], hoverinfo="skip"))  # fmt: skip
     low, high = min([0.0, *values]), max([1e-6, *values])
     figure.update_xaxes(title=title, **dict(range=[0, 2.3], tickvals=[0, 0.5, 1]) if whole else dict(range=[low * 1.3, high * 1.5]))
     # Equal labels would fall on one bar, so positions are numbers and labels are ticks.
-    figure.data[0].y = list(range(len(labels)))
     figure.update_yaxes(autorange="reversed", tickvals=list(range(len(labels))), ticktext=[plain(label, 32) for label in labels], automargin=True)
     figure.update_layout(bargap=0.25)
     chart(figure, alt, key, height=80 + HEIGHT_OF_BAR * len(labels), dragmode=False)

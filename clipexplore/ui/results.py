@@ -5,7 +5,6 @@ from functools import partial
 from io import BytesIO, StringIO
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from clipexplore.collection import Collection
@@ -13,11 +12,12 @@ from clipexplore.expression import parse
 from clipexplore.images import contact_sheet, encode, open_picture
 from clipexplore.space import Hit, What
 
+from . import spec as go
 from .markdown import escape
 from .plots import ACCENT, MUTED, bars, chart
 from .session import space
 from .texts import text
-from .uploads import picture
+from .uploads import picture_url
 
 ACTIONS = {"q": ("search", "more", "less"), "points": ("point",)}  # what a menu offers, by the widget it works on
 
@@ -33,7 +33,7 @@ def gallery(hits: list[Hit], key: str, into: str = "q", width: int = 105) -> Non
     with st.grid("auto", min_column_width=width, gap="small"):
         for hit in hits:
             with st.container(gap=None):
-                st.image(picture(hit.id), width="stretch", alt=hit.caption)
+                st.image(picture_url(hit.id), width="stretch", alt=hit.caption)
                 st.caption(escape(f"@{hit.id}"))
                 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap=None):
                     st.caption(score(hit), width="content")

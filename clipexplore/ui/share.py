@@ -57,16 +57,16 @@ def _own_part() -> str:
 def share_box() -> None:
     """A popover with link, copy button and QR code; called after the page has run, so that the link is that of this run."""
     link = current_link()
-    with st.popover(text("share.label"), icon=":material/share:", width="stretch"):
+    with st.popover(text("share.label"), icon=":material/share:", width="stretch", key="share", on_change="rerun") as box:
         st.write(text("share.lead"))
         st.code(link, language=None, wrap_lines=True)
         _copy_button(data={"link": link, "label": text("share.copy"), "copied": text("share.copied")}, key="copy")
-        if len(link) <= LONGEST:
+        if len(link) > LONGEST:
+            st.caption(text("share.too_long"))
+        elif box.open:  # every change makes another link, and its code would take as long as many a page
             target = _entrance()
             st.image(_qr(target), width=240, alt=text("share.qr"))
             st.button(text("share.enlarge"), key="enlarge", on_click=_enlarge, args=(link, target), icon=":material/cast_for_education:", width="stretch")
-        else:
-            st.caption(text("share.too_long"))
 
 
 def _entrance() -> str:

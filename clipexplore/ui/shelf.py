@@ -17,7 +17,7 @@ from clipexplore.collections.library import Shelved
 from clipexplore.collections.shards import sheet_name
 from clipexplore.collections.storage import MANIFEST
 from clipexplore.errors import InputError
-from clipexplore.images import contact_sheet, encode, open_picture, thumbnail
+from clipexplore.images import contact_sheet, data_url, encode, open_picture, thumbnail
 from clipexplore.settings import settings
 from clipexplore.units import size
 
@@ -55,7 +55,7 @@ def alone() -> bool:
 def _card(card: Shelved) -> None:
     written = (card.folder / MANIFEST).stat().st_mtime_ns
     if card.items and (cover := _cover(card.folder, written)):
-        st.image(cover, width="stretch", alt=text("shelf.cover", title=card.title))
+        st.image(data_url(cover), width="stretch", alt=text("shelf.cover", title=card.title))
     st.markdown(f"**{escape(card.title)}** · {text(f'shelf.{card.of}')}")
     st.caption(escape(card.description) if card.description else _counted(card))
     models = ", ".join(card.models) or text("shelf.no_model")

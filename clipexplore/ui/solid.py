@@ -4,17 +4,18 @@ Separate because a plane has a lasso and pictures for points, and what turns has
 """
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from clipexplore.projection import inside
 
+from . import spec as go
 from .cloud import HUES, RAMP, REST, Overlay, Shades
 from .plots import ACCENT, MUTED, chart, plain
 from .texts import text
 
 MOST = 20_000  # points; of more, every few are drawn
-EYE = dict(x=1.35, y=1.35, z=0.9)
+CAMERA = dict(eye=dict(x=1.45, y=1.45, z=1.0), center=dict(x=0, y=0, z=-0.12))
+NAME = dict(font=dict(size=13, color="#1c1c28"), bgcolor="rgba(255,255,255,0.85)", borderpad=2, ax=0, ay=-26, arrowcolor="#ff4b4b", arrowwidth=1.5, arrowhead=0)
 
 
 def draw_solid(places: np.ndarray, shades: Shades, over: Overlay, axes: tuple[str, ...], rows: np.ndarray, captions: list[str], alt: str) -> None:
@@ -33,30 +34,31 @@ def draw_solid(places: np.ndarray, shades: Shades, over: Overlay, axes: tuple[st
     if step > 1:
         st.caption(text("components.sampled", count=len(rows[::step]), whole=len(rows)))
     figure, some = go.Figure(), rows[::step]
-    said, size = np.array([plain(captions[row]) for row in some], object), 3.5 if len(some) < 5000 else 2
+    said, size = np.array([plain(captions[row]) for row in some], object), 3 if len(some) < 5000 else 2
     for which, name, marker in _kinds(places[some], shades, shades.colors[some], over):
         if which.any():
             figure.add_trace(_points(places[some[which]], mode="markers", name=name, text=said[which], hovertemplate="%{text}<extra></extra>", marker=dict(size=size, **marker)))
     _draw_over(figure, places, over)
     names = (name.replace(" of the variance", "") for name in axes)
-    figure.update_layout(scene=dict(zip(("xaxis_title", "yaxis_title", "zaxis_title"), names, strict=True)), scene_camera_eye=EYE)
+    figure.update_layout(scene=dict(zip(("xaxis_title", "yaxis_title", "zaxis_title"), names, strict=True)), scene_camera=CAMERA)
     chart(figure, alt, key="solid-map", height=680, showlegend=True, legend=dict(orientation="h", y=1, yanchor="bottom", itemsizing="constant"))
 
 
-def _points(places: np.ndarray, **said: object) -> go.Scatter3d:
+def _points(places: np.ndarray, **said: object) -> dict:
     return go.Scatter3d(**dict(zip("xyz", places.T, strict=True)), **said)
 
 
 def _kinds(places: np.ndarray, shades: Shades, colors: np.ndarray, over: Overlay) -> list[tuple[np.ndarray, str, dict]]:
     """What is drawn alike: which of the points, what they are called, and how they are marked."""
     held = np.ones(len(places), bool) if over.region is None else inside(places[:, :2], np.array(over.region))
-    kinds = [((colors == number) & held, plain(name), dict(color=HUES[number % len(HUES)], opacity=0.85)) for number, name in enumerate(shades.names)]
+    clear = 0.3 if over.lines else 0.85  # else lines would be lost among points
+    kinds = [((colors == number) & held, plain(name), dict(color=HUES[number % len(HUES)], opacity=clear)) for number, name in enumerate(shades.names)]
     if shades.heat:
         title, low, high = shades.heat
         known = (colors != REST) & held
-        scale = dict(colorscale=list(zip(np.linspace(0, 1, len(RAMP)), RAMP, strict=True)), cmin=low, cmax=high, colorbar=dict(len=0.5, thickness=12, y=0.4))
-        kinds.append((known, plain(title), dict(color=low + colors[known] / 254 * (high - low), opacity=0.85, **scale)))
-    return [*kinds, ((colors == REST) & held, shades.rest, dict(color=MUTED, opacity=0.5)), (~held, text("map.outside"), dict(color=MUTED, opacity=0.15))]
+        scale = dict(colorscale=list(zip(np.linspace(0, 1, len(RAMP)), RAMP, strict=True)), cmin=low, cmax=high, colorbar=dict(orientation="h", len=0.6, thickness=12, y=0))
+        kinds.append((known, plain(title), dict(color=low + colors[known] / 254 * (high - low), opacity=clear, **scale)))
+    return [*kinds, ((colors == REST) & held, shades.rest, dict(color=MUTED, opacity=min(clear, 0.5))), (~held, text("map.outside"), dict(color=MUTED, opacity=0.15))]
 
 
 def _draw_over(figure: go.Figure, places: np.ndarray, over: Overlay) -> None:
@@ -64,10 +66,12 @@ def _draw_over(figure: go.Figure, places: np.ndarray, over: Overlay) -> None:
     quiet = dict(hoverinfo="skip", showlegend=False)
     if over.lines:
         ends = np.array([[*line[:3], *line[3:], np.nan, np.nan, np.nan] for line in over.lines], float).reshape(-1, 3)
-        figure.add_trace(_points(ends, mode="lines", line=dict(color=ACCENT, width=3), **quiet))
+        figure.add_trace(_points(ends, mode="lines", line=dict(color=ACCENT, width=4), **quiet))
     if over.chosen is not None:
         figure.add_trace(_points(places[[over.chosen]], mode="markers", marker=dict(symbol="circle-open", size=12, color=ACCENT), **quiet))
-    for given, more in ((over.marks, dict(mode="markers+text", marker=dict(symbol="diamond", size=6, color="#ff4b4b"), name=text("map.yours"))),
+    for given, more in ((over.marks, dict(mode="markers", marker=dict(symbol="diamond", size=7, color="#ff4b4b"), name=text("map.yours"), hoverinfo="text")),
                         (over.labels, dict(mode="text", **quiet))):  # fmt: skip
         if given:
-            figure.add_trace(_points(np.array([each[:3] for each in given], float), text=[plain(each[3], 28) for each in given], textposition="top center", **more))
+            figure.add_trace(_points(np.array([each[:3] for each in given], float), text=[plain(each[3], 28) for each in given], **more))
+    names = [dict(zip("xyz", each[:3], strict=True), text=plain(each[3], 28), **NAME) for each in over.marks]  # lie before all points, however deep theirs is
+    figure.update_layout(scene=dict(annotations=names))

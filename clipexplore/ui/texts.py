@@ -234,6 +234,7 @@ TEXTS = {
     "models.fetch_clip": "Fetch the CLIP alone · {cost}",
     "models.fetch_all": "Fetch everything, for drawing too · {cost}",
     "models.unknown_size": "size unknown",
+    "models.usual_speed": " at 100 Mbit/s",
     "models.fetch_failed": "The weights could not be fetched; the server has noted why.",
     "models.all": "All models",
     "models.terms": "{name}: {licence}. {terms}",
@@ -373,7 +374,8 @@ TEXTS = {
     "cloud.svg": "SVG",
     "map.pca_says": "These {count} components keep {kept:.1%} of the variance; {lost:.1%} of what tells the pictures apart cannot be seen here.",
     "map.umap_says": "UMAP of {count:,} captions, fitted once: its trustworthiness is {trust:.3f}, and {share:.0%} of 15 true neighbours are kept. "
-    "Pictures, moved across the modality gap, and your points lie among their 15 nearest captions. Only nearness means something here.",
+    "Pictures, moved across the modality gap, and your points lie among their 15 nearest captions; a fit of your **own** to the collection keeps more of the pictures' "
+    "neighbours. Only nearness means something here.",
     "fit.cancelled": "The fit was stopped.",
     "fit.again": "Start again",
     "fit.cancel": "Cancel",

@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from clipexplore.errors import InputError
-from clipexplore.images import encode, open_picture, picture_id, suffixes, thumbnail
+from clipexplore.images import data_url, encode, open_picture, picture_id, suffixes, thumbnail
 from clipexplore.settings import settings
 
 from .markdown import escape
@@ -113,14 +113,20 @@ def held_uploads(session: str) -> tuple[int, int]:
 
 
 def picture(id: str) -> bytes:
-    """The picture of an id, of the session or of the collection, encoded.
+    """The picture of an id, of the session, of the collection or of the bundled world, encoded.
 
     Raises
     ------
     InputError
         For an unknown id.
     """
-    return uploads().pictures[id] if id in uploads() else space().collection.picture(id)
+    own = uploads()
+    return own.pictures[id] if id in own else space().picture(id)
+
+
+def picture_url(id: str) -> str:
+    """The same as an address: `st.image` would write the bytes anew as JPEG in every run, and a browser fetch each by a request of its own."""
+    return data_url(picture(id))
 
 
 def add_picture(on_use) -> None:
@@ -148,7 +154,7 @@ def _take(file, held: int) -> str | None:
 
 def _offer(id: str, name: str, on_use) -> None:
     left, right = st.columns([1, 2], vertical_alignment="center")
-    left.image(uploads().pictures[id], width=96, alt=name)
+    left.image(data_url(uploads().pictures[id]), width=96, alt=name)
     right.button(text("uploads.use"), key=f"use-{id}", on_click=on_use, args=(id,), icon=":material/arrow_forward:")
     if right.button(text("uploads.keep"), key=f"keep-{id}", help=_keep_help(), type="tertiary"):
         try:

@@ -1,19 +1,18 @@
 """Classify's drawing for "where": the picture under a map of relevance for each prompt, the box found, and the box that is known."""
 
-from base64 import b64encode
 from collections.abc import Sequence
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from clipexplore.errors import InputError
-from clipexplore.images import encode, open_picture
+from clipexplore.images import data_url, encode, open_picture
 from clipexplore.relevance import Box, best_box, crops, iou, overlaps, relevance_maps, windows
 from clipexplore.space import Space
 from clipexplore.worker import Job
 from clipexplore.zeroshot import class_embeddings
 
+from . import spec as go
 from .fits import fitted
 from .markdown import escape
 from .plots import chart
@@ -68,7 +67,7 @@ def where_maps(expression: str, boxes: np.ndarray, vectors: np.ndarray, prompts:
     classes = class_embeddings(space().embed_texts, prompts, templates)
     cosines = vectors @ classes.T
     maps = relevance_maps(cosines, boxes, shown.size, space().model.logit_scale)
-    source, known = "data:image/png;base64," + b64encode(encode(shown, "PNG")).decode(), known_boxes(id)
+    source, known = data_url(encode(shown, "PNG")), known_boxes(id)
     with st.grid("auto", min_column_width=280, gap="medium"):
         for number, prompt in enumerate(prompts):
             with st.container():

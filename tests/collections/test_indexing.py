@@ -9,15 +9,8 @@ from clipexplore.__main__ import main
 from clipexplore.collection import Collection
 from clipexplore.collections import indexing, library
 from clipexplore.images import open_picture
-from clipexplore.settings import settings
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("CLIPEXPLORE_HOME", str(tmp_path / "home"))
-    settings.cache_clear()
-    yield tmp_path / "home"
-    settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_a_folder_becomes_a_collection_and_is_added_to(tmp_path, home, capsys):

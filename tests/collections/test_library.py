@@ -12,17 +12,10 @@ from clipexplore.collections import library
 from clipexplore.collections.shards import Shards
 from clipexplore.collections.storage import MANIFEST
 from clipexplore.errors import InputError
-from clipexplore.settings import settings
 
 ANN, BOB = "a" * 32, "b" * 32
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("CLIPEXPLORE_HOME", str(tmp_path / "home"))
-    settings.cache_clear()
-    yield tmp_path / "home"
-    settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def make(title, owner=None):

@@ -15,7 +15,6 @@ from fixtures_hub import hub  # noqa: F401
 from clipexplore.errors import InputError
 from clipexplore.models import downloads
 from clipexplore.models.weights import RECEIPT, Weights, fetched_folder, read_lock
-from clipexplore.settings import settings
 
 ROOT = Path(__file__).parents[2]
 BIG = np.random.default_rng(0).bytes(300_000)
@@ -24,14 +23,9 @@ REPO = "someone/clip"
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("CLIPEXPLORE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+def in_little_time(home, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # the library waits a second before it tries again
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 50_000)  # what is kept of a file is a multiple of this
-    settings.cache_clear()
-    yield tmp_path / "home"
-    settings.cache_clear()
 
 
 @pytest.fixture

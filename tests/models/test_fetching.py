@@ -8,16 +8,8 @@ from clipexplore import catalog
 from clipexplore.__main__ import main
 from clipexplore.models import downloads, fetching
 from clipexplore.models.weights import RECEIPT, fetched_folder
-from clipexplore.settings import settings
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("CLIPEXPLORE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    settings.cache_clear()
-    yield tmp_path / "home"
-    settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 
 from clipexplore.embedder import Embedder
 from clipexplore.errors import InputError
@@ -83,6 +84,21 @@ def test_a_load_that_fails_is_tried_again(residents):
         with pytest.raises(InputError):
             residents.get("a", fail)
     assert residents.get("a", lambda: "here") == "here"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(torch.cuda.OutOfMemoryError("CUDA out of memory."), InputError), (None, InputError), (RuntimeError("something else"), RuntimeError)],
+)
+def test_memory_that_runs_out_while_loading_is_a_sentence(residents, error, told):
+    def load():
+        if error:
+            raise error
+        torch.empty(2**60, dtype=torch.uint8)  # really more than there is
+
+    with pytest.raises(told, match="too little memory to load this model" if told is InputError else "something else"):
+        residents.get("a", load)
+    assert residents.keys() == [] and residents.get("a", lambda: "here") == "here"
 
 
 def test_a_frozen_model_is_really_freed(residents, tiny_clip):

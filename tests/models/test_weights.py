@@ -7,19 +7,11 @@ import pytest
 
 from clipexplore.errors import InputError
 from clipexplore.models.weights import LOCK, RECEIPT, Weights, fetched_folder, file_hash, read_lock, write_lock
-from clipexplore.settings import settings
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CLIP = Weights("clip", "MIT", "someone/clip", COMMIT)
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("CLIPEXPLORE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    settings.cache_clear()
-    yield tmp_path / "home"
-    settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def fill(folder, *names):

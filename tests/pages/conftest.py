@@ -3,21 +3,11 @@
 import pytest
 from streamlit.runtime.pages_manager import PagesManager
 
-from clipexplore.settings import settings
 from clipexplore.ui import session
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """The data directory of a test."""
-    monkeypatch.setenv("CLIPEXPLORE_HOME", str(tmp_path / "home"))
-    settings.cache_clear()
-    yield tmp_path / "home"
-    settings.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def as_a_server_does(monkeypatch):
+def as_a_server_does(home, monkeypatch):
     """Every run goes through app.py. AppTest forgets after each that `st.navigation` was called, and would run a page of pages/ alone."""
     began = PagesManager.__init__
 

@@ -3,10 +3,12 @@
 import base64
 import json
 import re
+import time
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 import numpy as np
+from plotly.graph_objects import Figure
 from streamlit.testing.v1 import AppTest
 
 from clipexplore import links
@@ -46,6 +48,8 @@ def assert_whole(app: AppTest, page: str) -> None:
     assert app.title[0].value == texts.PAGES[page].title
     assert [box.key for box in app.sidebar.selectbox] == ["model", "collection"]
     assert app.sidebar.code, "the share box shows no link"
+    for chart in app.get("plotly_chart"):
+        Figure(json.loads(chart.proto.spec))  # raises where a property is none of Plotly's
 
 
 def errors(app: AppTest) -> list[str]:
@@ -107,6 +111,16 @@ def scores(app: AppTest) -> list[float]:
 def click(app: AppTest, label: str) -> AppTest:
     (button,) = [each for each in app.button if each.label == label]
     return button.click().run()
+
+
+def settled(app: AppTest) -> AppTest:
+    """The page when nothing is being worked out any more."""
+    for _ in range(300):
+        if not app.get("progress"):
+            return app
+        time.sleep(0.1)
+        app.run()
+    raise AssertionError("the page never settles")
 
 
 def follow(app: AppTest, page: str) -> AppTest:

@@ -1,4 +1,3 @@
-import time
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from helpers import (
     labels,
     numbers,
     open_page,
+    settled,
     the_error,
     values,
 )
@@ -99,16 +99,6 @@ def test_repeated_class_names_are_one():
 
 
 # A whole collection, and where in a picture: both are worked out on a lane
-
-
-def settled(app):
-    """The page when nothing is being worked out any more."""
-    for _ in range(300):
-        if not app.get("progress"):
-            return app
-        time.sleep(0.1)
-        app.run()
-    raise AssertionError("the page never settles")
 
 
 @pytest.mark.parametrize("example", [each for each in examples("classify") if each["set"]["task"] != "pictures"], ids=lambda example: example["label"])

@@ -1,19 +1,9 @@
 """“Show code” on the labs' pages is Python that runs as it stands and prints what the page shows."""
 
 import re
-import time
 
 import pytest
-from helpers import labels, open_page
-
-
-def settled(app):
-    for _ in range(300):
-        if not app.get("progress"):
-            return app
-        time.sleep(0.1)
-        app.run()
-    raise AssertionError("the page never settles")
+from helpers import captions, labels, open_page, settled
 
 
 def run_code(app, capsys) -> list[str]:
@@ -53,6 +43,13 @@ def test_a_judged_collection(field, capsys):
     app = settled(open_page("classify", {"task": "collection", "field": field}))
     (accuracy,) = run_code(app, capsys)
     assert f"{float(accuracy):.1%}" == next(each.value for each in app.metric if each.label == "25 templates")
+
+
+@pytest.mark.parametrize("link", [{"x": "3"}, {"solid": "true"}, {"method": "umap"}])
+def test_map(link, capsys):
+    app = open_page("map", link)
+    (trust,) = run_code(app, capsys)
+    assert f"Trustworthiness {float(trust):.3f}" in captions(app)
 
 
 def test_where(capsys):

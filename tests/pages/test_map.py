@@ -1,3 +1,4 @@
+import html
 import re
 import time
 from io import BytesIO
@@ -11,7 +12,9 @@ from helpers import (
     cloud,
     errors,
     examples,
+    figure,
     follow,
+    numbers,
     open_page,
     pictures,
     scores,
@@ -87,8 +90,26 @@ def test_examples(example):
     shown = values(app, "map")
     assert {**shown, **example["set"]} == shown and not errors(app)
     there = follow(app, "map")
+    if example["set"].get("solid"):
+        assert figure(there, "solid-map") == figure(app, "solid-map")
+        return
     assert spots(there) == spots(app) and own(there) == own(app)
     assert len(own(app)) == len(example["set"]["points"].split())
+
+
+def test_three_dimensions_are_those_of_the_library():
+    """The third is the first component on neither of the other axes; what is said of the map is about all three."""
+    app, space = open_page("map", {"solid": "true", "x": "2", "y": "4", "points": "cat", "color": "group"}), Space.open()
+    x, traces = space.collection.embeddings("emoji", "pictures"), figure(app, "solid-map")["data"]
+    fit = pca(x, 4)
+    expected, kinds = fit.transform(x)[:, [1, 3, 0]], [trace for trace in traces if trace["name"] != "your points"]
+    drawn = np.concatenate([np.stack([numbers(trace[axis]) for axis in "xyz"], axis=1) for trace in kinds])
+    np.testing.assert_allclose(drawn[np.lexsort(drawn.T)], expected[np.lexsort(expected.T)], atol=1e-4)
+    assert {html.unescape(trace["name"]): len(trace["text"]) for trace in kinds} == space.collection.fields["group"].value_counts().to_dict()
+    (mine,) = [trace for trace in traces if trace["name"] == "your points"]
+    np.testing.assert_allclose([numbers(mine[axis])[0] for axis in "xyz"], fit.transform(space.point("cat").vector[None])[0, [1, 3, 0]], atol=1e-4)
+    assert f"{fit.explained_variance_ratio[[0, 1, 3]].sum():.1%} of the variance" in captions(app)
+    assert f"Trustworthiness {trustworthiness(x, expected, n_neighbors=15, metric='cosine'):.3f}" in captions(app)
 
 
 @pytest.mark.parametrize("field", ["group", "place", "headwear"])
@@ -193,6 +214,8 @@ def test_places_can_be_taken_away_with_what_they_are():
     assert table["id"].tolist() == [collection.ids[row] for row in rows] and table["caption"].tolist() == [collection.captions[row] for row in rows]
     np.testing.assert_allclose(table[["x", "y"]], places[rows], atol=1e-6)
     assert table["group"].tolist() == collection.fields["group"].iloc[rows].tolist()
+    solid = pd.read_csv(BytesIO(layout_csv(collection, np.c_[places, places[:, :1]], rows)), encoding="utf-8-sig")
+    np.testing.assert_array_equal(solid["z"], solid["x"])
 
 
 def test_a_chosen_picture_is_ringed_and_tied_to_its_true_nearest():

@@ -104,15 +104,22 @@ def test_a_visitor_fetches_them_where_the_operator_allows(configured, hub, tmp_p
     assert catalog.get("tiny").present and "model.safetensors" in hub.downloads()
 
 
+def table_of_models(app):
+    """What the sidebar shows once its popover is opened."""
+    app.session_state["models-table"] = True
+    return app.run().sidebar.dataframe[0].value
+
+
 def test_sizes_times_and_terms_are_said_before(configured):
     configured("downloads = true")
     app = visit("search", model="clip-l14")
-    assert [each.label for each in app.button if each.key and each.key.startswith("fetch")] == ["Fetch the CLIP alone · 1.7 GB", "Fetch everything, for drawing too · 7.7 GB"]
+    assert [each.label for each in app.button if each.key and each.key.startswith("fetch")] == [
+        "Fetch the CLIP alone · 1.7 GB, 2 min at 100 Mbit/s", "Fetch everything, for drawing too · 7.7 GB, 10 min at 100 Mbit/s"]
     for said in ("clip-vit-large-patch14: MIT", "stable-diffusion-v1-5, stable-diffusion-2-1-unclip-small: CreativeML OpenRAIL-M, CreativeML Open RAIL++-M. Not for anything"):
         assert any(said in unescaped(each.value) for each in app.main.caption)
     fetching._speed()["bytes"] = 10_000_000.0  # what the last download reached
     assert [each.label for each in app.run().button if each.key == "fetch-clip-l14-clip"] == ["Fetch the CLIP alone · 1.7 GB, 3 min"]
-    assert app.sidebar.dataframe[0].value["on this machine"][1] == "3.4 GB, 6 min to fetch"
+    assert table_of_models(app)["on this machine"][1] == "3.4 GB, 6 min to fetch"
 
 
 def test_what_draws_is_fetched_where_it_is_missing(configured, hub, tmp_path, monkeypatch):  # noqa: F811
@@ -156,9 +163,10 @@ def test_the_sidebar_says_terms_and_shows_all_models(configured):
     configured("")
     app = visit("search", model="clip-l14")
     assert "CreativeML OpenRAIL-M" in captions(app) and "Not for anything unlawful" in captions(app)
-    table = app.sidebar.dataframe[0].value
+    assert not app.sidebar.dataframe
+    table = table_of_models(app)
     assert list(table["model"]) == list(catalog.models()) and table["on this machine"][0] == "yes"
-    assert table["on this machine"][1] == "3.4 GB to fetch" and table["draws points"].tolist()[1:] == ["no", "when fetched", "when fetched"]
+    assert table["on this machine"][1] == "3.4 GB, 4 min at 100 Mbit/s to fetch" and table["draws points"].tolist()[1:] == ["no", "when fetched", "when fetched"]
 
 
 @pytest.mark.parametrize(("memory", "gpu", "expected"), [(1e9, 0, (False, False)), (4e9, 0, (True, False)), (1e9, 24e9, (True, True))])

@@ -1,21 +1,11 @@
-import time
 
 import pytest
-from helpers import captions, click, errors, examples, figures, follow, labels, open_page, values
+from helpers import captions, click, errors, examples, figures, follow, labels, open_page, settled, values
 
 from clipexplore import Space, links
 from clipexplore.semantics import cooccurrence, factorized, lsa, nearest_words, ppmi, term_document
 
 BARS = ["words-lsa", "words-ppmi", "words-clip"]
-
-
-def settled(app):
-    for _ in range(300):
-        if not app.get("progress"):
-            return app
-        time.sleep(0.1)
-        app.run()
-    raise AssertionError("the page never settles")
 
 
 @pytest.fixture(scope="module")

@@ -32,12 +32,8 @@ def embedded(pictures: list[Image.Image]) -> np.ndarray:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("CLIPEXPLORE_HOME", str(tmp_path / "home"))
-    settings.cache_clear()
+def without_a_model(home, monkeypatch):
     monkeypatch.setattr(uploads, "space", lambda: SimpleNamespace(embedder=SimpleNamespace(embed_images=embedded)))
-    yield tmp_path / "home"
-    settings.cache_clear()
 
 
 def test_a_picture_is_named_by_its_content_and_embedded_as_it_is_shown():

@@ -1,0 +1,123 @@
+"""Figures of Plotly as plain dictionaries, written with the names and the underscores of `plotly.graph_objects`: `from . import spec as go`.
+
+Separate because that package checks every property of every figure in Python, which took half of the time of most pages (`python -m benchmarks.reruns`),
+while a room of visitors shares one interpreter. Here nothing is checked: `tests/ui/test_spec.py` has Plotly check what the pages draw.
+"""
+
+import base64
+from collections.abc import Iterable
+from functools import cache, partial
+
+import numpy as np
+from plotly.basedatatypes import BaseFigure
+from plotly.colors import get_colorscale
+
+WHOLE = {"paper_bgcolor", "plot_bgcolor", "error_x", "error_y", "error_z"}  # properties whose names hold an underscore
+COLORWAY = [f"#{number:06}" for number in range(1, 11)]  # Streamlit's frontend puts the colours of its theme in their places
+
+
+def trace(kind: str, **properties: object) -> dict:
+    """One trace of that kind."""
+    return _nested({"type": kind, **properties})
+
+
+Bar, Scatter, Scattergl, Scatter3d, Heatmap, Histogram = (partial(trace, kind) for kind in ("bar", "scatter", "scattergl", "scatter3d", "heatmap", "histogram"))
+
+
+class Figure(BaseFigure):
+    """Traces and a layout; what `plotly.graph_objects.Figure` can do and the pages use."""
+
+    def __init__(self, traces: dict | Iterable[dict] = ()):
+        self._traces = [traces] if isinstance(traces, dict) else list(traces)
+        self._spec = {"template": {"layout": {"colorway": COLORWAY}}}
+
+    def to_dict(self) -> dict:
+        """What `st.plotly_chart` writes as JSON."""
+        return {"data": [_given(each) for each in self._traces], "layout": _given(self._spec)}
+
+    def add_trace(self, one: dict) -> None:
+        self._traces.append(one)
+
+    def update_layout(self, **properties: object) -> None:
+        _merge(self._spec, _nested(properties))
+
+    def update_xaxes(self, **properties: object) -> None:
+        self.update_layout(xaxis=properties)
+
+    def update_yaxes(self, **properties: object) -> None:
+        self.update_layout(yaxis=properties)
+
+    def add_shape(self, **properties: object) -> None:
+        self._add("shapes", properties)
+
+    def add_annotation(self, **properties: object) -> None:
+        self._add("annotations", properties)
+
+    def add_layout_image(self, **properties: object) -> None:
+        self._add("images", properties)
+
+    def add_vline(self, x: float, annotation_text: str | None = None, **look: object) -> None:
+        """A line from bottom to top at `x`, and a text beside its end."""
+        self.add_shape(type="line", x0=x, x1=x, xref="x", y0=0, y1=1, yref="y domain", **look)
+        if annotation_text is not None:
+            self.add_annotation(text=annotation_text, showarrow=False, x=x, xref="x", xanchor="left", y=1, yref="y domain", yanchor="top")
+
+    def add_hline(self, y: float, **look: object) -> None:
+        """A line from left to right at `y`."""
+        self.add_shape(type="line", x0=0, x1=1, xref="x domain", y0=y, y1=y, yref="y", **look)
+
+    def _add(self, where: str, properties: dict) -> None:
+        self._spec.setdefault(where, []).append(_nested(properties))
+
+
+def _nested(properties: dict) -> dict:
+    """`{"line_color": c, "title": t}` as `{"line": {"color": c}, "title": {"text": t}}`."""
+    made: dict = {}
+    for name, value in properties.items():
+        head, _, rest = (name, "", "") if name in WHOLE else name.partition("_")
+        _merge(made, {head: _nested({rest: value}) if rest else _value(head, value)})
+    return made
+
+
+def _value(name: str, value: object) -> object:
+    if name == "title" and isinstance(value, str):
+        return {"text": value}
+    if name == "colorscale" and isinstance(value, str):
+        return _scale(value)
+    if isinstance(value, dict):
+        return _nested(value)
+    if isinstance(value, np.ndarray) and value.size and name != "range" and value.dtype.kind in "fiu" and value.dtype != np.float16:
+        return _packed(value)
+    return value
+
+
+@cache
+def _scale(name: str) -> list:
+    return get_colorscale(name)
+
+
+def _packed(array: np.ndarray) -> dict:
+    """Numbers as Plotly's frontend reads them fastest: their bytes, row by row."""
+    array = array.astype(np.int32) if array.dtype.kind in "iu" and array.dtype.itemsize == 8 else array
+    shape = {"shape": ", ".join(map(str, array.shape))} if array.ndim > 1 else {}
+    return {"dtype": array.dtype.str[1:], "bdata": base64.b64encode(array.tobytes()).decode("ascii"), **shape}
+
+
+def _merge(into: dict, more: dict) -> None:
+    """Puts more properties over those that are there."""
+    for name, value in more.items():
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _merge(into[name], value)
+        else:
+            into[name] = value
+
+
+def _given(properties: dict) -> dict:
+    """Without what is None, which takes a property away."""
+    return {name: _whole(value) for name, value in properties.items() if value is not None}
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, dict):
+        return _given(value)
+    return [_given(each) for each in value] if isinstance(value, list) and value and isinstance(value[0], dict) else value
