@@ -6,6 +6,7 @@ from urllib.parse import urlencode, urlsplit
 import segno
 import streamlit as st
 
+from clipexplore.images import data_url
 from clipexplore.server.serving import entrance
 from clipexplore.settings import settings
 
@@ -65,7 +66,7 @@ def share_box() -> None:
             st.caption(text("share.too_long"))
         elif box.open:  # every change makes another link, and its code would take as long as many a page
             target = _entrance()
-            st.image(_qr(target), width=240, alt=text("share.qr"))
+            st.image(data_url(_qr(target)), width=240, alt=text("share.qr"))
             st.button(text("share.enlarge"), key="enlarge", on_click=_enlarge, args=(link, target), icon=":material/cast_for_education:", width="stretch")
 
 
@@ -77,7 +78,7 @@ def _entrance() -> str:
 @st.dialog(text("share.label"), width="large", icon=":material/qr_code_2:")
 def _enlarge(link: str, target: str) -> None:
     """For a screen that a whole room looks at."""
-    st.image(_qr(target), width=520, alt=text("share.qr"))
+    st.image(data_url(_qr(target)), width=520, alt=text("share.qr"))
     st.subheader(escape(link), anchor=False)
     if settings().passcode:
         st.subheader(text("share.passcode", passcode=escape(settings().passcode)), anchor=False)
