@@ -164,7 +164,7 @@ def main() -> None:
     scenes = prompts(options.number)
     pictures = drawn(renderer, prompt_embeds=renderer.encode_prompts([captions.literal(one) for one in scenes]), say=lambda line: print(line, flush=True))
     if options.sheet:
-        contact_sheet(pictures[:64]).save(options.sheet)
+        contact_sheet(pictures[:64], renderer.side, 8).save(options.sheet)
     seen, true = ({}, {}) if judge is None else (judged(judge, scenes, some) for some in (pictures, [draw(one) for one in scenes]))
     figures = seen | closed_loop(renderer, embedder, options.number) | across(renderer, embedder, options.number // 2)
     print(table(figures | round_trip(options.folder), true))

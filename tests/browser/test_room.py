@@ -97,7 +97,7 @@ class Room:
 
     def never_two_at_once(self) -> bool:
         calls = [(word, seed) for word, seed in self._notes() if word != "asked"]
-        return [word for word, _ in calls] == ["begin", "end"] * (len(calls) // 2)
+        return [word for word, _ in calls] == (["begin", "end"] * len(calls))[: len(calls)]  # the last may be at work still
 
     def _notes(self) -> list[list[str]]:
         return [line.split() for line in (self.folder / "notes").read_text().splitlines()]

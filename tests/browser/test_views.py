@@ -1,6 +1,7 @@
 """Each page as a visitor sees it and works with it: whole, on a phone too, and everything on it does what it says."""
 
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -92,7 +93,7 @@ def test_a_name_goes_from_page_to_page_and_into_the_link(visitor, server):
     assert comes_to_show(open_view(visitor(), window.url), here) == here
 
 
-@pytest.mark.parametrize(("page", "files"), [("search", 3), ("arithmetic", 2), ("classify", 1), ("interpolate", 1), ("map", 1)])
+@pytest.mark.parametrize(("page", "files"), [("search", 3), ("arithmetic", 2), ("classify", 1), ("interpolate", 6), ("map", 1)])
 def test_every_download_arrives(visitor, server, page, files):
     window = open_view(visitor(), address(server, page))
     buttons = window.get_by_test_id("stDownloadButton").get_by_role("button")
@@ -103,8 +104,12 @@ def test_every_download_arrives(visitor, server, page, files):
         path, name = arriving.value.path(), arriving.value.suggested_filename
         if name.endswith(".npy"):
             assert np.isfinite(np.load(path, allow_pickle=False)).all()
-        elif name.endswith(".png"):
-            assert Image.open(path).format == "PNG"
+        elif name.endswith((".png", ".gif", ".webp")):
+            assert Image.open(path).format == name.rpartition(".")[2].upper()
+        elif name.endswith(".zip"):
+            assert zipfile.ZipFile(path).testzip() is None
+        elif name.endswith(".mp4"):
+            assert path.read_bytes()[4:8] == b"ftyp"
         else:
             assert path.read_text(encoding="utf-8-sig").count("\n") > 3
 

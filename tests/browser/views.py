@@ -28,6 +28,7 @@ SHOWN = """() => {
   };
 }"""
 
+DONE = "() => !document.querySelector('[data-testid=stProgress]')"  # nothing is being drawn or computed any more
 MISSING = "() => [...document.images].filter((each) => each.complete && each.src && !each.naturalWidth).map((each) => each.src)"
 
 
@@ -55,6 +56,8 @@ def arrive(page, address: str):
 
 
 def shown(page) -> dict:
+    settle(page)
+    page.wait_for_function(DONE, timeout=120_000)
     settle(page)
     assert not page.evaluate(MISSING), "a picture on screen is missing"
     return page.evaluate(SHOWN)

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from fixtures_async import run
 from PIL import Image
 
 pytest.importorskip("torch")
@@ -105,7 +106,7 @@ def test_eight_ask_for_a_umap_at_once(tmp_path, fitter, layer, same):
     (tmp_path / "sitecustomize.py").write_text(HOLD)
     environ = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]), "GATE": str(tmp_path / "gate")} | ({"NUMBA_THREADING_LAYER": layer} if layer else {})
     with running(tmp_path, **environ) as (address, _):
-        guests = asyncio.run(ask_together(address, links, tmp_path / "gate"))
+        guests = run(ask_together(address, links, tmp_path / "gate"))
         assert not [guest.errors for guest in guests if guest.errors]
         done = [line for line in (tmp_path / "log").read_text().splitlines() if " fit-" in line]
         assert len(done) == len(set(links)) and all(" done after" in line for line in done)
@@ -181,6 +182,6 @@ def test_twenty_four_uploads_at_once_take_bounded_memory_and_stay_private(tmp_pa
         return len(taken), most[0] - before
 
     with running(tmp_path, CLIPEXPLORE_UPLOADS_MEGABYTES="200") as (address, process):
-        taken, grown = asyncio.run(everything(address, process))
+        taken, grown = run(everything(address, process))
         assert taken * len(bitmap(0)) <= 200 * MB
         assert grown < (200 + 300 + 200) * MB, "what is kept, one large picture being decoded, and some room"

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from fixtures_async import run as run_alone
 
 from clipexplore.server.quota import PATH, Quota
 
@@ -47,7 +48,7 @@ def opened(**limits) -> Store:
 
 
 def run(visit):
-    asyncio.run(asyncio.wait_for(visit(), 20))
+    run_alone(asyncio.wait_for(visit(), 20))
 
 
 def test_a_session_and_the_room_hold_so_much_and_no_more():
