@@ -14,58 +14,23 @@ the change to the end of the script. Prints seconds, errors, the CPU time of the
 import argparse
 import asyncio
 import math
-import os
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable
-from contextlib import contextmanager
 from itertools import cycle
-from pathlib import Path
 from random import Random
 
 import numpy as np
-import psutil
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import connect
 
-ROOT = Path(__file__).parent.parent
+from benchmarks.serving import ROOT, server
+
 PATIENCE = 300  # seconds; with the defaults the whole server may stand still for a minute
 DEFAULTS = ("--runner.postScriptGC", "true", "--server.fileWatcherType", "auto")
 THINGS = ("cat", "lion", "hat", "dog", "guitar", "rose", "house", "balloon", "@man-top-hat", "@lion-jungle-07", "@lion-snow-07", "@man")
 LOOKS = ("red", "two blue", "snow", "a small green", "night", "jungle", "a photo of a", "orange")
-
-
-@contextmanager
-def server(*options: str, log: Path | None = None, **environ: str):
-    """A server with everything imported; gives its address and its process. What it says goes to `log`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "serve.py", "--server.port", str(port), *options]
-    with open(log or os.devnull, "wb") as said:
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environ}, stdout=said, stderr=said)
-    try:
-        _wait_until_ready(f"http://127.0.0.1:{port}/readyz")
-        yield f"127.0.0.1:{port}", psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait_until_ready(url: str, seconds: float = 180) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.5)
-    raise TimeoutError(f"{url} was not ready after {seconds:.0f} s")
 
 
 def expression(rests: Random) -> str:
@@ -179,7 +144,7 @@ async def room(address: str, options: argparse.Namespace, visitors: int, seconds
 
 def measure(name: str, options: argparse.Namespace, *flags: str) -> float:
     """One server, one room; prints a line and gives the 95th percentile in seconds."""
-    with server(*flags) as (address, process):
+    with server(ROOT / "serve.py", *flags, ready="/readyz") as (address, process):
         everything = argparse.Namespace(pages=options.pages, reruns=1, pause=0, beside=None)
         asyncio.run(room(address, everything, 1, math.inf, 2 * len(options.pages)))  # caches of the process, as after the first visitor of the day
         memory, cpu, begun = [], sum(process.cpu_times()[:2]), time.perf_counter()

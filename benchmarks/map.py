@@ -1,9 +1,9 @@
 """How fast a map is drawn, lassoed and moved in a real browser, ours beside plotly; and projections beside each other.
 
-    python benchmarks/map.py                       # 10 k, 100 k and 1 M points; about six minutes on two cores
-    python benchmarks/map.py --points 10000        # a first look
-    python benchmarks/map.py --only projections
-    python benchmarks/map.py --only page --points 100000   # the page Map itself, of a collection made for it from Emoji World's
+    python -m benchmarks.map                       # 10 k, 100 k and 1 M points; about six minutes on two cores
+    python -m benchmarks.map --points 10000        # a first look
+    python -m benchmarks.map --only projections
+    python -m benchmarks.map --only page --points 100000   # the page Map itself, of a collection made for it from Emoji World's
 
 Needs Chromium and playwright (requirements-dev.txt). Without a GPU the browser draws in software; figures with one are better.
 It draws as soon as it can and waits for no display. Every fit runs in a process of its own, so that it pays for what it imports and compiles, as the first visitor does.
@@ -11,18 +11,15 @@ It draws as soon as it can and waits for no display. Every fit runs in a process
 
 import argparse
 import json
-import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.serving import ROOT, server
+
 FLAGS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-first-run", "--disable-background-networking",
          "--disable-gpu-vsync", "--disable-frame-rate-limit")  # fmt: skip
 RANDOM_POINTS = Path(__file__).with_name("map_page.py")
@@ -31,8 +28,7 @@ PATIENCE = 180_000  # milliseconds until a library is said to have failed
 FRAMES = "() => { window.frames_seen = 0; const count = () => { window.frames_seen++; requestAnimationFrame(count); }; requestAnimationFrame(count); }"
 
 FIT = """
-import json, sys, time
-sys.path.insert(0, {root!r})
+import json, time
 import numpy as np
 from clipexplore import Space
 from clipexplore.maps.trust import trust_in
@@ -50,27 +46,6 @@ FITS = {
     "UMAP, torch": "from clipexplore.maps.layout import fit_layout\nplaces = fit_layout(x)",
     "UMAP, umap-learn": "from clipexplore.projection import fit_umap\nplaces = fit_umap(x)",
 }
-
-
-@contextmanager
-def server(script: Path = RANDOM_POINTS, **environment: str):
-    """The address of a page, served on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
 
 
 def draw(browser, url: str, by: str, count: int) -> dict[str, float | None]:
@@ -144,12 +119,12 @@ def drawing(sizes: list[int], libraries: tuple[str, ...]) -> None:
     from playwright.sync_api import sync_playwright
 
     print(f"{'':10}{'points':>12}{'first paint':>14}{'lasso':>10}{'of it answer':>14}{'frames/s':>10}")
-    with server() as url, sync_playwright() as driver:
+    with server(RANDOM_POINTS) as (address, _), sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         for count in sizes:
             seen = {}
             for by in libraries:
-                seen[by] = draw(browser, url, by, count)
+                seen[by] = draw(browser, f"http://{address}", by, count)
                 paint, took, answer, frames = (f"{value:.2f}" if value is not None else "failed" for value in seen[by].values())
                 print(f"{by:10}{count:12,}{paint:>12} s{took:>8} s{answer:>12} s{frames:>10}", flush=True)
             for part in ("lasso", "answer"):
@@ -161,7 +136,6 @@ def drawing(sizes: list[int], libraries: tuple[str, ...]) -> None:
 
 def large_collection(count: int, folder: Path) -> None:
     """A collection of that many pictures in a data directory: those of Emoji World again and again, their embeddings a little different each time."""
-    sys.path.insert(0, str(ROOT))
     import numpy as np
 
     from clipexplore import Space
@@ -183,12 +157,12 @@ def map_itself(count: int) -> None:
 
     with tempfile.TemporaryDirectory() as home:
         large_collection(count, Path(home))
-        with server(ROOT / "app.py", CLIPEXPLORE_HOME=home) as url, sync_playwright() as driver:
+        with server(ROOT / "app.py", CLIPEXPLORE_HOME=home) as (address, _), sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
             page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
             page.set_default_timeout(PATIENCE)
             start = time.perf_counter()
-            page.goto(f"{url}/map?collection=large&points=")
+            page.goto(f"http://{address}/map?collection=large&points=")
             canvas = page.locator(f".cloud[data-drawn='{count}'] .over")
             canvas.wait_for()
             print(f"\nthe page Map, {count:,} pictures: drawn for its first visitor {time.perf_counter() - start:.2f} s", flush=True)
@@ -207,7 +181,7 @@ def projections(count: int) -> None:
     print(f"\n{count:,} captions of the background, each fit in a fresh process\n{'':20}{'seconds':>9}{'CPU':>8}{'trust':>9}{'kept':>8}")
     worth = {}
     for name, lines in FITS.items():
-        script = FIT.format(root=str(ROOT), count=count, lines=lines)
+        script = FIT.format(count=count, lines=lines)
         run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
         seconds, cpu, trustworthiness, kept = worth[name] = json.loads(run.stdout.splitlines()[-1])
         print(f"{name:20}{seconds:9.1f}{cpu:8.1f}{trustworthiness:9.4f}{kept:8.3f}", flush=True)
@@ -216,7 +190,6 @@ def projections(count: int) -> None:
 
 
 def solvers(k: int = 10) -> None:
-    sys.path.insert(0, str(ROOT))
     from clipexplore import Space
     from clipexplore.components import SOLVERS, same_subspace, solve
     from clipexplore.projection import pca

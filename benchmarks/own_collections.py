@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.map import FLAGS, ROOT, server
+from benchmarks.map import FLAGS
+from benchmarks.serving import ROOT, server
 
 # What a visitor waits for on a page, by its address, of pictures and of captions.
 AWAITED = {
@@ -69,14 +70,14 @@ def first_paints(home: Path, kind: str) -> None:
     """Prints the seconds from asking for a page to its first result on screen: of the server's first visitor, and of the next, each with an empty cache."""
     from playwright.sync_api import sync_playwright
 
-    with server(ROOT / "app.py", CLIPEXPLORE_HOME=str(home)) as url, sync_playwright() as driver:
+    with server(ROOT / "app.py", CLIPEXPLORE_HOME=str(home)) as (host, _), sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         for address, awaited in AWAITED[kind].items():
             seconds = []
             for _ in range(2):
                 page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
                 begun = time.perf_counter()
-                page.goto(f"{url}/{address}{'&' if '?' in address else '?'}collection=large")
+                page.goto(f"http://{host}/{address}{'&' if '?' in address else '?'}collection=large")
                 page.locator(awaited).first.wait_for(timeout=180_000)
                 seconds.append(time.perf_counter() - begun)
                 page.context.close()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clipexplore.errors import InputError
-from clipexplore.models.devices import default_device, default_dtype, give_back_memory, is_out_of_memory
+from clipexplore.models.devices import default_device, default_dtype, if_memory_suffices
 from clipexplore.models.weights import read_logit_scale
 from clipexplore.preparing import Picture, Preparer, batches_ahead
 from clipexplore.vectors import normalize
@@ -150,13 +150,8 @@ class Embedder:
 
     def _run(self, run: Callable[[list], torch.Tensor], batch: list) -> list[np.ndarray]:
         """One batch; where memory is out in halves, and those in halves."""
-        try:
-            return [run(batch).float().cpu().numpy()]
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            error.__traceback__ = None  # and with it everything the failed call held
-        give_back_memory()
+        if (found := if_memory_suffices(lambda: run(batch).float().cpu().numpy())) is not None:
+            return [found]
         if len(batch) == 1:
             raise InputError("There is too little memory to embed even one text or picture; close other programs or choose a smaller model.")
         half = len(batch) // 2

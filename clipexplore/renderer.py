@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from clipexplore.drawing.latents import Latents
 from clipexplore.drawing.pipelines import load_pipeline, read_facts, read_gap, revision, usual_norm
 from clipexplore.drawing.schedulers import OWN, chosen_scheduler
 from clipexplore.errors import InputError
-from clipexplore.models.devices import give_back_memory, is_out_of_memory
+from clipexplore.models.devices import if_memory_suffices
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:
@@ -182,15 +182,14 @@ class Renderer:
         self, prompts: np.ndarray, points: np.ndarray, seed: int, steps: int, scale: float, report: Report
     ) -> list[Image.Image]:
         """One batch; where memory is out it is tried once more in halves, which need half of it, and decoded piece by piece."""
+
+        def drawn(parts: list[slice]) -> list[Image.Image]:
+            return [picture for part in parts for picture in self._run(prompts[part], points[part], seed, steps, scale, report)]
+
         half = math.ceil(len(prompts) / 2)
         for parts in ([slice(None)], [part for part in (slice(half), slice(half, None)) if len(prompts[part])]):
-            try:
-                return [picture for part in parts for picture in self._run(prompts[part], points[part], seed, steps, scale, report)]
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                error.__traceback__ = None  # and with it everything the failed call held
-            give_back_memory()
+            if (pictures := if_memory_suffices(partial(drawn, parts))) is not None:
+                return pictures
             self.pipeline.vae.enable_slicing()  # from now on
             self.pipeline.vae.enable_tiling()
         raise InputError(f"There is too little memory to draw {'one picture' if half == 1 else f'{half} pictures'} of {self.side} pixels at a time; "

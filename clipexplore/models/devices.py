@@ -9,13 +9,16 @@ import gc
 import os
 import sys
 import time
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import psutil
 
 if TYPE_CHECKING:
     import torch
+
+T = TypeVar("T")
 
 SMALL = 100_000_000  # bytes of weights below which 16 bits gain nothing on a CPU
 # What libraries below torch say when memory is out; cuDNN then finds no way to compute a convolution.
@@ -73,6 +76,18 @@ def give_back_memory() -> None:
         gc.freeze()
     if (torch := sys.modules.get("torch")) and torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def if_memory_suffices(work: Callable[[], T]) -> T | None:
+    """What `work` gives; None if memory was out for it, and what it took has been given back."""
+    try:
+        return work()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        error.__traceback__ = None  # and with it everything the failed call held
+    give_back_memory()
+    return None
 
 
 @cache

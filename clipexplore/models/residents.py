@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from clipexplore.errors import InputError
-from clipexplore.models.devices import default_device, free_memory, give_back_memory, is_out_of_memory
+from clipexplore.models.devices import default_device, free_memory, give_back_memory, if_memory_suffices
 from clipexplore.models.weights import weight_files
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,9 @@ class Residents:
             if (found := self.find(key)) is not None:
                 return found
             self._make_room(needs)
-            made = _load(load)
+            made = if_memory_suffices(load)
+            if made is None:  # other programs take some too meanwhile
+                raise InputError("There is too little memory to load this model; close other programs or choose a smaller model.")
             with self._lock:
                 self._held[key] = made
             return made
@@ -87,18 +89,6 @@ class Residents:
                                  "close other programs or choose a smaller model.")  # fmt: skip
             log.info("unloading %s to make room for %.1f GB", oldest, wanted / 1e9)
             self.drop(oldest)
-
-
-def _load(load: Callable[[], T]) -> T:
-    """What `load` gives; memory that runs out meanwhile, since other programs take some too, is a sentence."""
-    try:
-        return load()
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        error.__traceback__ = None  # and with it what was loaded so far
-    give_back_memory()
-    raise InputError("There is too little memory to load this model; close other programs or choose a smaller model.")
 
 
 def size_of(folder: Path) -> int:

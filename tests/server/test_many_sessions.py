@@ -19,7 +19,8 @@ from streamlit.proto.Common_pb2 import FileUploaderState, FileURLs, UploadedFile
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from benchmarks.load import PATIENCE, ROOT, Visitor, server
+from benchmarks.load import PATIENCE, Visitor
+from benchmarks.serving import ROOT, server
 from clipexplore.images import picture_id
 
 MB = 1_000_000
@@ -76,7 +77,7 @@ class Guest(Visitor):
 
 @contextmanager
 def running(folder, **environ):
-    with server(log=folder / "log", CLIPEXPLORE_HOME=str(folder / "home"), OMP_NUM_THREADS="1", **environ) as (address, process):
+    with server(ROOT / "serve.py", ready="/readyz", log=folder / "log", CLIPEXPLORE_HOME=str(folder / "home"), OMP_NUM_THREADS="1", **environ) as (address, process):
         yield address, process
         assert process.is_running() and not [line for line in (folder / "log").read_text().splitlines() if "Traceback" in line or "FATAL" in line]
 
