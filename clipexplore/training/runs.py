@@ -1,4 +1,4 @@
-"""What every training of the drawing model keeps: weights, their average, the optimiser, the step and the time spent; stopped and resumed at any step.
+"""What every training keeps: weights, their average, the optimiser, the step and the time spent; stopped and resumed at any step.
 
 Checkpoints hold tensors and JSON only. A slice of training is a number of hours; SIGTERM ends it as the clock does, with everything saved.
 """
@@ -29,17 +29,24 @@ class Run:
         The exponential average of the weights by name: what is evaluated and exported.
     step, seconds, pictures
         How much it has seen, in all slices.
+    optimizer_began
+        The step of its optimiser's first: a run that starts from somebody's weights warms up at their step.
     """
 
-    def __init__(self, folder: Path, model: torch.nn.Module, device: str, rate: float, keep: float, decay: float = 0.01):
+    def __init__(self, folder: Path, model: torch.nn.Module, device: str, rate: float, keep: float, decay: float = 0.01, betas: tuple[float, float] = (0.9, 0.99)):
         self.folder, self.device, self.rate, self.keep = folder, device, rate, keep
         folder.mkdir(parents=True, exist_ok=True)
         self.model = model.to(device, memory_format=layout(device)).train()
         self.average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=decay, fused=True)
-        self.step, self.seconds, self.pictures = 0, 0.0, 0
-        if (folder / "state.json").exists():
+        self.optimizer = torch.optim.AdamW(_groups(self.model, decay), lr=rate, betas=betas, fused=True)
+        self.step, self.seconds, self.pictures, self.optimizer_began = 0, 0.0, 0, 0
+        if self.begun(folder):
             self._load()
+
+    @staticmethod
+    def begun(folder: Path) -> bool:
+        """Whether the folder holds a run already."""
+        return (folder / "state.json").exists()
 
     def _load(self) -> None:
         tensors = load_file(self.folder / "state.safetensors", device=self.device)
@@ -51,17 +58,26 @@ class Run:
                 self.optimizer.state[value] = {"step": tensors["steps"].clone(), **{key: each.contiguous().view_as(value) for key, each in moments.items()}}
         self.__dict__.update(json.loads((self.folder / "state.json").read_text()))
 
+    def start_from(self, weights: dict[str, torch.Tensor], ledger: dict[str, float]) -> None:
+        """Goes on from weights by name, and from how much training they have seen, with a fresh optimiser."""
+        with torch.no_grad():
+            for name, value in self.model.named_parameters():
+                value.copy_(weights[name])
+                self.average[name].copy_(weights[name])
+        self.__dict__.update(ledger)
+        self.optimizer_began = self.step
+
     def save(self) -> None:
-        if not self.step:
+        if self.step == self.optimizer_began:
             return
-        tensors = {"steps": torch.tensor(float(self.step))}
+        tensors = {"steps": torch.tensor(float(self.step - self.optimizer_began))}
         for name, value in self.model.named_parameters():
             moments = self.optimizer.state[value]
             tensors |= {f"weights/{name}": value.detach(), f"average/{name}": self.average[name]}
             tensors |= {f"first/{name}": moments["exp_avg"], f"second/{name}": moments["exp_avg_sq"]}
         save_file({name: value.contiguous() for name, value in tensors.items()}, self.folder / "state.new")
         os.replace(self.folder / "state.new", self.folder / "state.safetensors")
-        (self.folder / "state.json.new").write_text(json.dumps(self.ledger()))
+        (self.folder / "state.json.new").write_text(json.dumps(self.ledger() | {"optimizer_began": self.optimizer_began}))
         os.replace(self.folder / "state.json.new", self.folder / "state.json")
 
     def ledger(self) -> dict[str, float]:
@@ -79,7 +95,7 @@ class Run:
         Parameters
         ----------
         loss
-            The loss of the model for a batch; called in bfloat16 autocast.
+            The loss of the model for a batch, which is a dictionary of tensors, one row a picture in the first; called with its names in bfloat16 autocast.
         cooldown
             Whether the learning rate falls to zero over the last part of this slice.
         """
@@ -96,7 +112,7 @@ class Run:
             if spent >= 1:
                 break
             losses.append(self._update(loss, batch, min(1.0, (1 - spent) / COOLDOWN) if cooldown else 1.0))
-            self.step, self.pictures, self.seconds = self.step + 1, self.pictures + len(batch[0]), before + time.time() - begun
+            self.step, self.pictures, self.seconds = self.step + 1, self.pictures + len(next(iter(batch.values()))), before + time.time() - begun
             if self.step % PRINT_EVERY == 0:
                 pace = (self.step - first) / (time.time() - begun)
                 print(f"step {self.step}  {self.pictures:,} pictures  loss {np.mean(losses[-PRINT_EVERY:]):.4f}  {pace:.2f} steps/s  "
@@ -105,19 +121,25 @@ class Run:
                 self.save()
                 saved = time.time()
 
-    def _update(self, loss: Callable[..., torch.Tensor], batch: tuple, share: float) -> float:
+    def _update(self, loss: Callable[..., torch.Tensor], batch: dict[str, torch.Tensor], share: float) -> float:
         """One optimiser step at a share of the learning rate; the loss."""
         for parameters in self.optimizer.param_groups:
-            parameters["lr"] = self.rate * share * min(1.0, (self.step + 1) / WARMUP_STEPS)
+            parameters["lr"] = self.rate * share * min(1.0, (self.step - self.optimizer_began + 1) / WARMUP_STEPS)
         with torch.autocast(self.device.split(":")[0], torch.bfloat16):
-            value = loss(self.model, *(each.to(self.device, non_blocking=True) for each in batch))
+            value = loss(self.model, **{name: each.to(self.device, non_blocking=True) for name, each in batch.items()})
         value.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        keep = min(self.keep, (self.step + 1) / (self.step + 10))
+        keep = min(self.keep, self.step / (self.step + 10))  # the first values are random and soon forgotten
         torch._foreach_lerp_(list(self.average.values()), [each.detach() for each in self.model.parameters()], 1 - keep)
         return value.item()
+
+
+def _groups(model: torch.nn.Module, decay: float) -> list[dict]:
+    """Weight decay for matrices only."""
+    matrices, others = ([value for value in model.parameters() if (value.ndim >= 2) == large] for large in (True, False))
+    return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
 
 
 def layout(device: str) -> torch.memory_format:

@@ -77,8 +77,8 @@ class Pictures(Dataset):
     def __len__(self) -> int:
         return 1 << 30
 
-    def __getitem__(self, number: int) -> tuple[torch.Tensor]:
-        return (as_pixels(scene(number * self.batch + i) for i in range(self.batch)),)
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+        return {"pixels": as_pixels(scene(number * self.batch + i) for i in range(self.batch))}
 
 
 def as_pixels(scenes) -> torch.Tensor:

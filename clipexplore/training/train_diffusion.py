@@ -78,11 +78,12 @@ class Batches(Dataset):
     def __len__(self) -> int:
         return 1 << 30
 
-    def __getitem__(self, number: int) -> tuple[torch.Tensor, ...]:
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
         rng = np.random.default_rng(number)
         found = self.cache.rows(rng.integers(len(self.cache), size=self.batch))
         chosen = found["tokens"][np.arange(self.batch), rng.integers(found["tokens"].shape[1], size=self.batch)]
-        return torch.from_numpy(found["latents"]).float(), torch.from_numpy(found["embeddings"]).float(), torch.from_numpy(chosen).long()
+        rows = {"latents": found["latents"].astype(np.float32), "embeddings": found["embeddings"].astype(np.float32), "tokens": chosen.astype(np.int64)}
+        return {name: torch.from_numpy(values) for name, values in rows.items()}
 
 
 class Conditions:

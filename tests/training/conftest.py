@@ -1,10 +1,14 @@
 """What the tests of the recipe need beyond Python: the emoji font and Unicode's tables, which are not installed everywhere."""
 
+import functools
+
 import pytest
 from fixtures_drawing_recipe import autoencoder, cache, conditions, recipe, small_clip  # noqa: F401
 from PIL import features
 
 from clipexplore.training.things import ANNOTATIONS, EMOJI_TEST, FONT
+
+SMALL_CLIP = {"VOCABULARY": 1024, "WIDTH": 32, "VISION_LAYERS": 1, "TEXT_LAYERS": 1, "HEADS": 2, "PROJECTION": 16}
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +19,22 @@ def world():
         pytest.skip(f"the world cannot be drawn without {missing[0]}: apt-get install fonts-noto-color-emoji unicode-cldr-core unicode-data")
     if not features.check("raqm"):
         pytest.skip("the world cannot be drawn without Raqm, which joins the parts of an emoji: apt-get install libfribidi0")
+
+
+@pytest.fixture(scope="session")
+def train_clip(world):
+    """The module, with a model small enough for a test; imported here, since it imports what takes seconds."""
+    pytest.importorskip("torch")
+    from clipexplore.training import clip_model, train_clip
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SMALL_CLIP.items():
+            assert getattr(clip_model, name) > value
+            patch.setattr(clip_model, name, value)
+        patch.setattr(train_clip, "train_tokenizer", functools.partial(clip_model.train_tokenizer, scenes=300))
+        yield train_clip
+
+
+@pytest.fixture(scope="session")
+def tokenizer(train_clip, tmp_path_factory):
+    return train_clip.train_tokenizer(tmp_path_factory.mktemp("tokenizer"))

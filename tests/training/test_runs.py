@@ -44,3 +44,24 @@ def test_the_average_moves_and_lags(recipe, start, cache, conditions):
     steps(recipe, run, cache, conditions, 3)
     moved = [np.abs(np.asarray(run.average[name]) - first[name]).max() for name in first]
     assert max(moved) > 0 and any(not np.array_equal(np.asarray(run.average[name]), value) for name, value in weights(run).items())
+
+
+def test_the_rate_rises_stays_and_ends_at_zero(recipe, start, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(recipe.runs, "WARMUP_STEPS", 4)
+    run, rates = start("run"), []
+
+    def loss(model, latents):
+        rates.append(run.optimizer.param_groups[0]["lr"] / run.rate)
+        return sum(value.square().sum() for value in model.parameters()) * latents.mean()
+
+    batches = [{"latents": torch.ones(BATCH)}] * 40
+    train_steps(recipe, run, 20, lambda hours: run.train(batches, loss, hours, cooldown=True))
+    begin = round(20 * (1 - recipe.runs.COOLDOWN))
+    np.testing.assert_allclose(rates[: begin + 1], [0.25, 0.5, 0.75] + [1.0] * (begin - 2), atol=1e-3)
+    np.testing.assert_allclose(np.diff(rates[begin:]), -1 / (20 * recipe.runs.COOLDOWN), atol=1e-3)
+    assert run.pictures == run.step * BATCH
+    rates.clear()
+    train_steps(recipe, run, 2, lambda hours: run.train(batches, loss, hours, cooldown=False))
+    assert rates == [1.0, 1.0]

@@ -40,7 +40,7 @@ def test_a_decoder_that_learns_on_leaves_latents_as_they_are(recipe, autoencoder
     for _ in range(3):
         run._update(recipe.ae.step_loss, pictures, 1500.0)
     run.save()
-    after, given = recipe.ae.trained(folder), recipe.ae.as_input(pictures[0])
+    after, given = recipe.ae.trained(folder), recipe.ae.as_input(pictures["pixels"])
     latents = before.encode(given).latent_dist.mean
     assert recipe.ae.encoder_revision(folder) == revision and torch.equal(after.encode(given).latent_dist.mean, latents)
     assert not torch.equal(after.decode(latents).sample, before.decode(latents).sample)

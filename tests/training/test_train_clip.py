@@ -1,6 +1,5 @@
 """The training of CLIP: its loss against torch's, its batches, and a run of some steps of a model that is a thousand times smaller."""
 
-import functools
 import json
 import signal
 from types import SimpleNamespace
@@ -10,34 +9,14 @@ import pytest
 from PIL import Image
 
 from clipexplore.embedder import Embedder
-from clipexplore.training import captions
 from clipexplore.training.scenes import HELD_OUT, alone, draw
 
-SMALL = {"VOCABULARY": 1024, "WIDTH": 32, "VISION_LAYERS": 1, "TEXT_LAYERS": 1, "HEADS": 2, "PROJECTION": 16}
 STEPS, BATCH = 6, 16
 
 
 @pytest.fixture(scope="module")
 def torch():
     return pytest.importorskip("torch")
-
-
-@pytest.fixture(scope="module")
-def train_clip(torch):
-    """The module, with a model small enough for a test; imported here, since it imports what takes seconds."""
-    from clipexplore.training import train_clip
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in SMALL.items():
-            assert getattr(train_clip, name) > value
-            patch.setattr(train_clip, name, value)
-        patch.setattr(train_clip, "train_tokenizer", functools.partial(train_clip.train_tokenizer, scenes=300))
-        yield train_clip
-
-
-@pytest.fixture(scope="module")
-def tokenizer(train_clip, world, tmp_path_factory):
-    return train_clip.train_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 @pytest.fixture
@@ -48,25 +27,32 @@ def start(train_clip, tokenizer, tmp_path):
         if not weights:
             (tmp_path / name).mkdir(exist_ok=True)
             tokenizer.save_pretrained(tmp_path / name / "tokenizer")
-        return train_clip.Run(tmp_path / name, "cpu", weights)
+        return train_clip.ClipRun(tmp_path / name, weights=weights)
 
     return start
 
 
+@pytest.fixture(scope="module")
+def runs(torch):
+    from clipexplore.training import runs
+
+    return runs
+
+
 @pytest.fixture
-def handlers(train_clip, monkeypatch):
+def handlers(runs, monkeypatch):
     """What training would do at a signal, by its number; the tests' own process keeps its ways."""
     handlers = {}
-    monkeypatch.setattr(train_clip, "signal", SimpleNamespace(SIGTERM=signal.SIGTERM, signal=handlers.__setitem__))
+    monkeypatch.setattr(runs, "signal", SimpleNamespace(SIGTERM=signal.SIGTERM, signal=handlers.__setitem__))
     return handlers
 
 
 @pytest.fixture
-def train(train_clip, handlers, monkeypatch):
+def train(train_clip, runs, handlers, monkeypatch):
     """Trains a run for a number of steps: its clock goes one second on with each."""
 
     def train(run, steps, cooldown=False):
-        monkeypatch.setattr(train_clip, "time", SimpleNamespace(time=lambda: float(run.step)))
+        monkeypatch.setattr(runs, "time", SimpleNamespace(time=lambda: float(run.step)))
         train_clip.train(run, steps / 3600, BATCH, workers=0, cooldown=cooldown)
 
     return train
@@ -135,54 +121,6 @@ class TestLoss:
         assert torch.isfinite(logits.grad).all() and logits.grad.abs().sum() > 0
 
 
-class TestLearningRate:
-    def test_it_rises_and_stays(self, train_clip):
-        rates = [train_clip.learning_rate(step, 0.5, False) for step in range(train_clip.WARMUP_STEPS + 50)]
-        assert np.all(np.diff(rates[: train_clip.WARMUP_STEPS]) > 0) and 0 < rates[0] < 0.02 * train_clip.LEARNING_RATE
-        assert rates[train_clip.WARMUP_STEPS :] == [train_clip.LEARNING_RATE] * 50
-
-    def test_a_cooldown_ends_at_zero_and_begins_late(self, train_clip):
-        rates = [train_clip.learning_rate(10_000, spent, True) for spent in np.linspace(0, 1, 101)]
-        begin = round(100 * (1 - train_clip.COOLDOWN))
-        assert rates[: begin + 1] == pytest.approx([train_clip.LEARNING_RATE] * (begin + 1))
-        assert rates[-1] == 0 and np.allclose(np.diff(rates[begin:], 2), 0) and np.all(np.diff(rates[begin:]) < 0)
-
-    def test_without_a_cooldown_time_does_not_matter(self, train_clip):
-        assert train_clip.learning_rate(5000, 0.0, False) == train_clip.learning_rate(5000, 0.99, False)
-
-
-class TestTokenizer:
-    TEXTS = ["7", "ü", "🎩", "\x00", "\x01\x7f", "lion\x07s", "Zażółć gęślą", "中文", "𝕏", "", "  ", "e\u0301", "\u200b", "’s", "@#%", "a" * 40, "42nd", "ALL CAPS"]
-
-    @pytest.mark.parametrize("text", TEXTS, ids=ascii)
-    def test_a_text_ends_once_and_at_its_end(self, tokenizer, text):
-        """A byte without a token would become the end token, and all behind it would not count."""
-        ids = tokenizer(text)["input_ids"]
-        assert ids[0] == tokenizer.bos_token_id and ids[-1] == tokenizer.eos_token_id
-        assert ids.count(tokenizer.eos_token_id) == 1 and ids.count(tokenizer.bos_token_id) == 1
-
-    def test_no_character_ends_a_text(self, tokenizer):
-        """Every byte that UTF-8 knows, alone, at the start, in the middle and at the end of a word."""
-        characters = [chr(code) for code in (*range(0x800), *range(0x800, 0x110000, 0x3FF)) if not 0xD800 <= code < 0xE000]
-        for text in (word for character in characters for word in (character, f"{character}x", f"x{character}x", f"x{character}")):
-            assert tokenizer(text)["input_ids"].count(tokenizer.eos_token_id) == 1, ascii(text)
-
-    def test_a_saved_one_is_the_same(self, tokenizer, train_clip, tmp_path):
-        from transformers import CLIPTokenizer
-
-        tokenizer.save_pretrained(tmp_path)
-        again = CLIPTokenizer.from_pretrained(tmp_path)
-        texts = [*self.TEXTS, *captions.vocabulary()[::20], "A red LION  in the jungle!"]
-        assert again(texts)["input_ids"] == tokenizer(texts)["input_ids"]
-        assert again.model_max_length == train_clip.CONTEXT and again.pad_token_id == again.eos_token_id
-
-    def test_case_does_not_matter(self, tokenizer):
-        assert tokenizer("A Red Lion")["input_ids"] == tokenizer("a red lion")["input_ids"] != tokenizer("a red fox")["input_ids"]
-
-    def test_it_is_as_large_as_it_should_be(self, tokenizer, train_clip):
-        assert train_clip.VOCABULARY - 256 < len(tokenizer) <= train_clip.VOCABULARY  # some bytes end words in the world as well
-
-
 class TestBatches:
     @pytest.fixture
     def batches(self, train_clip, tokenizer):
@@ -219,10 +157,11 @@ class TestBatches:
 
 
 class TestRun:
-    def test_the_loss_falls(self, torch, train_clip, start):
+    def test_the_loss_falls(self, train_clip, runs, start):
         run = start("run")
         batch = train_clip.Batches(run.tokenizer, BATCH)[0]
-        losses = [train_clip.update(run, batch) for _ in range(10)]
+        run.step = runs.WARMUP_STEPS
+        losses = [run._update(train_clip.step_loss, batch, 1.0) for _ in range(10)]
         assert np.isfinite(losses).all() and losses[-1] < 0.9 * losses[0]
 
     def test_a_run_that_is_resumed_ends_where_one_at_a_stretch_does(self, start, train):
@@ -230,11 +169,11 @@ class TestRun:
         train(whole, STEPS)
         train(first, STEPS // 2)
         resumed = start("parts")
-        assert (resumed.step, resumed.pairs, resumed.seconds) == (3, 3 * BATCH, first.seconds) and first.seconds > 0
+        assert (resumed.step, resumed.pictures, resumed.seconds) == (3, 3 * BATCH, first.seconds) and first.seconds > 0
         assert_equal(weights(first), weights(resumed))
         assert_equal(first.average, resumed.average)
         train(resumed, STEPS // 2)
-        assert (resumed.step, resumed.pairs) == (whole.step, whole.pairs) == (STEPS, STEPS * BATCH) and resumed.seconds > first.seconds
+        assert (resumed.step, resumed.pictures) == (whole.step, whole.pictures) == (STEPS, STEPS * BATCH) and resumed.seconds > first.seconds
         assert_equal(weights(whole), weights(resumed))
         assert_equal(whole.average, resumed.average)
 
@@ -243,20 +182,19 @@ class TestRun:
         train(first, 3)
         first.export(tmp_path / "model")
         second = start("second", weights=tmp_path / "model")
-        assert (second.step, second.pairs) == (3, 3 * BATCH) and not second.optimizer.state
+        assert (second.step, second.pictures) == (3, 3 * BATCH) and not second.optimizer.state
         exported = {name: value.half().float().numpy() for name, value in first.average.items()}
         assert_equal(weights(second), exported)
         assert_equal(second.average, exported)
         assert second.tokenizer.get_vocab() == first.tokenizer.get_vocab()
 
-    def test_it_warms_up_again(self, train_clip, start, train, tmp_path, monkeypatch):
+    def test_it_warms_up_again(self, train_clip, runs, start, train, tmp_path):
         first = start("first")
         train(first, 3)
         first.export(tmp_path / "model")
-        asked = []
-        monkeypatch.setattr(train_clip, "learning_rate", lambda step, *_: asked.append(step) or 1e-3)
-        train(start("second", weights=tmp_path / "model"), 4)
-        assert list(dict.fromkeys(asked)) == [0, 1, 2, 3]
+        second = start("second", weights=tmp_path / "model")
+        train(second, 1)
+        assert second.optimizer.param_groups[0]["lr"] == pytest.approx(train_clip.RATE / runs.WARMUP_STEPS)
 
     def test_it_is_resumed_like_any_other(self, start, train, tmp_path):
         """Its optimiser has seen fewer steps than its weights."""
@@ -272,14 +210,14 @@ class TestRun:
         assert_equal(weights(whole), weights(resumed))
 
     def test_what_is_stopped_is_saved(self, train_clip, start, train, handlers, tmp_path, monkeypatch):
-        run, update = start("run"), train_clip.update
+        run, loss = start("run"), train_clip.step_loss
 
-        def stopped(run, batch):
+        def stopped(model, **batch):
             if run.step == 2:
                 handlers[signal.SIGTERM](signal.SIGTERM, None)
-            return update(run, batch)
+            return loss(model, **batch)
 
-        monkeypatch.setattr(train_clip, "update", stopped)
+        monkeypatch.setattr(train_clip, "step_loss", stopped)
         with pytest.raises(SystemExit):
             train(run, STEPS)
         assert json.loads((tmp_path / "run" / "state.json").read_text())["step"] == 2
@@ -294,13 +232,13 @@ class TestRun:
     def test_the_average_follows_the_weights(self, train_clip, start):
         run = start("run")
         batch = train_clip.Batches(run.tokenizer, BATCH)[0]
-        train_clip.update(run, batch)
-        assert_equal(weights(run), run.average)  # the first values are random and soon forgotten
+        run._update(train_clip.step_loss, batch, 1.0)
+        assert_equal(weights(run), run.average)
         run.step = 10**6
         before = {name: value.numpy().copy() for name, value in run.average.items()}
-        train_clip.update(run, batch)
+        run._update(train_clip.step_loss, batch, 1.0)
         for name, value in weights(run).items():
-            expected = train_clip.EMA * before[name] + (1 - train_clip.EMA) * value
+            expected = train_clip.KEEP * before[name] + (1 - train_clip.KEEP) * value
             np.testing.assert_allclose(run.average[name], expected, rtol=1e-4, atol=1e-6)
 
     def test_checkpoints_are_tensors_and_json(self, start, train, tmp_path):
@@ -349,7 +287,7 @@ class TestExport:
         np.testing.assert_allclose(embedder.embed_texts(texts), plain.text_embeds, atol=1e-5)
         # The embedder resizes on its own, quicker, and rounds some values to the neighbouring one of 256.
         np.testing.assert_allclose(embedder.embed_images(pictures), plain.image_embeds, atol=5e-4)
-        assert (embedder.dim, embedder.max_tokens) == (SMALL["PROJECTION"], train_clip.CONTEXT)
+        assert (embedder.dim, embedder.max_tokens) == (16, train_clip.CONTEXT)
 
     def test_what_stands_behind_an_unseen_character_counts(self, exported):
         embedder = Embedder.load(exported[1], device="cpu")

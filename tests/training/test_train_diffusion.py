@@ -40,14 +40,14 @@ def test_the_loss_is_that_of_v_prediction(recipe, conditions, cache):
     from diffusers import DDPMScheduler
 
     schedule = DDPMScheduler(**recipe.diffusion.SCHEDULE, prediction_type="v_prediction")
-    latents, embeddings, tokens = recipe.diffusion.Batches(cache, 64)[0]
+    batch = recipe.diffusion.Batches(cache, 64)[0]
 
     def oracle(noisy, times, **_):
         kept = schedule.alphas_cumprod[times].view(-1, 1, 1, 1)
-        return SimpleNamespace(sample=(kept.sqrt() * noisy - latents) / (1 - kept).sqrt())  # v from x₀
+        return SimpleNamespace(sample=(kept.sqrt() * noisy - batch["latents"]) / (1 - kept).sqrt())  # v from x₀
 
-    assert recipe.diffusion.step_loss(conditions, schedule, oracle, latents, embeddings, tokens).item() < 1e-4
-    silent = recipe.diffusion.step_loss(conditions, schedule, lambda noisy, *_, **__: SimpleNamespace(sample=0 * noisy), latents, embeddings, tokens)
+    assert recipe.diffusion.step_loss(conditions, schedule, oracle, **batch).item() < 1e-4
+    silent = recipe.diffusion.step_loss(conditions, schedule, lambda noisy, *_, **__: SimpleNamespace(sample=0 * noisy), **batch)
     assert 0.2 < silent.item() < 3 and torch.isfinite(silent)
 
 
@@ -115,7 +115,7 @@ def test_a_model_that_has_seen_two_scenes_draws_the_one_it_is_asked_for(recipe, 
     loss = partial(recipe.diffusion.step_loss, conditions, DDPMScheduler(**recipe.diffusion.SCHEDULE, prediction_type="v_prediction"))
     for step in range(150):
         chosen = torch.randint(2, (8,))
-        run._update(loss, (latents[chosen], embeddings[chosen], tokens[chosen]), 6.0)
+        run._update(loss, {"latents": latents[chosen], "embeddings": embeddings[chosen], "tokens": tokens[chosen]}, 6.0)
         run.step = step + 1
     folder = tmp_path / "unclip"
     recipe.diffusion.export(run, conditions, recipe.ae.trained(autoencoder), cache.scale, small_clip, folder)
