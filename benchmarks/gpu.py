@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from benchmarks.encode import scene
@@ -74,10 +75,13 @@ def walk(folder: Path, frames: int) -> None:
     renderer.render(prompt_embeds=states[:16], num_inference_steps=2)  # what is loaded and tuned once, for every size of a batch
     first: list[float] = []
     start = time.perf_counter()
-    renderer.render(prompt_embeds=states, num_inference_steps=25, guidance_scale=7.5, scheduler="pndm", shown=lambda number, picture: first.append(time.perf_counter() - start))
+    how = {"num_inference_steps": 25, "guidance_scale": 7.5, "scheduler": "pndm"}
+    pictures = renderer.render(prompt_embeds=states, **how, shown=lambda number, picture: first.append(time.perf_counter() - start))
     took = time.perf_counter() - start
     print(f"Stable Diffusion 1.5 in {renderer.pipeline.dtype}: {frames} frames of {renderer.side} px, PNDM with 25 steps, guidance 7.5")
     print(f"    {took:9.1f} s, {took / frames:.2f} s a frame, the first after {first[0]:.2f} s\n    {torch.cuda.max_memory_allocated() / GB:9.2f} GB at most")
+    again = renderer.render(prompt_embeds=states, **how)
+    print(f"    drawn again: {'the same pixels' if all(map(np.array_equal, map(np.asarray, pictures), map(np.asarray, again))) else 'NOT the same pixels'}")
 
 
 def out_of_memory(folder: Path) -> None:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clipexplore.errors import InputError
-from clipexplore.models.devices import default_device, default_dtype, if_memory_suffices
+from clipexplore.models.devices import default_device, default_dtype, has_bfloat16, if_memory_suffices
+from clipexplore.models.packing import pack
 from clipexplore.models.weights import read_logit_scale
 from clipexplore.preparing import Picture, Preparer, batches_ahead
 from clipexplore.vectors import normalize
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from transformers import CLIPImageProcessorPil, CLIPModel
 
 WEIGHTS = "model.safetensors"
-MAX_BATCH = 64  # texts of a pass
-PICTURES = {"cpu": 16, "cuda": 256}  # of a pass: what stays in the cache of a core, what fills a GPU
+MAX_BATCH = 64  # of a pass, unless the device is one of these
+TEXTS, PICTURES = {"cuda": 512}, {"cpu": 16, "cuda": 256}  # what stays in the cache of a core, what fills a GPU
 
 
 class Embedder:
@@ -86,6 +87,8 @@ class Embedder:
         dtype = dtype or default_dtype(device, (folder / WEIGHTS).stat().st_size)
         model, (tokenizer, processor) = _load_model(folder, dtype), _load_inputs(folder)
         _check_match(folder, model, tokenizer)
+        if device.type == "cpu" and dtype is torch.bfloat16 and has_bfloat16():
+            pack(model)
         found = cls(model.to(device), tokenizer, processor, revision or revision_of(folder / WEIGHTS))
         found.logit_scale = read_logit_scale(folder / WEIGHTS)  # 100 would be 99 in bfloat16
         return found
@@ -107,7 +110,8 @@ class Embedder:
         """What `embed_texts` normalises: `(n, dim)` float32, of the lengths that the model gives them."""
         tokens = [self._cut(encoding.ids) for encoding in self._tokenizer.encode_batch(list(texts))]
         order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
-        batches = ([tokens[index] for index in order[start : start + MAX_BATCH]] for start in range(0, len(order), MAX_BATCH))
+        most = TEXTS.get(self._model.device.type, MAX_BATCH)
+        batches = ([tokens[index] for index in order[start : start + most]] for start in range(0, len(order), most))
         return self._joined(self._run_texts, batches)[np.argsort(order, kind="stable")]
 
     def embed_images(self, images: Iterable[Picture]) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Small drawing models with random weights, saved as real folders in exactly the classes `diffusers` has."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,38 @@ def build_tiny_diffusion(folder: Path, clip: Path) -> Path:
     return folder
 
 
+def add_checker(diffusion: Path, folder: Path, threshold: float) -> Path:
+    """A copy with a safety checker that withholds what is nearer to anything than the threshold: −2 finds everything, 2 nothing; returns the folder."""
+    import torch
+    from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+    from transformers import CLIPConfig, CLIPImageProcessorPil
+
+    shutil.copytree(diffusion, folder)
+    tower = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    checker = StableDiffusionSafetyChecker(CLIPConfig(vision_config={**tower, "image_size": 32, "patch_size": 16}, text_config=tower, projection_dim=8))
+    with torch.no_grad():
+        checker.concept_embeds_weights.fill_(threshold)
+        checker.special_care_embeds_weights.fill_(2.0)
+    checker.save_pretrained(folder / "safety_checker")
+    CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}).save_pretrained(folder / "feature_extractor")
+    index = json.loads((folder / "model_index.json").read_text())
+    index |= {"safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"], "feature_extractor": ["transformers", "CLIPImageProcessorPil"]}
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return folder
+
+
+def write_lora(folder: Path, diffusion: Path) -> Path:
+    """A random LoRA for its U-Net, as repositories hold them; returns the folder."""
+    from diffusers import StableDiffusionPipeline
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    unet = StableDiffusionPipeline.from_pretrained(diffusion).unet
+    unet.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights=False))
+    StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=get_peft_model_state_dict(unet))
+    return folder
+
+
 def _parts(conditioned: dict):
     import torch
     from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
@@ -102,4 +135,4 @@ def _parts(conditioned: dict):
     return unet, vae, DPMSolverMultistepScheduler(beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction")
 
 
-__all__ = ["DIM", "MAX_TOKENS", "SIDE", "WIDTH", "build_tiny_clip", "build_tiny_diffusion", "build_tiny_unclip", "tiny_diffusion", "tiny_unclip"]
+__all__ = ["DIM", "MAX_TOKENS", "SIDE", "WIDTH", "add_checker", "build_tiny_clip", "build_tiny_diffusion", "build_tiny_unclip", "tiny_diffusion", "tiny_unclip", "write_lora"]

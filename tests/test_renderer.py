@@ -1,5 +1,7 @@
 """The renderer on small models of the true classes: what it feeds them, that pixels depend on the recipe alone, and how it stops."""
 
+import gc
+
 import numpy as np
 import pytest
 from fixtures_drawing import DIM, SIDE, WIDTH
@@ -187,6 +189,30 @@ def test_no_memory_at_all_is_a_sentence_and_the_next_job_draws(unclip, seen, tor
         drawn(unclip, embeddings=POINTS[:1])
     seen.before = lambda sample: None
     assert len(drawn(unclip, embeddings=POINTS[:1])) == 1
+
+
+@pytest.mark.parametrize("step", range(STEPS))
+def test_memory_that_runs_out_at_any_step_comes_back(unclip, seen, torch, step):
+    def none(sample):
+        if len(seen) >= step:
+            raise torch.OutOfMemoryError("injected")
+
+    expected, before = drawn(unclip, embeddings=POINTS), held_by_tensors(torch)
+    seen.clear()
+    seen.before = none
+    with pytest.raises(InputError, match="close other programs or choose a smaller model"):
+        drawn(unclip, embeddings=POINTS)
+    seen.clear()
+    assert held_by_tensors(torch) <= 1.05 * before
+    seen.before = lambda sample: None
+    assert np.abs(drawn(unclip, embeddings=POINTS) - expected).max() <= 2
+
+
+def held_by_tensors(torch) -> int:
+    """Bytes of everything that any tensor of this process still holds."""
+    gc.collect()
+    stores = (each.untyped_storage() for each in gc.get_objects() if issubclass(type(each), torch.Tensor))
+    return sum({store.data_ptr(): store.nbytes() for store in stores}.values())
 
 
 def test_any_other_error_is_not_taken_for_that(unclip, seen):

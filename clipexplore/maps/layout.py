@@ -162,9 +162,14 @@ def _moves(places: torch.Tensor, head: torch.Tensor, tail: torch.Tensor, ab: tup
     square = (apart**2).sum(1, keepdim=True)
     pull = -2 * a * b * square.clamp(min=1e-12) ** (b - 1) / (1 + a * square**b)
     step = (torch.where(square > 0, pull, 0) * apart).clamp(-_FURTHEST, _FURTHEST)
-    moves = torch.zeros_like(places).index_add_(0, head, step).index_add_(0, tail, -step)
+    moves = _added(_added(torch.zeros_like(places), head, step), tail, -step)
     others, pushed = torch.randint(count, (len(head) * NEGATIVES,), generator=dice, device=places.device), head.repeat(NEGATIVES)
     apart = places[pushed] - places[others]
     square = (apart**2).sum(1, keepdim=True)
     push = 2 * b / ((0.001 + square) * (1 + a * square**b))
-    return moves.index_add_(0, pushed, (push * apart).clamp(-_FURTHEST, _FURTHEST))
+    return _added(moves, pushed, (push * apart).clamp(-_FURTHEST, _FURTHEST))
+
+
+def _added(moves: torch.Tensor, rows: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+    """`moves` with each step added to its row; on a GPU too always in the same order, which decides the last bits and with them the map."""
+    return moves.index_put_((rows,), steps, accumulate=True) if moves.is_cuda else moves.index_add_(0, rows, steps)

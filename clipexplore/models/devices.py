@@ -6,6 +6,7 @@ Separate because the embedder, the renderer and the keeper of loaded models must
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 import time
@@ -18,11 +19,12 @@ import psutil
 if TYPE_CHECKING:
     import torch
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 SMALL = 100_000_000  # bytes of weights below which 16 bits gain nothing on a CPU
-# What libraries below torch say when memory is out; cuDNN then finds no way to compute a convolution.
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED", "unable to find an engine")
+# What libraries below torch say when memory is out; cuBLAS and cuDNN may then not even start, and cuDNN finds no way to compute a convolution.
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED", "ALLOCATION_FAILED", "STATUS_NOT_INITIALIZED", "unable to find an engine")
 _ROUNDS = 5  # of a calibration, which takes the best: other programs only ever make it slower
 
 
@@ -85,6 +87,7 @@ def if_memory_suffices(work: Callable[[], T]) -> T | None:
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
+        log.warning("memory is out: %s", str(error).split("\n")[0][:300])
         error.__traceback__ = None  # and with it everything the failed call held
     give_back_memory()
     return None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from clipexplore.errors import InputError
-from clipexplore.models.devices import default_device, free_memory, give_back_memory, if_memory_suffices
+from clipexplore.models.devices import default_device, default_dtype, free_memory, give_back_memory, if_memory_suffices
 from clipexplore.models.weights import weight_files
 
 log = logging.getLogger(__name__)
@@ -92,8 +92,10 @@ class Residents:
 
 
 def size_of(folder: Path) -> int:
-    """The bytes of the weights in a folder, which is the most that they take when loaded."""
-    return sum(path.stat().st_size for path in weight_files(folder))
+    """The most bytes that the weights in a folder take when loaded: those of its files, of 16-bit files twice as many where this machine computes in 32."""
+    sizes = {path: path.stat().st_size for path in weight_files(folder)}
+    wide = default_dtype(default_device(), sum(sizes.values())).itemsize == 4
+    return sum(size * (2 if wide and ".fp16." in path.name else 1) for path, size in sizes.items())
 
 
 shared = Residents()

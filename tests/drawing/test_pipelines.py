@@ -3,7 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
-from fixtures_drawing import DIM
+from fixtures_drawing import DIM, write_lora
 from fixtures_models import build_tiny_clip
 
 from clipexplore.drawing.pipelines import read_facts, read_gap, revision
@@ -117,17 +117,6 @@ def test_the_text_tower_of_a_loaded_clip_is_shared_where_it_is_the_same(tiny_cli
         assert not {each.data_ptr() for each in other.pipeline.text_encoder.parameters()} & tower
     finally:
         shared.drop(("clip", tiny_clip))
-
-
-def write_lora(folder, diffusion):
-    from diffusers import StableDiffusionPipeline
-    from peft import LoraConfig
-    from peft.utils import get_peft_model_state_dict
-
-    unet = StableDiffusionPipeline.from_pretrained(diffusion).unet
-    unet.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights=False))
-    StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=get_peft_model_state_dict(unet))
-    return folder
 
 
 def test_a_few_step_lora_changes_weights_sampler_and_defaults(tiny_diffusion, tmp_path):

@@ -10,6 +10,7 @@ import torch
 
 from clipexplore.embedder import Embedder
 from clipexplore.errors import InputError
+from clipexplore.models import devices
 from clipexplore.models.residents import SPARE, Residents, size_of
 
 
@@ -114,3 +115,13 @@ def test_a_frozen_model_is_really_freed(residents, tiny_clip):
 def test_the_size_of_a_folder_is_that_of_its_weights(tiny_clip):
     assert size_of(tiny_clip) == (tiny_clip / "model.safetensors").stat().st_size
     assert size_of(tiny_clip / "nothing") == 0
+
+
+@pytest.mark.parametrize(("computes", "factor"), [(True, 1), (False, 2)])
+def test_16_bits_take_twice_as_much_where_32_are_computed(tmp_path, monkeypatch, computes, factor):
+    (tmp_path / "unet").mkdir()
+    with open(tmp_path / "unet/diffusion_pytorch_model.fp16.safetensors", "wb") as file:
+        file.truncate(2 * devices.SMALL)
+    monkeypatch.setattr(devices, "has_bfloat16", lambda: computes)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    assert size_of(tmp_path) == 2 * devices.SMALL * factor

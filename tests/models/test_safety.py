@@ -1,11 +1,8 @@
 """The safety checker of a Stable Diffusion folder: used when asked for, and what it finds is withheld."""
 
-import json
-import shutil
-
 import numpy as np
 import pytest
-from fixtures_drawing import tiny_diffusion  # noqa: F401
+from fixtures_drawing import add_checker, tiny_diffusion  # noqa: F401
 from PIL import Image
 
 from clipexplore.models.safety import checked
@@ -15,25 +12,7 @@ from clipexplore.renderer import Renderer
 @pytest.fixture(scope="module")
 def with_checker(tiny_diffusion, tmp_path_factory):  # noqa: F811
     """A function: a folder whose checker finds everything (or nothing) unsafe."""
-    import torch
-    from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
-    from transformers import CLIPConfig, CLIPImageProcessorPil
-
-    def build(threshold):
-        folder = shutil.copytree(tiny_diffusion, tmp_path_factory.mktemp("checked") / "model")
-        tower = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-        checker = StableDiffusionSafetyChecker(CLIPConfig(vision_config={**tower, "image_size": 32, "patch_size": 16}, text_config=tower, projection_dim=8))
-        with torch.no_grad():
-            checker.concept_embeds_weights.fill_(threshold)
-            checker.special_care_embeds_weights.fill_(2.0)
-        checker.save_pretrained(folder / "safety_checker")
-        CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}).save_pretrained(folder / "feature_extractor")
-        index = json.loads((folder / "model_index.json").read_text())
-        index |= {"safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"], "feature_extractor": ["transformers", "CLIPImageProcessorPil"]}
-        (folder / "model_index.json").write_text(json.dumps(index))
-        return folder
-
-    return build
+    return lambda threshold: add_checker(tiny_diffusion, tmp_path_factory.mktemp("checked") / "model", threshold)
 
 
 @pytest.mark.parametrize(("threshold", "withheld"), [(-2.0, True), (2.0, False)])

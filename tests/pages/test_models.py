@@ -114,7 +114,7 @@ def test_sizes_times_and_terms_are_said_before(configured):
     configured("downloads = true")
     app = visit("search", model="clip-l14")
     assert [each.label for each in app.button if each.key and each.key.startswith("fetch")] == [
-        "Fetch the CLIP alone · 1.7 GB, 2 min at 100 Mbit/s", "Fetch everything, for drawing too · 7.7 GB, 10 min at 100 Mbit/s"]
+        "Fetch the CLIP alone · 1.7 GB, 2 min at 100 Mbit/s", "Fetch all, to draw · 7.7 GB, 10 min at 100 Mbit/s"]
     for said in ("clip-vit-large-patch14: MIT", "stable-diffusion-v1-5, stable-diffusion-2-1-unclip-small: CreativeML OpenRAIL-M, CreativeML Open RAIL++-M. Not for anything"):
         assert any(said in unescaped(each.value) for each in app.main.caption)
     fetching._speed()["bytes"] = 10_000_000.0  # what the last download reached
