@@ -5,7 +5,7 @@
     python -m benchmarks.map --only projections
     python -m benchmarks.map --only page --points 100000   # the page Map itself, of a collection made for it from Emoji World's
 
-Needs Chromium and playwright (requirements-dev.txt). Without a GPU the browser draws in software; figures with one are better.
+Needs Chromium and playwright (requirements-dev.txt). WebGL is that of a software driver: plotly draws by it, ours lays its dots itself, as where there is no graphics card.
 It draws as soon as it can and waits for no display. Every fit runs in a process of its own, so that it pays for what it imports and compiles, as the first visitor does.
 """
 

@@ -20,7 +20,7 @@ from . import spec as go
 from .clouds import GAP, Cloud
 from .fits import fitted
 from .markdown import escape
-from .plots import ACCENT, MUTED, OTHER, chart, mark, plain
+from .plots import ACCENT, MUTED, OTHER, chart, mark, mark_solid, plain, solid_axes
 from .results import result_bars
 from .session import space
 from .texts import text
@@ -85,23 +85,15 @@ def plane(cloud: Cloud, axes: list[int], points: list[Point], solid: bool) -> No
         place = dict(zip("xyz", z[rows].T, strict=False))
         marker = dict(size=3 if solid else 6, color=color, opacity=0.7)
         figure.add_trace(go.Scatter3d(**place, **said, marker=marker) if solid else go.Scattergl(**place, **said, marker=marker))
+    if points:
+        (mark_solid if solid else mark)(figure, np.stack(own), [str(point.expression) for point in points], text("map.yours"))
     if solid:
-        _draw_solid(figure, own, points, names)
+        solid_axes(figure, names)
     else:
-        if points:
-            mark(figure, np.stack(own), [str(point.expression) for point in points], text("map.yours"))
         figure.update_xaxes(title=names[0], zeroline=False)
         figure.update_yaxes(title=names[1], zeroline=False)
     chart(figure, text("components.plane_alt", count=len(z), of=cloud.of), key="plane-3d" if solid else "plane", height=620, showlegend=True,
           legend=dict(orientation="h", y=1, yanchor="bottom", itemsizing="constant"))  # fmt: skip
-
-
-def _draw_solid(figure: go.Figure, own: list[np.ndarray], points: list[Point], names: list[str]) -> None:
-    if points:
-        figure.add_trace(go.Scatter3d(**dict(zip("xyz", np.stack(own).T, strict=True)), mode="markers+text", text=[plain(str(point.expression), 28) for point in points],
-                                      name=text("map.yours"), marker=dict(symbol="diamond", size=6, color="#ff4b4b")))  # fmt: skip
-    figure.update_layout(scene_camera_eye=dict(x=1.45, y=1.45, z=1.0), scene_camera_center=dict(z=-0.15))
-    figure.update_layout(scene=dict(zip(("xaxis_title", "yaxis_title", "zaxis_title"), (name.replace(" of the variance", "") for name in names), strict=True)))
 
 
 def walk(cloud: Cloud, component: int) -> None:
@@ -115,6 +107,7 @@ def walk(cloud: Cloud, component: int) -> None:
         with side:
             st.subheader(text(f"components.{title}", number=component), anchor=False)
             _show([cloud.hit(row, rank, component - 1) for rank, row in enumerate(rows, 1)])
+            st.caption(text("components.words"))
             result_bars(here.search(direction / np.linalg.norm(direction), "words", 6), key=f"walk-{title}-words",
                         alt=text("components.words_alt", number=component))  # fmt: skip
     _way(cloud, along, float(coordinates.std()))

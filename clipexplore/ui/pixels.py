@@ -24,7 +24,7 @@ from .uploads import picture, picture_url, uploads
 
 MOST = 3000  # pictures; a larger collection is sampled evenly
 COMPONENTS = 100
-SHOWN = 16  # components drawn as pictures
+SHOWN = 15  # components drawn as pictures, after the mean
 LARGE = 192  # pixels of a picture beside its reconstruction
 
 

@@ -1,5 +1,7 @@
 """Charts in one look: Streamlit's theme, no fixed colours for text, room for labels, a description for who cannot see them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
@@ -7,6 +9,8 @@ from . import spec as go
 
 HEIGHT_OF_BAR = 26  # pixels
 ACCENT, OTHER, MUTED = "#6c63d8", "#e0813a", "#9a9aa5"  # readable on light and on dark
+CAMERA = dict(eye=dict(x=1.6, y=1.6, z=1.1), center=dict(x=0, y=0, z=-0.12))
+NAME = dict(font=dict(size=13, color="#1c1c28"), bgcolor="rgba(255,255,255,0.85)", borderpad=2, ax=0, arrowcolor="#ff4b4b", arrowwidth=1.5, arrowhead=0)
 CONFIG = {"displaylogo": False, "scrollZoom": True, "modeBarButtonsToRemove": ["autoScale2d", "toggleSpikelines"], "toImageButtonOptions": {"scale": 2}}
 
 
@@ -35,6 +39,21 @@ def mark(figure: go.Figure, spots: np.ndarray, labels: list[str], name: str = ""
     for (x, y), label in zip(spots, labels, strict=True):
         figure.add_annotation(x=float(x), y=float(y), text=plain(label, 28), showarrow=False, yshift=17, bgcolor="rgba(255,255,255,0.85)", borderpad=2,
                               font=dict(size=13, color="#1c1c28"))  # fmt: skip
+
+
+def mark_solid(figure: go.Figure, spots: np.ndarray, labels: list[str], name: str = "") -> None:
+    """The same in space, `(n, 3)`. Labels lie before all points, however deep their own is, at three heights, so that neighbours do not cover each other."""
+    figure.add_trace(go.Scatter3d(**dict(zip("xyz", spots.T, strict=True)), mode="markers", name=name, text=[plain(label) for label in labels], hoverinfo="text",
+                                  marker=dict(symbol="diamond", size=7, color="#ff4b4b")))  # fmt: skip
+    names = [dict(zip("xyz", spot, strict=True), text=plain(label, 28), ay=-26 - 22 * (number % 3), **NAME)
+             for number, (spot, label) in enumerate(zip(spots.tolist(), labels, strict=True))]  # fmt: skip
+    figure.update_layout(scene=dict(annotations=names))
+
+
+def solid_axes(figure: go.Figure, names: Sequence[str]) -> None:
+    """What the three axes are, in two short lines, since they are cut at the border; and from where they are looked at."""
+    short = (name.replace(" of the variance", "").replace(" (", "<br>(") for name in names)
+    figure.update_layout(scene=dict(zip(("xaxis_title", "yaxis_title", "zaxis_title"), short, strict=True)), scene_camera=CAMERA)
 
 
 def chart(figure: go.Figure, alt: str, key: str, height: int = 420, **layout: object):

@@ -22,6 +22,7 @@ from .solid import draw_solid
 from .texts import text
 
 SHARES = 10  # values of a field with a colour of their own, the most frequent; the rest is grey
+PARTS = 8  # that the extent of a group is looked at in, each way, for the place of its name
 SIMILARITY, TRUST, GROUPS = "similarity", "trust", "groups"
 COMPUTED = (SIMILARITY, TRUST, GROUPS)
 
@@ -104,7 +105,7 @@ def group_shades(layout: Layout, by: str, count: int) -> Shades:
     vectors = words.embeddings(space().model.key, "captions")
 
     def make(job: Job) -> tuple[np.ndarray, list[str]]:
-        job.report(0.1, text("map.grouping"))
+        job.report(0, text("map.grouping"))  # no one knows how long a group takes
         found = group(points, min(count, len(points))) if by == "k-means" else dense_groups(layout.pictures, max(2, len(points) // (12 * count)))
         job.report(0.8, text("map.naming"))
         return found, group_names(points, found, vectors, words.captions)
@@ -117,9 +118,17 @@ def group_shades(layout: Layout, by: str, count: int) -> Shades:
 
 
 def middles(places: np.ndarray, shades: Shades) -> list[tuple[float, float, str]]:
-    """The names of groups as labels, each in the middle of those of its points `(n, 2)` that there are."""
+    """The names of groups as labels, each where most of those of its points `(n, 2)` lie that there are."""
     there = [number for number in range(len(shades.names)) if (shades.colors == number).any()]
-    return [(*np.median(places[shades.colors == number], axis=0).tolist(), shades.names[number]) for number in there]
+    return [(*_thickest(places[shades.colors == number]).tolist(), shades.names[number]) for number in there]
+
+
+def _thickest(places: np.ndarray) -> np.ndarray:
+    """The middle of those points that lie in the fullest of the parts of their extent; the middle of all might lie where none is."""
+    low, high = places.min(axis=0), places.max(axis=0)
+    parts = np.floor(PARTS * (places - low) / np.maximum(high - low, 1e-9)).clip(max=PARTS - 1)
+    _, part, counts = np.unique(parts, axis=0, return_inverse=True, return_counts=True)
+    return np.median(places[part.ravel() == counts.argmax()], axis=0)
 
 
 def draw_map(layout: Layout, points: list[Point], coloring: Coloring, region: str, rows: np.ndarray) -> None:

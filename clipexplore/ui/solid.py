@@ -10,12 +10,10 @@ from clipexplore.projection import inside
 
 from . import spec as go
 from .cloud import HUES, RAMP, REST, Overlay, Shades
-from .plots import ACCENT, MUTED, chart, plain
+from .plots import ACCENT, MUTED, chart, mark_solid, plain, solid_axes
 from .texts import text
 
 MOST = 20_000  # points; of more, every few are drawn
-CAMERA = dict(eye=dict(x=1.45, y=1.45, z=1.0), center=dict(x=0, y=0, z=-0.12))
-NAME = dict(font=dict(size=13, color="#1c1c28"), bgcolor="rgba(255,255,255,0.85)", borderpad=2, ax=0, ay=-26, arrowcolor="#ff4b4b", arrowwidth=1.5, arrowhead=0)
 
 
 def draw_solid(places: np.ndarray, shades: Shades, over: Overlay, axes: tuple[str, ...], rows: np.ndarray, captions: list[str], alt: str) -> None:
@@ -39,8 +37,7 @@ def draw_solid(places: np.ndarray, shades: Shades, over: Overlay, axes: tuple[st
         if which.any():
             figure.add_trace(_points(places[some[which]], mode="markers", name=name, text=said[which], hovertemplate="%{text}<extra></extra>", marker=dict(size=size, **marker)))
     _draw_over(figure, places, over)
-    names = (name.replace(" of the variance", "") for name in axes)
-    figure.update_layout(scene=dict(zip(("xaxis_title", "yaxis_title", "zaxis_title"), names, strict=True)), scene_camera=CAMERA)
+    solid_axes(figure, axes)
     chart(figure, alt, key="solid-map", height=680, showlegend=True, legend=dict(orientation="h", y=1, yanchor="bottom", itemsizing="constant"))
 
 
@@ -69,9 +66,7 @@ def _draw_over(figure: go.Figure, places: np.ndarray, over: Overlay) -> None:
         figure.add_trace(_points(ends, mode="lines", line=dict(color=ACCENT, width=4), **quiet))
     if over.chosen is not None:
         figure.add_trace(_points(places[[over.chosen]], mode="markers", marker=dict(symbol="circle-open", size=12, color=ACCENT), **quiet))
-    for given, more in ((over.marks, dict(mode="markers", marker=dict(symbol="diamond", size=7, color="#ff4b4b"), name=text("map.yours"), hoverinfo="text")),
-                        (over.labels, dict(mode="text", **quiet))):  # fmt: skip
-        if given:
-            figure.add_trace(_points(np.array([each[:3] for each in given], float), text=[plain(each[3], 28) for each in given], **more))
-    names = [dict(zip("xyz", each[:3], strict=True), text=plain(each[3], 28), **NAME) for each in over.marks]  # lie before all points, however deep theirs is
-    figure.update_layout(scene=dict(annotations=names))
+    if over.marks:
+        mark_solid(figure, np.array([each[:3] for each in over.marks], float), [each[3] for each in over.marks], text("map.yours"))
+    if over.labels:
+        figure.add_trace(_points(np.array([each[:3] for each in over.labels], float), mode="text", text=[plain(each[3], 28) for each in over.labels], **quiet))

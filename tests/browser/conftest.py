@@ -1,6 +1,7 @@
 """The real server in a process of its own, and Chromium in front of it. Skipped where Playwright or Chromium is missing.
 
-Every page that a test opens is watched: a request to any other host, an error of a script, or one on the console fails the test.
+Every page that a test opens is watched: a request to any other host, an error of a script, or one on the console fails the test. So is
+every server: it speaks to nobody outside of this machine.
 """
 
 import os
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 
 ROOT = Path(__file__).parents[2]
+GUARD = Path(__file__).with_name("guard.py")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 DESKTOP = {"width": 1280, "height": 900}
 PATIENCE = 60_000  # milliseconds, on a busy machine
@@ -38,12 +40,12 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.url, self.log = f"http://127.0.0.1:{self.port}", home / "server.log"
+        self.url, self.log, self.connections = f"http://127.0.0.1:{self.port}", home / "server.log", home / "connections"
         self.environ = {**os.environ, "CLIPEXPLORE_HOME": str(home), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **environ}
         self.script, self.process = script, None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "streamlit", "run", self.script, "--server.port", str(self.port)]
+        command = [sys.executable, str(GUARD), str(self.connections), "run", self.script, "--server.port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environ, stdout=log, stderr=log)
         for _ in range(600):
@@ -62,6 +64,9 @@ class Server:
             self.process.kill()
             self.process.wait()
 
+    def assert_spoke_to_nobody(self) -> None:
+        assert not self.connections.exists(), self.connections.read_text()
+
 
 @pytest.fixture(scope="session")
 def new_server(tmp_path_factory):
@@ -76,6 +81,8 @@ def new_server(tmp_path_factory):
     yield make
     for server in made:
         server.kill()
+    for server in made:
+        server.assert_spoke_to_nobody()
 
 
 @pytest.fixture(scope="session")
@@ -88,13 +95,16 @@ def server(new_server) -> Server:
 def chromium():
     """One running Chromium; each visitor gets a profile of their own."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    executable = shutil.which("chromium") or "/usr/bin/chromium"
-    if not Path(executable).exists():
+    if not Path(_executable()).exists():
         pytest.skip("no Chromium is installed")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=executable, args=FLAGS)
+        browser = driver.chromium.launch(executable_path=_executable(), args=FLAGS)
         yield browser
         browser.close()
+
+
+def _executable() -> str:
+    return shutil.which("chromium") or "/usr/bin/chromium"
 
 
 class Watched:
@@ -164,3 +174,17 @@ def stranger(chromium, watched):
         window = context.new_page()
         watched.follow(window)
         yield window
+
+
+@pytest.fixture
+def carded(chromium, watched):
+    """A window of a Chromium whose software driver passes for a graphics card, since it does not say what it is."""
+    flags = [*(flag for flag in FLAGS if flag != "--disable-gpu"), "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+    browser = chromium.browser_type.launch(executable_path=_executable(), args=flags)
+    with _profile(browser) as context:
+        window = context.new_page()
+        window.add_init_script("""const ask = WebGLRenderingContext.prototype.getExtension;
+            WebGLRenderingContext.prototype.getExtension = function (name) { return name === "WEBGL_debug_renderer_info" ? null : ask.call(this, name); };""")
+        watched.follow(window)
+        yield window
+    browser.close()

@@ -16,6 +16,9 @@ TIP = """() => { const find = (node) => { for (const each of node.querySelectorA
   const values = find(document).getContext("2d").getImageData(0, 0, 96, 96).data, sums = [0, 0, 0];
   values.forEach((value, at) => { if (at % 4 < 3) sums[at % 4] += value / (96 * 96); }); return sums; }"""
 
+# Whether the points are drawn by WebGL.
+BY_CARD = """() => { for (const each of document.querySelectorAll("*")) { const found = each.shadowRoot?.querySelector(".cloud canvas"); if (found) return !!found.getContext("webgl"); } }"""
+
 
 @pytest.fixture
 def window(visitor, server):
@@ -37,15 +40,20 @@ def middle(page) -> tuple[float, float]:
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-def seek(page) -> str:
-    """Moves until a point is pointed at; says what its tip says."""
+def seek(page) -> tuple[float, float]:
+    """Moves until a point is pointed at, and says where that is."""
     x, y = middle(page)
     for line in sorted(range(-240, 241, 24), key=abs):
         for column in range(-260, 261, 13):
             page.mouse.move(x + column, y + line)
             if page.locator(".tip").is_visible():
-                return page.locator(".tip span").inner_text()
+                return x + column, y + line
     raise AssertionError("no point was found")
+
+
+def tip(page) -> str:
+    """What stands beside what is pointed at, "" where that is nothing."""
+    return page.locator(".tip span").inner_text() if page.locator(".tip").is_visible() else ""
 
 
 def mean_colour(id: str) -> np.ndarray:
@@ -54,7 +62,8 @@ def mean_colour(id: str) -> np.ndarray:
 
 def pointed_at(page) -> str:
     """Points at something, clicks it, and says which picture that was."""
-    said, seen = seek(page), page.evaluate(TIP)
+    seek(page)
+    said, seen = tip(page), page.evaluate(TIP)
     page.mouse.down()
     page.mouse.up()
     page.get_by_text("in the true space").first.wait_for()
@@ -63,6 +72,22 @@ def pointed_at(page) -> str:
     assert said.startswith(WORLD.captions[WORLD.row(region[1:])]), "the tip says what was chosen"
     np.testing.assert_allclose(seen, mean_colour(region[1:]), atol=6, err_msg="the tip shows what was chosen")
     return region[1:]
+
+
+def pixels(page, address: str) -> np.ndarray:
+    """What is seen of the map at an address, `(height, width, 3)` in [0, 255]."""
+    open_view(page, address)
+    page.locator(".cloud[data-drawn]").scroll_into_view_if_needed()
+    return np.asarray(open_picture(page.locator(".cloud").screenshot()).convert("RGB"), float)
+
+
+def test_a_graphics_card_and_the_processor_draw_the_same(carded, visitor, server):
+    """Points, colours, and what is outside a region; without the region the map is another."""
+    address = f"{server.url}/map?points=&region=-0.3 -0.3, 0.3 -0.3, 0.3 0.1, -0.3 0.1"
+    by_card, here = pixels(carded, address), visitor()
+    by_processor, whole = pixels(here, address), pixels(here, f"{server.url}/map?points=")
+    assert carded.evaluate(BY_CARD) and not here.evaluate(BY_CARD)
+    assert np.abs(by_card - by_processor).mean() < 0.5 < 2 < np.abs(by_card - whole).mean()
 
 
 def test_what_is_pointed_at_shows_its_picture_and_a_click_chooses_it(window):
@@ -156,3 +181,15 @@ def test_zooming_turns_points_into_pictures(window):
     assert window.locator(".cloud").screenshot() != before
     window.locator(".bar button[data-does=home]").click()
     window.wait_for_timeout(200)
+
+
+def test_after_zooming_nothing_is_pointed_at_that_has_moved_away(window):
+    x, y = seek(window)
+    for _ in range(8):
+        window.mouse.wheel(0, -250)
+        window.wait_for_timeout(40)
+    window.wait_for_timeout(300)
+    zoomed = tip(window)
+    window.mouse.move(x + 1, y)
+    window.mouse.move(x, y)
+    assert tip(window) == zoomed

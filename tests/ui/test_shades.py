@@ -24,7 +24,15 @@ def test_many_numbers_lie_on_a_scale_and_few_are_values():
     assert not on_scale(pd.Series(list("abcdefghijklm")))
 
 
-def test_the_name_of_a_group_stands_in_the_middle_of_those_that_are_there():
-    places = np.array([[0, 0], [2, 0], [10, 4], [10, 8], [5, 5]], float)
-    shades = Shades(np.array([0, 0, 2, 2, REST]), ["cats", "dogs", "hats"])
-    assert middles(places, shades) == [(1, 0, "cats"), (10, 6, "hats")]
+def test_the_name_of_a_group_stands_where_most_of_those_lie_that_are_there():
+    """Three heaps of cats, the largest at (1, 50), and none at their median, (50, 50)."""
+    places = np.array([[0.9, 50], [1, 50], [1.1, 50], [50, 1], [50, 1], [50, 90], [50, 90], [30, 12], [30, 12], [5, 5]])
+    shades = Shades(np.array([0] * 7 + [2, 2, REST]), ["cats", "dogs", "hats"])
+    assert middles(places, shades) == [(1, 50, "cats"), (30, 12, "hats")]
+
+
+def test_the_name_of_a_group_in_space_stands_where_it_is():
+    places = np.random.default_rng(0).normal((3, 4, 5), 0.1, (200, 3))
+    ((*spot, name),) = middles(places, Shades(np.zeros(200, np.uint8), ["cats"]))
+    np.testing.assert_allclose(spot, (3, 4, 5), atol=0.15)
+    assert name == "cats"

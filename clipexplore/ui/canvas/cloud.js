@@ -1,7 +1,7 @@
 // A cloud of points on a plane: what the server says is taken in here, and what stands around the canvas is made here.
 // What comes in is small: what to say and to draw, and the names of the blocks of bytes that block.js keeps (see cloud.py).
 // What goes out is a polygon or the row of one point, never a list of points.
-// One module of several files, put together in the order view, points, drawing, hands, export, cloud; each stands on the one before.
+// One module of several files, put together in the order view, raster, points, drawing, hands, export, cloud; each stands on the one before.
 
 const clouds = new WeakMap();
 const blocks = (window.clipexploreBlocks ??= new Map()); // of bytes by slot, put there by block.js
@@ -38,7 +38,7 @@ class Cloud extends Exports {
     this.idle = matchMedia("(pointer: coarse)").matches ? "" : "lasso"; // a finger that is not asked to do anything scrolls the page
     this.turn(this.idle);
     this.fingers = new Map();
-    this.gl = this.under.getContext("webgl", { antialias: false });
+    this.gl = this.card();
     if (this.gl) this.prepare();
     this.listen();
     this.watch = new ResizeObserver(() => this.resize());
@@ -73,7 +73,7 @@ class Cloud extends Exports {
     const coloured = before.blocks.colors !== data.blocks.colors || String(this.palette) !== String(palette);
     const lassoed = moved || String(this.region) !== String(data.region);
     Object.assign(this, { data, palette, region: data.region, chosen: data.chosen, styles: getComputedStyle(this.box) });
-    if (moved) { this.point(null); this.cost = undefined; this.index(); this.upload("place", data.places, 2); }
+    if (moved) { this.point(null); this.cost = this.starts = undefined; this.upload("place", data.places, 2); }
     if (lassoed) this.select();
     if (coloured) this.upload("color", data.colors, 1);
     this.over.setAttribute("aria-label", data.alt);
@@ -111,7 +111,7 @@ class Cloud extends Exports {
 
   legend() {
     const { heat, ramp } = this.data, values = this.values().map(([colour, name]) => dot(css(colour, 1), name));
-    const scale = heat ? [span(`${heat.title}  ${heat.low.toFixed(2)}`), bar(ramp), span(heat.high.toFixed(2))] : [];
+    const scale = heat ? [span(heat.title), bar(ramp, heat.low.toFixed(2), heat.high.toFixed(2))] : [];
     this.root.querySelector(".legend").replaceChildren(...scale, ...values);
   }
 
@@ -136,9 +136,9 @@ function dot(colour, text) {
   return made;
 }
 
-function bar(ramp) {
-  const made = span("");
-  made.className = "ramp";
-  made.style.background = `linear-gradient(to right, ${ramp.join(",")})`;
+function bar(ramp, low, high) {
+  const made = span(low), scale = document.createElement("b");
+  scale.style.background = `linear-gradient(to right, ${ramp.join(",")})`;
+  made.append(scale, high);
   return made;
 }

@@ -18,7 +18,7 @@ class Drawing extends Points {
   drawNow() {
     if (this.stale) {
       this.shown = this.pictures();
-      this.gl ? this.paint() : this.paintPlainly();
+      this.gl ? this.paint() : this.lay();
       this.stale = false;
     }
     const pen = this.pen;

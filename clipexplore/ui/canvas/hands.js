@@ -7,7 +7,7 @@ const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
 class Hands extends Drawing {
   listen() {
     const over = this.over;
-    over.onwheel = (event) => { event.preventDefault(); this.zoom(Math.exp(-event.deltaY * 0.0015), event.offsetX, event.offsetY); };
+    over.onwheel = (event) => this.wheel(event);
     over.onpointerdown = (event) => this.down(event);
     over.onpointermove = (event) => this.move(event);
     over.onpointerup = (event) => this.up(event);
@@ -15,6 +15,13 @@ class Hands extends Drawing {
     over.onpointerleave = (event) => event.pointerType === "mouse" && this.point(null);
     over.ondblclick = () => this.clear();
     over.onkeydown = (event) => this.key(event);
+  }
+
+  wheel(event) {
+    const at = [event.offsetX, event.offsetY];
+    event.preventDefault();
+    this.zoom(Math.exp(-event.deltaY * 0.0015), ...at);
+    this.point(this.nearest(...at), at); // what was pointed at may have moved away
   }
 
   down(event) {
@@ -90,6 +97,7 @@ class Hands extends Drawing {
     else if (event.key === "0") { this.home(); this.draw(); }
     else if (event.key === "Escape") this.clear();
     else return;
+    this.point(null);
     event.preventDefault();
   }
 

@@ -1,23 +1,26 @@
-// The points themselves, by WebGL or, where there is none, as plain squares.
+// The points themselves: by WebGL on a graphics card, without one laid into the pixels by raster.js.
 
 const GREY = [0.6, 0.6, 0.65];
+const BELOW = [...GREY, 0.22]; // the colour of what is not selected
 const REST = 255; // the colour of points of no named value
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i; // drivers that have no card
 
 const SHADER = `
 attribute vec2 place; attribute float color; attribute float on;
 uniform vec2 scale; uniform vec2 shift; uniform float size; uniform sampler2D palette; uniform float dim;
-varying vec4 shade;
+varying vec4 shade; varying float soft;
 void main() {
   bool below = on < 0.5;
   gl_Position = vec4(place * scale + shift, below ? 0.5 : -0.5, 1.0); // what is not selected lies behind, in whatever order it is drawn
   gl_PointSize = below ? size * 0.8 : size;
+  soft = gl_PointSize < 2.0 ? 0.0 : 1.0; // of a pixel nothing is cut off
   vec4 own = texture2D(palette, vec2((color + 0.5) / 256.0, 0.5));
-  shade = below ? vec4(${GREY.join(",")}, 0.22) : vec4(own.rgb, own.a * dim);
+  shade = below ? vec4(${BELOW.join(",")}) : vec4(own.rgb, own.a * dim);
 }`;
 const PAINT = `
-precision mediump float; varying vec4 shade;
+precision mediump float; varying vec4 shade; varying float soft;
 void main() {
-  float edge = 1.0 - smoothstep(0.38, 0.5, length(gl_PointCoord - 0.5));
+  float edge = 1.0 - soft * smoothstep(0.38, 0.5, length(gl_PointCoord - 0.5));
   if (edge < 0.01) discard;
   gl_FragColor = vec4(shade.rgb, shade.a * edge);
 }`;
@@ -34,6 +37,21 @@ class Points extends View {
     this.on = new Uint8Array(count).fill(1);
     if (this.region?.length > 2) for (let i = 0; i < count; i++) this.on[i] = inside(this.region, places[2 * i], places[2 * i + 1]);
     this.upload("on", this.on, 1);
+  }
+
+  /** The colour and opacity of each of the values that a point may have. */
+  get shades() { return this.palette.map((rgb, i) => [...rgb, i === REST ? 0.5 : 0.85]); }
+
+  /** WebGL on a graphics card, else null. */
+  card() {
+    const gl = this.under.getContext("webgl", { antialias: false, failIfMajorPerformanceCaveat: true });
+    const says = gl?.getExtension("WEBGL_debug_renderer_info");
+    if (!gl || !says || !SOFTWARE.test(gl.getParameter(says.UNMASKED_RENDERER_WEBGL))) return gl;
+    gl.getExtension("WEBGL_lose_context")?.loseContext();
+    const fresh = this.under.cloneNode(); // a canvas keeps to the kind of context that it had first
+    this.under.replaceWith(fresh);
+    this.under = fresh;
+    return null;
   }
 
   prepare() {
@@ -63,7 +81,7 @@ class Points extends View {
     gl.bufferData(gl.ARRAY_BUFFER, array, gl.STATIC_DRAW);
     gl.enableVertexAttribArray(gl.getAttribLocation(this.program, name));
     if (name !== "color") return;
-    const texels = new Uint8Array(this.palette.flatMap(([r, g, b], i) => [r, g, b, i === REST ? 0.5 : 0.85].map((each) => each * 255)));
+    const texels = new Uint8Array(this.shades.flat().map((each) => each * 255));
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, texels);
   }
 
@@ -90,16 +108,17 @@ class Points extends View {
     }
   }
 
-  /** Where there is no WebGL: the same points as squares, all of them once. */
-  paintPlainly() {
-    const pen = this.under.getContext("2d"), { places, colors, count } = this.data;
-    pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    pen.clearRect(0, 0, this.width, this.height);
-    for (let i = 0; i < count; i++) {
-      const [x, y] = this.toScreen(places[2 * i], places[2 * i + 1]);
-      pen.fillStyle = css(this.on[i] ? this.palette[colors[i]] : GREY, this.on[i] ? 0.8 : 0.25);
-      pen.fillRect(x - this.dot / 2, y - this.dot / 2, this.dot, this.dot);
-    }
+  /** Without a card: the same dots, those that are not selected below the others. */
+  lay() {
+    const start = performance.now(), { width, height } = this.under, dot = Math.max(1, this.dot * this.ratio), margin = Math.ceil(dot) + 1;
+    if (this.raster?.fits(width, height, margin)) this.raster.clear();
+    else this.raster = new Raster(width, height, margin);
+    const scale = this.scale * this.ratio, step = this.thin ?? 1, dim = this.shown ? 0.25 : 1;
+    const how = { step, scale, left: width / 2 - this.view.x * scale, top: height / 2 + this.view.y * scale };
+    if (this.region?.length > 2) this.raster.lay(this.data, this.on, 0, { ...how, width: dot * 0.8, shades: Array(256).fill(BELOW) });
+    this.raster.lay(this.data, this.on, 1, { ...how, width: dot, shades: this.shades.map(([r, g, b, alpha]) => [r, g, b, alpha * dim]) });
+    this.under.getContext("2d").putImageData(this.raster.image(), -margin, -margin);
+    if (step === 1) this.cost = performance.now() - start;
   }
 }
 

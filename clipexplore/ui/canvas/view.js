@@ -1,6 +1,6 @@
 // Which part of the plane is in sight, and what lies where in it.
 
-const SMOOTH = 25; // milliseconds a frame may take while the points are moved; if all take longer, fewer are drawn until they rest
+const SMOOTH = 16; // milliseconds a frame may take while the points are moved; if all take longer, fewer are drawn until they rest
 const CLOSE = 14; // pixels from a point within which it is pointed at
 
 const clamp = (value, high, low = 0) => Math.min(Math.max(value, low), high);
@@ -71,6 +71,7 @@ class View {
 
   /** The rows between two corners of the plane, at most `most` of them, else null. */
   within(left, low, right, high, most) {
+    if (!this.starts) this.index(); // not before it is asked for: the points are seen sooner
     const rows = [];
     for (let line = this.line(low); line <= this.line(high); line++) {
       for (let column = this.column(left); column <= this.column(right); column++) {
