@@ -17,6 +17,7 @@ import math
 import time
 from collections.abc import Callable
 from itertools import cycle
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -144,7 +145,7 @@ async def room(address: str, options: argparse.Namespace, visitors: int, seconds
 
 def measure(name: str, options: argparse.Namespace, *flags: str) -> float:
     """One server, one room; prints a line and gives the 95th percentile in seconds."""
-    with server(ROOT / "serve.py", *flags, ready="/readyz") as (address, process):
+    with server(ROOT / "serve.py", *flags, ready="/readyz", log=options.log) as (address, process):
         everything = argparse.Namespace(pages=options.pages, reruns=1, pause=0, beside=None)
         asyncio.run(room(address, everything, 1, math.inf, 2 * len(options.pages)))  # caches of the process, as after the first visitor of the day
         memory, cpu, begun = [], sum(process.cpu_times()[:2]), time.perf_counter()
@@ -161,9 +162,9 @@ def measure(name: str, options: argparse.Namespace, *flags: str) -> float:
 
 
 def _growth(memory: list[float]) -> str:
-    """Memory before, after a tenth of the runs, when everybody is there, and at the end; in MB."""
-    before, there, after = (np.median(part) for part in (memory[:10], memory[len(memory) // 10 :][:10], memory[-10:]))
-    return f"memory {before:,.0f} MB, {there - before:+.0f} MB in the first tenth, {after - there:+.0f} MB in the rest"
+    """Memory before, and what came to it in the first tenth of the runs, when everybody arrives, in the rest of the first half, and in the second; in MB."""
+    before, there, half, after = (np.median(memory[len(memory) * share // 100 :][:10]) for share in (0, 10, 50, 99))
+    return f"memory {before:,.0f} MB, {there - before:+.0f} MB in the first tenth, {half - there:+.0f} MB in the rest of the first half, {after - half:+.0f} MB in the second"
 
 
 def main() -> None:
@@ -175,6 +176,7 @@ def main() -> None:
     parser.add_argument("--reruns", type=int, default=5, help="changes that a visitor makes on each page")
     parser.add_argument("--pages", nargs="*", default=sorted(path.stem for path in (ROOT / "pages").glob("*.py") if path.stem != "start"))
     parser.add_argument("--beside", help="a page with its query, whose long job one more visitor watches")
+    parser.add_argument("--log", type=Path, help="a file for what the server says")
     parser.add_argument("--ours", action="store_true", help="leave Streamlit's defaults out")
     options = parser.parse_args()
     ours = measure("ours", options)

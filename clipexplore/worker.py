@@ -32,7 +32,8 @@ class Job:
 
     `state` is "queued", "running" and in the end "done" with a `result`, "failed" with an `error` (a sentence for the
     visitor) or "cancelled". `progress` is in [0, 1]; `stage` and `preview` are whatever the work last reported. Whoever
-    shows a job calls `touch` each time: one that nobody touches for as long as its lane waits is cancelled.
+    shows a job calls `touch` each time: one that nobody has looked at for as long as its lane waits is cancelled, and
+    `abandoned`.
     """
 
     def __init__(self, lane: "Lane", number: int, function: Callable, key: Hashable, owner: Hashable):
@@ -42,8 +43,9 @@ class Job:
         self.progress = 0.0
         self.stage = self.preview = self.result = self.error = None
         self._lane, self._function, self._owners = lane, function, {owner}
-        self._cancelled, self._ended = False, threading.Event()
+        self.abandoned, self._cancelled, self._ended = False, False, threading.Event()
         self._seen = self._started = monotonic()
+        self._watchers: set[Callable[[], float]] = set()
 
     @property
     def cancelled(self) -> bool:
@@ -63,9 +65,16 @@ class Job:
         with self._lane._lock:
             return None if self._ended.is_set() else self._lane._seconds_left(self)
 
-    def touch(self) -> None:
-        """Say that somebody still looks at this job."""
-        self._seen = monotonic()
+    def touch(self, watcher: Callable[[], float] | None = None) -> None:
+        """Say that somebody looks at this job: now, and until the time by `time.monotonic` that `watcher()` gives, whenever it is asked."""
+        with self._lane._lock:
+            self._seen = monotonic()
+            if watcher:
+                self._watchers.add(watcher)
+
+    def wanted_by(self, owner: Hashable) -> bool:
+        """Whether `owner` has asked for this job and not withdrawn since; it may go on for others."""
+        return owner in self._owners
 
     def wait(self, timeout: float = math.inf) -> bool:
         """Whether the job ends within `timeout` seconds; waiting counts as looking."""
@@ -111,7 +120,7 @@ class Lane:
     Parameters
     ----------
     capacity : how many jobs may wait
-    abandon_after : seconds after which a job that nobody touches is cancelled; math.inf for work without an audience
+    abandon_after : seconds after which a job that nobody looks at is cancelled; math.inf for work without an audience
     """
 
     def __init__(self, name: str, capacity: int = 64, abandon_after: float = 20.0):
@@ -200,8 +209,10 @@ class Lane:
 
     def _drop_abandoned(self) -> None:
         """Cancel what nobody looks at; whoever looks at any job of the lane, or adds one, brings this about."""
-        for job in self._jobs():
-            if monotonic() - job._seen > self.abandon_after:
+        for job in (each for each in self._jobs() if not each._cancelled):
+            job._watchers = {watcher for watcher in job._watchers if monotonic() - watcher() <= self.abandon_after}
+            if not job._watchers and monotonic() - job._seen > self.abandon_after:
+                job.abandoned = True
                 self._stop(job)
 
     def _stop(self, job: Job) -> None:

@@ -25,7 +25,7 @@ PAGES, TEXTS = map(run_path(str(PACKAGE / "ui" / "texts.py")).get, ("PAGES", "TE
 LAYERS = (
     "errors links door web quota units",
     "vectors storage settings images worker tables trees caption_files machine frames",
-    "expression nearest trust recipe schedulers animation entries library serving weights devices preparing sharing layered safety choosing",
+    "expression nearest trust recipe schedulers animation entries library serving weights devices packing preparing sharing layered safety choosing",
     "coarse names zeroshot projection contrast properties evaluation relevance semantics collection vector_files reading embedder catalog residents downloads convert",
     "lexicon tidy components layout reference pixels clusters batcher pipelines latents fetching",
     "renderer embedded",
@@ -202,6 +202,7 @@ def test_every_module_says_what_it_is(path):
 
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "requests", "httpx", "urllib.request"}
 UNSAFE_CALLS = {"eval", "exec", "torch.load", "os.system", "pd.read_pickle"}
+GUESSED = re.compile(r"(transformers|diffusers)\..*\bAuto(?!encoder)")  # classes that a repository chooses by what it says of itself
 UNSAFE_ARGUMENTS = {"unsafe_allow_html", "unsafe_allow_javascript", "trust_remote_code", "allow_pickle", "shell"}
 
 
@@ -209,6 +210,7 @@ UNSAFE_ARGUMENTS = {"unsafe_allow_html", "unsafe_allow_javascript", "trust_remot
 def test_nothing_unsafe_is_used(path):
     imported = {".".join(name.split(".")[:parts]) for name in imports(path) for parts in (1, 2)}
     assert not imported & UNSAFE_MODULES
+    assert not [name for name in imports(path) if GUESSED.search(name)]
     allowed = {"torch.load"} if path == PACKAGE / "models" / "convert.py" else set()  # with weights_only=True, in a process of its own
     assert not {ast.unparse(call.func) for call in calls(path)} & (UNSAFE_CALLS - allowed)
     passed = {keyword.arg: ast.unparse(keyword.value) for call in calls(path) for keyword in call.keywords}
@@ -218,13 +220,13 @@ def test_nothing_unsafe_is_used(path):
 def test_the_guard_would_see_them(tmp_path, monkeypatch):
     """Each line alone is enough."""
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
-    lines = ["import pickle", "from urllib import request", "import urllib.request", "import requests as r", "eval('1')", "torch.load(f)",
+    lines = ["import pickle", "from urllib import request", "import urllib.request", "import requests as r", "from transformers import AutoModel", "eval('1')", "torch.load(f)",
              "st.markdown(x, unsafe_allow_html=True)", "A.from_pretrained(x, trust_remote_code=True)", "np.load(f, allow_pickle=flag)"]  # fmt: skip
     for number, line in enumerate(lines):
         (path := tmp_path / f"{number}.py").write_text(line)
         with pytest.raises(AssertionError):
             test_nothing_unsafe_is_used(path)
-    (path := tmp_path / "fine.py").write_text("model.eval()\nnp.load(f, allow_pickle=False)\nfrom urllib.parse import urlencode")
+    (path := tmp_path / "fine.py").write_text("model.eval()\nnp.load(f, allow_pickle=False)\nfrom urllib.parse import urlencode\nfrom diffusers import AutoencoderKL")
     test_nothing_unsafe_is_used(path)
 
 

@@ -220,8 +220,9 @@ def test_a_shared_job_goes_when_its_last_owner_goes(lane, busy):
     queued.cancel("ann")
     queued.cancel("nobody")
     assert queued.state == "queued" and not queued.cancelled
+    assert queued.wanted_by("bob") and not queued.wanted_by("ann")
     queued.cancel("bob")
-    assert queued.state == "cancelled" and queued.cancelled and queued.place == 0
+    assert queued.state == "cancelled" and queued.cancelled and queued.place == 0 and not queued.wanted_by("bob")
 
 
 def test_cancel_without_an_owner_is_for_all(lane, busy):
@@ -317,6 +318,30 @@ def test_what_nobody_looks_at_is_dropped(clock, lane, busy):
     assert ended(running) == ended(watched) == "done"
 
 
+def test_who_still_has_a_job_on_screen_need_not_ask_again(clock, lane, busy):
+    until = {"ann": math.inf, "bob": clock[0] + 30, "cleo": clock[0] + 15}
+    jobs = {name: lane.submit(Gate()) for name in until}
+    for name, job in jobs.items():
+        job.touch(lambda name=name: min(clock[0], until[name]))
+    clock[0] += 40
+    busy[0].touch()
+    assert [jobs[name].place for name in until] == [1, 2, 0] and jobs["cleo"].state == "cancelled"
+    until["ann"] = clock[0]
+    clock[0] += 15
+    assert [jobs[name].place for name in until] == [1, 0, 0] and jobs["bob"].state == "cancelled"
+    lane.close(0)
+
+
+def test_one_of_several_who_look_is_enough(clock, lane, busy):
+    job = lane.submit(Gate(), key="k")
+    job.touch(lambda: 0)
+    job.touch(lambda: clock[0])
+    clock[0] += 1000
+    busy[0].touch()
+    assert job.place == 1
+    lane.close(0)
+
+
 def test_the_running_job_notices_by_itself_that_it_was_abandoned(clock, lane, busy):
     clock[0] += 20.5
     busy[1].open()
@@ -341,8 +366,9 @@ def test_who_comes_back_to_an_abandoned_job_gets_a_new_one_and_keeps_it(clock, l
     clock[0] += 19
     assert lane.submit(Gate(), key="k") is back  # which is a look at it
     clock[0] += 19
-    assert back.place == 1
+    assert back.place == 1 and left.abandoned and not back.abandoned
     lane.close(0)
+    assert back.cancelled and not back.abandoned
 
 
 def test_a_lane_may_wait_for_ever(clock):

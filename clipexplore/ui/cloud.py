@@ -18,6 +18,7 @@ from clipexplore.collection import Collection
 from clipexplore.images import contact_sheet, encode, open_picture, thumbnail
 from clipexplore.worker import Job, Lane
 
+from .screen import screen
 from .texts import text
 
 SIDE = 48  # pixels of a thumbnail
@@ -34,7 +35,7 @@ _HTML = """
 <div class="bar"></div><div class="tip"><canvas width="96" height="96"></canvas><span></span></div></div><div class="legend"></div>
 """
 _HERE = Path(__file__).parent / "canvas"
-_PARTS = ("view", "points", "drawing", "hands", "export", "cloud")  # of one module, each of which stands on those before it
+_PARTS = ("view", "raster", "points", "drawing", "hands", "export", "cloud")  # of one module, each of which stands on those before it
 
 
 def _script(*names: str) -> str:
@@ -199,7 +200,7 @@ def draw_sheet(collection: Collection) -> None:
 
 
 def _send_sheet(job: Job, before: str) -> None:
-    job.touch()
+    job.touch(screen().last_seen)
     if job.state == "done":
         if before != "done":
             st.rerun()  # and look no more

@@ -13,8 +13,10 @@ from clipexplore.worker import Job, Lane
 
 from .logs import visitor
 from .markdown import escape
+from .screen import screen
 from .texts import text
 
+EVERY = {"queued": 1.0, "running": 0.5}  # seconds between two looks at a job
 LASTING = ("embed", "rest", "fetch", "import")  # lanes whose work serves everybody, whether or not somebody still looks on
 
 
@@ -39,7 +41,7 @@ def fitted(function: Callable[[Job], object], key: Hashable, slot: str, on: str 
         Shows what there is of the result so far, below the progress.
     """
     job = st.session_state.get(f"fit-{slot}")
-    if job is None or job.key != key:
+    if job is None or job.key != key or job.abandoned:
         if job is not None:
             job.cancel(visitor())
         job = st.session_state[f"fit-{slot}"] = lane(on).submit(function, key, owner=visitor())
@@ -52,22 +54,28 @@ def fitted(function: Callable[[Job], object], key: Hashable, slot: str, on: str 
 
 
 def _panel(job: Job, slot: str, show: Callable[[Job], None] | None) -> None:
-    """Looks at the job twice a second while it is at work, and only then."""
-    active = job.state in ("queued", "running")
-    st.fragment(_look, run_every=0.5 if active else None)(job, slot, show, active)
+    """Looks at the job again and again while it waits or is at work, and only then."""
+    standing = _standing(job)
+    st.fragment(_look, run_every=EVERY.get(standing))(job, slot, show, standing)
 
 
-def _look(job: Job, slot: str, show: Callable[[Job], None] | None, active: bool) -> None:
+def _standing(job: Job) -> str:
+    """The state of a job for this visitor: "over" is one that ended without a result, and one that goes on for others only."""
+    return "over" if job.state in ("failed", "cancelled") or not job.wanted_by(visitor()) else job.state
+
+
+def _look(job: Job, slot: str, show: Callable[[Job], None] | None, before: str) -> None:
     """A panel that looks again by itself runs alone; what is more than a look is for the whole page."""
-    job.touch()
-    if job.state == "done" or active and job.state in ("failed", "cancelled"):
+    standing = _standing(job)
+    if standing == "done" or standing != before or job.abandoned:
         st.rerun()
-    if job.state in ("failed", "cancelled"):
+    if standing == "over":
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(escape(job.error or text("fit.cancelled")))
             if st.button(text("fit.again"), key=f"again-{slot}", on_click=st.session_state.pop, args=(f"fit-{slot}", None), icon=":material/refresh:"):
                 st.rerun()
     else:
+        job.touch(screen().last_seen)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(job.progress, _said(job))
             st.button(text("fit.cancel"), key=f"cancel-{slot}", on_click=job.cancel, args=(visitor(),), icon=":material/stop:")

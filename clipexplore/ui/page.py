@@ -35,6 +35,9 @@ def header(page: str) -> None:
     """The title, one line about the page, its explanation and its examples."""
     _under_app()
     _take_carried(page)
+    if st.session_state.get("shown-page") != page:
+        st.session_state["shown-page"] = page
+        _forget_the_page_before(page)
     note_page(page)
     says = PAGES[page]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
@@ -67,8 +70,8 @@ def _set_in_link(key: str, value: str) -> None:
 
 
 def _forget_the_page_before(page: str) -> None:
-    """Drops values that the link does not hold: Streamlit does that after a run, and this one ends before its widgets are drawn, so a key that
-    both pages have, such as `k`, would keep the other page's value."""
+    """Drops values that the link does not hold. Streamlit does that at the end of a run; until then a key that both pages have, such as `rank`, has
+    the other page's value, which may be none that this page allows."""
     for key in links.PAGES[page].keys() - set(st.query_params):
         st.session_state.pop(key, None)
 

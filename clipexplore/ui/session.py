@@ -15,16 +15,19 @@ from clipexplore import catalog
 from clipexplore.batcher import SharedEmbedder
 from clipexplore.collections.library import OWN
 from clipexplore.collections.storage import MANIFEST
+from clipexplore.server.machine import share_heaps
 from clipexplore.space import Space, collection_folders
 
 from .logs import start_log, visitor
+from .screen import begin_screen
 
 log = logging.getLogger(__name__)
 
 
 def begin_run() -> None:
-    """Lets this run of the app look at the disk again; called once, before anything asks for the space."""
+    """Lets this run of the app look at the disk again and take the screen; called once, before anything asks for the space."""
     st.session_state.pop("opened", None)
+    begin_screen()
 
 
 def space() -> Space:
@@ -57,6 +60,7 @@ def embedder(model: str) -> SharedEmbedder:
 def warm_up() -> threading.Thread:
     """Starts, once in a process, to import and load what the first question will need; the first page is painted before."""
     start_log()
+    share_heaps()
     thread = threading.Thread(target=_load_all, name="warm-up", daemon=True)
     thread.start()
     return thread

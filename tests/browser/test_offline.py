@@ -3,42 +3,21 @@
 `conftest.Watched` sees to the browser's side: no request to another host, no complaint on the console, so no page breaks the policy.
 """
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from views import arrive, open_view, shown
 
 from clipexplore import links
 
-# Read by the interpreter of the server before anything else: notes every connection that leaves this machine, and refuses it.
-GUARD = """
-import os, socket
-
-def guarded(name):
-    real = getattr(socket.socket, name)
-
-    def connect(self, address, *rest):
-        host = address[0] if isinstance(address, tuple) else None
-        if host is not None and not host.startswith("127.") and host not in ("::1", "localhost"):
-            with open(os.environ["GUARD_LOG"], "a") as log:
-                print(name, address, file=log)
-            raise OSError("this test has no network")
-        return real(self, address, *rest)
-
-    setattr(socket.socket, name, connect)
-
-for name in ("connect", "connect_ex", "sendto"):
-    guarded(name)
-"""
 PASSCODE = "271828"
 
 
 @pytest.fixture(scope="module")
-def guarded(new_server, tmp_path_factory):
-    """A server whose connections are noted in `.connections`."""
-    folder = tmp_path_factory.mktemp("guard")
-    (folder / "sitecustomize.py").write_text(GUARD)
-    made = new_server("serve.py", PYTHONPATH=str(folder), GUARD_LOG=str(folder / "log"), CLIPEXPLORE_PASSCODE=PASSCODE)
-    made.connections = folder / "log"
-    return made
+def guarded(new_server):
+    return new_server("serve.py", CLIPEXPLORE_PASSCODE=PASSCODE)
 
 
 def test_a_visitor_says_the_passcode_once_and_sees_every_page(visitor, guarded, watched):
@@ -60,4 +39,11 @@ def test_a_visitor_says_the_passcode_once_and_sees_every_page(visitor, guarded, 
 
 
 def test_the_server_has_spoken_to_nobody(guarded):
-    assert not guarded.connections.exists(), guarded.connections.read_text()
+    guarded.assert_spoke_to_nobody()
+
+
+@pytest.mark.parametrize("call", ["create_connection(('192.0.2.1', 80))", "socket(type=socket.SOCK_DGRAM).sendto(b'', 0, ('192.0.2.1', 53))"])
+def test_the_guard_would_see_it(tmp_path, call):
+    program = f"import guard, socket; guard.install({str(tmp_path / 'log')!r}); socket.{call}"
+    ended = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parent, capture_output=True, text=True)
+    assert "this test has no network" in ended.stderr and "192.0.2.1" in (tmp_path / "log").read_text()

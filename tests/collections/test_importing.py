@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -287,6 +288,32 @@ def test_a_disk_that_is_full_is_told_and_the_import_goes_on_later(tmp_path, phot
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         assert "File too large; make room" in run.stdout and not run.stderr, run.stderr
         assert_goes_on(folder, photos, undisturbed)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of its own, and what changes its size."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True).returncode:
+        pytest.skip("this user may not mount a file system")
+    yield place, lambda size: subprocess.run(["mount", "-o", f"remount,size={size}", str(place)], check=True)
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a small file system is made the way of Linux")
+def test_a_small_file_system_is_told_and_the_import_goes_on_where_there_is_room(disk, photos, undisturbed):
+    """At twenty sizes, up to what would just do."""
+    place, resize = disk
+    whole = sum(entry["size"] for entry in undisturbed["files"].values())
+    for step in range(20):
+        folder = place / f"it-{step}"
+        resize(max(whole * step // 20, 4096))
+        with pytest.raises(InputError, match="No space left on device; make room"):
+            take(folder, photos)
+        resize("1g")
+        assert_goes_on(folder, photos, undisturbed)
+        shutil.rmtree(folder)
 
 
 def test_two_imports_into_one_collection_do_not_mix(tmp_path, photos):

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipexplore.collections import trees
@@ -42,6 +42,7 @@ def test_a_link_out_of_a_folder_is_refused(tmp_path):
         tree.read("a.jpg")
 
 
+@settings(max_examples=5000, deadline=None)
 @given(st.text(alphabet=st.sampled_from("./\\a"), max_size=12))
 def test_no_name_reads_outside_of_a_folder(name):
     root = Path("/tmp").resolve()

@@ -72,6 +72,17 @@ def test_two_hundred_valid_states_open_as_they_were(page, data):
     assert values(follow(first, page), page) == values(first, page)
 
 
+@pytest.mark.parametrize(("before", "link", "page"), [("pixels", {"rank": "1"}, "words"), ("words", {"rank": "300", "k": "30"}, "components"),
+                                                      ("arithmetic", {"k": "1", "q": "cat"}, "search"), ("search", {"k": "100", "q": "hat"}, "words")])  # fmt: skip
+def test_nothing_is_left_of_the_page_before(before, link, page):
+    app = open_page(before, link)
+    assert {key: str(value) for key, value in values(app, before).items() if key in link} == link
+    app.query_params.clear()
+    app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception and not errors(app)
+    assert values(app, page).items() <= links.PAGES[page].items()
+
+
 @pytest.mark.parametrize("query", ["q=cat&q=dog", "k=1&k=2", "q", "=", "&&&", "q=%00&k=%ff", "q=%zz", "k=7;drop", "Q=cat", "q=" + "a%20" * 5000])
 def test_links_as_no_browser_writes_them(query):
     assert_in_range(open_link("search", query), "search")

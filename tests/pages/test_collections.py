@@ -1,8 +1,12 @@
 """The Collections page: from a drop to a search, on a session's own collection; who sees what; and what may go wrong on the way."""
 
 import io
+import random
+import subprocess
+import sys
 import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +18,8 @@ from clipexplore.collection import Collection
 from clipexplore.collections import library
 from clipexplore.settings import settings
 from clipexplore.ui import exports, imports, making, shelf
+
+ROOT = Path(__file__).parents[2]
 
 
 def drop(app, *files):
@@ -265,6 +271,39 @@ def test_exports_are_read_again(tmp_path, home):
     (tmp_path / "ready.parquet").write_bytes(exports.as_parquet(tmp_path / "it"))
     take(tmp_path / "ready", tmp_path / "ready.parquet")
     assert Collection.open(tmp_path / "ready").fields["label"].tolist() == found.fields["label"].tolist()
+
+
+EXPORTS = """
+import sys
+sys.path[:0] = ["tests", "."]
+from pathlib import Path
+from clipexplore.ui.exports import as_csv, as_npy, as_parquet, as_zip
+print("begun", flush=True)
+while True:
+    for export in (as_csv, as_parquet, as_zip, lambda folder: as_npy(folder, "toy")):
+        export(Path(sys.argv[1]))
+        print("one more", flush=True)
+"""
+
+
+@pytest.mark.long
+def test_exports_that_are_killed_at_twenty_random_moments_change_nothing(tmp_path, home):
+    from fixtures_imports import take
+
+    fill(tmp_path / "in", 40)
+    take(tmp_path / "it", tmp_path / "in")
+
+    def contents():
+        return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    before, chance = contents(), random.Random(3)
+    for number in range(20):
+        with subprocess.Popen([sys.executable, "-c", EXPORTS, str(tmp_path / "it")], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            for _ in range(1 + number % 5):
+                assert process.stdout.readline()
+            time.sleep(chance.uniform(0, 0.05))
+            process.kill()
+        assert contents() == before
 
 
 def test_a_folder_of_the_server_only_below_the_roots(tmp_path, monkeypatch):

@@ -57,6 +57,46 @@ def test_a_walk_is_drawn(drawing_assets):
     assert len(player(again)["tracks"][0]["frames"]) == 9 and "fit-walk" not in again.session_state
 
 
+@pytest.mark.parametrize("step", [0, 1])
+def test_memory_that_runs_out_is_a_sentence_and_the_same_once_more_is_drawn(drawing_assets, monkeypatch, step):
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    forward, calls = UNet2DConditionModel.forward, []
+
+    def too_much(self, *given, **named):
+        calls.append(1)
+        if len(calls) > step:
+            raise torch.OutOfMemoryError("injected")
+        return forward(self, *given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(UNet2DConditionModel, "forward", too_much)
+        app = open_page("interpolate", QUICK)
+        assert app.session_state["fit-walk"].wait(120)
+    app.run()
+    (told,) = [unescaped(each.value) for each in app.warning if "memory" in each.value]
+    assert told.endswith("close other programs or choose a smaller model.")
+    app.button(key="again-walk").click().run()
+    assert app.session_state["fit-walk"].wait(120)
+    assert len(player(app.run())["tracks"][0]["frames"]) == 9 and not errors(app)
+
+
+def test_who_cancels_is_out_of_it_at_once_and_others_go_on(drawing_assets):
+    link = {"frames": "240", "num_inference_steps": "100", "seed": "9"}
+    first, second = open_page("interpolate", link), open_page("interpolate", link)
+    job = first.session_state["fit-walk"]
+    assert second.session_state["fit-walk"] is job
+    first.button(key="cancel-walk").click().run()
+    assert any("stopped" in each.value for each in first.warning) and not job.cancelled
+    assert second.run().button(key="cancel-walk") and not second.warning
+    first.button(key="again-walk").click().run()
+    assert first.session_state["fit-walk"] is job and first.button(key="cancel-walk")
+    for each in (first, second):
+        each.button(key="cancel-walk").click().run()
+    assert job.wait(120) and job.state == "cancelled"
+
+
 def test_both_curves_stand_side_by_side(drawing_assets):
     app, result = drawn("interpolate", {**QUICK, "curve": "both", "frames": "3", "easing": "smooth"}, "walk")
     assert [track["name"] for track in player(app)["tracks"]] == ["slerp", "lerp"] and result.keys() == {"slerp", "lerp"}

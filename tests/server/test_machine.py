@@ -1,6 +1,7 @@
 """The machine as the operating system tells of it."""
 
 import os
+import platform
 import subprocess
 import sys
 
@@ -25,3 +26,9 @@ def test_what_is_used_grows_with_what_is_held():
 def test_looking_does_not_import_torch():
     code = "import sys; from clipexplore.server.machine import look; look(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_threads_share_heaps_where_there_would_be_many():
+    code = "from clipexplore.server.machine import share_heaps; print(share_heaps())"
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+    assert said == str(platform.libc_ver()[0] == "glibc")

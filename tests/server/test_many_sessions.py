@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -111,6 +112,30 @@ def test_eight_ask_for_a_umap_at_once(tmp_path, fitter, layer, same):
         assert not [guest.errors for guest in guests if guest.errors]
         done = [line for line in (tmp_path / "log").read_text().splitlines() if " fit-" in line]
         assert len(done) == len(set(links)) and all(" done after" in line for line in done)
+
+
+def test_a_place_is_kept_for_who_is_there_and_silent_and_for_nobody_else(tmp_path):
+    """These sessions do not ask again by themselves, as a tab that the browser has frozen."""
+    link = "map?method=own&fit=collection&fitter=torch&n_neighbors={}".format
+
+    async def visit(address: str) -> None:
+        first, silent, gone, elsewhere = guests = [Guest(address) for _ in range(4)]
+        for number, guest in enumerate(guests, 5):  # fit-1 to fit-4
+            await guest.arrive(link(number))
+        await gone.socket.close()
+        await elsewhere.look("search")
+        await asyncio.sleep(3)  # three times as long as a place is kept for nobody
+        (tmp_path / "gate").touch()
+        await first.until_done(link(5))
+        await silent.until_done(link(6))
+        await elsewhere.look(link(8))  # fit-5, in place of what was dropped
+        await elsewhere.until_done(link(8))
+
+    (tmp_path / "sitecustomize.py").write_text(HOLD)
+    environ = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]), "GATE": str(tmp_path / "gate"), "CLIPEXPLORE_ABANDON_SECONDS": "1"}
+    with running(tmp_path, **environ) as (address, _):
+        run(visit(address))
+        assert re.findall(r" (fit-\d) (\w+) after", (tmp_path / "log").read_text()) == [("fit-1", "done"), ("fit-2", "done"), ("fit-5", "done")]
 
 
 def bitmap(number: int) -> bytes:
