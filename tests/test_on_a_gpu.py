@@ -85,6 +85,7 @@ def test_few_steps_and_the_checker_draw_there_too(tiny_diffusion, tmp_path):
 
 
 def test_the_text_tower_is_one_copy_there(tiny_clip, tiny_diffusion):
+    shared.drop(("clip", tiny_clip))  # which another test may have loaded elsewhere
     try:
         embedder = shared.get(("clip", tiny_clip), lambda: Embedder.load(tiny_clip), needs=size_of(tiny_clip))
         encoder = Renderer.load(tiny_diffusion, tiny_clip).pipeline.text_encoder
