@@ -133,7 +133,7 @@ def _rank_map(grid: Grid, ranks: np.ndarray, rivals: int) -> None:
 
 def _heat(values: np.ndarray, columns: list[str], rows: list[str], says: np.ndarray, **look: object) -> go.Figure:
     figure = go.Figure(go.Heatmap(z=values, text=says, texttemplate="%{text}", hoverinfo="skip", textfont=dict(size=10), xgap=1, ygap=1, **look))
-    figure.update_xaxes(tickvals=list(range(len(columns))), ticktext=[plain(column, 16) for column in columns], automargin=True, showgrid=False)
+    figure.update_xaxes(tickvals=list(range(len(columns))), ticktext=[plain(column, 16) for column in columns], autotickangles=[0, -50], automargin=True, showgrid=False)
     figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=[plain(row, 18) for row in rows], autorange="reversed", automargin=True, showgrid=False)
     return figure
 
