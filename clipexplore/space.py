@@ -17,11 +17,11 @@ import numpy as np
 
 from clipexplore import catalog, links
 from clipexplore.collection import Collection, Hits
-from clipexplore.collections import library
+from clipexplore.collections import shelves
 from clipexplore.collections.embedded import embed as embed_missing
 from clipexplore.collections.embedded import missing, open_embedded
-from clipexplore.collections.library import BANKS
 from clipexplore.collections.repair import mend
+from clipexplore.collections.shelves import BANKS
 from clipexplore.embedder import Embedder
 from clipexplore.errors import InputError
 from clipexplore.expression import Expression, Term, combine, parse
@@ -357,13 +357,13 @@ class Space:
 
 def collection_folders(owner: str | None = None) -> dict[str, Path]:
     """The folder of each collection there is for everybody, and for one session, by the name that links use."""
-    return library.folders(owner)
+    return shelves.folders(owner)
 
 
 def explorable(owner: str | None = None) -> dict[str, str]:
     """What each collection that can be explored is, by its name, the default first; the word bank and the background serve all others."""
     folders = {name: folder for name, folder in collection_folders(owner).items() if name not in BANKS}
-    manifests = {name: manifest for name, folder in folders.items() if (manifest := library.manifest_of(folder)) and manifest.get("counts", {}).get("items", 1)}
+    manifests = {name: manifest for name, folder in folders.items() if (manifest := shelves.manifest_of(folder)) and manifest.get("counts", {}).get("items", 1)}
     names = sorted(manifests, key=lambda name: (name != WORLD, name))
     return {name: manifests[name].get("description") or manifests[name]["title"] for name in names}
 

@@ -22,7 +22,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
 ui.look_inside(look, near, seed)
 ui.code("""
 from clipexplore import Collection
-from clipexplore.collections.library import folders
+from clipexplore.collections.shelves import folders
 from clipexplore.collections.tidy import near_duplicates, neighbours
 
 found = Collection.open(folders()["emoji-world"])  # `python -m clipexplore index PATH --name NAME` makes others

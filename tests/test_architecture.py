@@ -25,7 +25,7 @@ PAGES, TEXTS = map(run_path(str(PACKAGE / "ui" / "texts.py")).get, ("PAGES", "TE
 LAYERS = (
     "errors links door web quota units",
     "vectors storage settings images worker tables trees caption_files machine frames",
-    "expression nearest trust recipe schedulers animation entries library serving weights devices packing preparing sharing layered safety choosing",
+    "expression nearest trust recipe schedulers animation entries shelves serving weights devices packing preparing sharing layered safety choosing",
     "coarse names zeroshot projection contrast properties evaluation relevance semantics collection vector_files reading embedder catalog residents downloads convert",
     "lexicon tidy components layout reference pixels clusters batcher pipelines latents fetching",
     "renderer embedded",

@@ -68,7 +68,7 @@ def build_world(folder, embed_texts, revision="r1"):
 def bundle(folder, monkeypatch):
     """Makes a folder the bundled one."""
     found = replace(settings(), assets=folder)
-    for module in ("catalog", "collections.library", "models.weights"):
+    for module in ("catalog", "collections.shelves", "models.weights"):
         monkeypatch.setattr(f"clipexplore.{module}.settings", lambda: found)
     return folder
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from clipexplore import catalog
-from clipexplore.collections import library
+from clipexplore.collections import shelves
 from clipexplore.collections.entries import Report, Source
 from clipexplore.collections.importing import AT_ONCE, add
 from clipexplore.collections.reading import Outcome
@@ -65,8 +65,8 @@ def shards_for(name: str, source: Source, description: str = "") -> Shards:
     InputError
         If the name is that of a bundled collection, or holds no letter or digit.
     """
-    plain = library.plain_name(name)
-    folder = library.folders().get(plain, library.shared_folder() / plain)
+    plain = shelves.plain_name(name)
+    folder = shelves.folders().get(plain, shelves.shared_folder() / plain)
     if folder.is_relative_to(settings().assets):
         raise InputError(f"{name!r} is a bundled collection, which stays as it is; choose another name.")
     if not folder.exists():

@@ -9,8 +9,8 @@ import numpy as np
 import streamlit as st
 
 from clipexplore.collection import Collection
-from clipexplore.collections.library import Shelved
 from clipexplore.collections.shards import REJECTED
+from clipexplore.collections.shelves import Shelved
 
 from .results import harmless
 from .texts import text

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import streamlit as st
 
 from clipexplore import catalog
-from clipexplore.collections import library
+from clipexplore.collections import shelves
 from clipexplore.collections.importing import add, embed_missing
 from clipexplore.collections.indexing import ready_made
 from clipexplore.collections.repair import repair
@@ -65,7 +65,7 @@ def put_down(files: list, folder: Path, title: str) -> Path:
         If the disk refuses.
     """
     suffix = PurePosixPath(files[0].name).suffix.lower() if len(files) == 1 else ""
-    path = folder / INCOMING / f"{library.plain_name(title)}{suffix if suffix in WHOLE else '.zip'}"
+    path = folder / INCOMING / f"{shelves.plain_name(title)}{suffix if suffix in WHOLE else '.zip'}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if suffix in WHOLE:

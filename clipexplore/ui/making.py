@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from clipexplore import catalog
-from clipexplore.collections import library
+from clipexplore.collections import shelves
 from clipexplore.errors import InputError
 from clipexplore.images import suffixes
 from clipexplore.settings import settings
@@ -21,9 +21,9 @@ def new_collection() -> None:
     """What a collection is made of, its name, and the button that begins."""
     if told := st.session_state.pop("shelf-error", None):
         st.error(escape(told), icon=":material/error:")
-    with st.expander(text("making.label"), icon=":material/add:", expanded=not any(each.of != "bundled" for each in library.shelf(visitor()))):
+    with st.expander(text("making.label"), icon=":material/add:", expanded=not any(each.of != "bundled" for each in shelves.shelf(visitor()))):
         new = text("making.new")
-        targets = [new, *(each.name for each in library.shelf(visitor()) if may_change(each))]
+        targets = [new, *(each.name for each in shelves.shelf(visitor()) if may_change(each))]
         left, right = st.columns([2, 1], gap="large")
         with left:
             files, folder = _source()
@@ -57,7 +57,7 @@ def _begin(files: list, folder: Path | None, into: str | None, title: str, share
         trusted = alone() or folder is not None
         _check_quota(files, trusted)
         path = folder or put_down(files, place, title or place.name)
-        own = place.is_relative_to(library.own_folder(visitor()))
+        own = place.is_relative_to(shelves.own_folder(visitor()))
         begin(place, title or _named(files, folder), Plan(str(path), model, _room() if own and not trusted else None, trusted))
         st.session_state.setdefault("made", set()).add(place.name)
     except InputError as error:
@@ -73,9 +73,9 @@ def _named(files: list, folder: Path | None) -> str:
 
 def _place(into: str | None, title: str, shared: bool) -> Path:
     if into:
-        return library.folders(visitor())[into]
-    library.forget_sessions()
-    return library.new_folder(title, None if shared else visitor())
+        return shelves.folders(visitor())[into]
+    shelves.forget_sessions()
+    return shelves.new_folder(title, None if shared else visitor())
 
 
 def _check_quota(files: list, trusted: bool) -> None:
@@ -86,11 +86,11 @@ def _check_quota(files: list, trusted: bool) -> None:
     InputError
         If this would be more.
     """
-    held = library.size_of(library.own_folder(visitor())) + sum(file.size for file in files)
+    held = shelves.size_of(shelves.own_folder(visitor())) + sum(file.size for file in files)
     if not trusted and held > settings().session_megabytes * 10**6:
         raise InputError(f"With these files the session would hold more than {settings().session_megabytes} MB; delete a collection, or choose fewer files.")
 
 
 def _room() -> int:
     """How many items the session may still have."""
-    return max(1, settings().session_pictures - sum(each.items for each in library.shelf(visitor()) if each.of == "own"))
+    return max(1, settings().session_pictures - sum(each.items for each in shelves.shelf(visitor()) if each.of == "own"))

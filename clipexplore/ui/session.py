@@ -13,7 +13,7 @@ import streamlit as st
 
 from clipexplore import catalog
 from clipexplore.batcher import SharedEmbedder
-from clipexplore.collections.library import OWN
+from clipexplore.collections.shelves import OWN
 from clipexplore.collections.storage import MANIFEST
 from clipexplore.server.machine import share_heaps
 from clipexplore.space import Space, collection_folders

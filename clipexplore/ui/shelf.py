@@ -12,9 +12,9 @@ from PIL import Image
 
 from clipexplore import catalog
 from clipexplore.collection import Collection
-from clipexplore.collections import library
-from clipexplore.collections.library import Shelved
+from clipexplore.collections import shelves
 from clipexplore.collections.shards import sheet_name
+from clipexplore.collections.shelves import Shelved
 from clipexplore.collections.storage import MANIFEST
 from clipexplore.errors import InputError
 from clipexplore.images import contact_sheet, data_url, encode, open_picture, thumbnail
@@ -34,7 +34,7 @@ ACROSS, SIDE = 6, 64  # of the pictures on a cover
 def show_shelf() -> None:
     """Every collection that this visitor sees, one card each, and what was deleted today."""
     _say_deleted()
-    cards = library.shelf(visitor())
+    cards = shelves.shelf(visitor())
     with st.grid("auto", min_column_width=300, gap="medium"):
         for card in cards:
             with st.container(border=True):
@@ -112,7 +112,7 @@ def _actions(card: Shelved) -> None:
         return
     title = st.text_input(text("shelf.title"), card.title, key=f"title-{card.name}", max_chars=80)
     if title != card.title:
-        _try(partial(library.rename, card.folder, title))
+        _try(partial(shelves.rename, card.folder, title))
     if card.of == "own":
         st.button(text("shelf.share"), key=f"share-{card.name}", on_click=_share, args=(card.folder,), icon=":material/group:", help=text("shelf.share_help"))
     model = st.session_state["model"]
@@ -133,7 +133,7 @@ def _try(act) -> None:
 
 def _share(folder: Path) -> None:
     chosen = st.session_state.get("collection") == folder.name
-    place = library.share(folder)
+    place = shelves.share(folder)
     st.session_state.setdefault("made", set()).add(place.name)
     if chosen:
         st.session_state["collection"] = place.name
@@ -143,22 +143,22 @@ def _delete(folder: Path) -> None:
     job = jobs().pop(str(folder), None)
     if job:
         job.cancel()
-    library.delete(folder)
+    shelves.delete(folder)
 
 
 def _say_deleted() -> None:
     mine = st.session_state.get("made", ())
-    for name, waiting in library.deleted(visitor()).items():
-        if alone() or name in mine or waiting.is_relative_to(library.own_folder(visitor())):
+    for name, waiting in shelves.deleted(visitor()).items():
+        if alone() or name in mine or waiting.is_relative_to(shelves.own_folder(visitor())):
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.caption(text("shelf.deleted", name=name), width="content")
                 if st.button(text("shelf.undo"), key=f"undo-{waiting.name}", icon=":material/undo:", type="tertiary"):
-                    _try(partial(library.undelete, waiting))
+                    _try(partial(shelves.undelete, waiting))
 
 
 def say_missing(collections: dict[str, str]) -> None:
     """One sentence for a link that names a collection which this visitor cannot see."""
     named = st.query_params.get("collection")
     if named is not None and named not in collections:
-        whose = "own" if named.startswith(library.OWN) else "shared"
+        whose = "own" if named.startswith(shelves.OWN) else "shared"
         st.warning(text(f"shelf.missing_{whose}", name=escape(named[:60])), icon=":material/link_off:")

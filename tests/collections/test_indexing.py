@@ -7,7 +7,7 @@ from fixtures_imports import Toy, fill, jpeg
 from clipexplore import Space, catalog
 from clipexplore.__main__ import main
 from clipexplore.collection import Collection
-from clipexplore.collections import indexing, library
+from clipexplore.collections import indexing, shelves
 from clipexplore.images import open_picture
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -21,7 +21,7 @@ def test_a_folder_becomes_a_collection_and_is_added_to(tmp_path, home, capsys):
     assert "6 added" in out and "bad.jpg: " in out and str(home / "collections" / "photos") in out
     assert main(["index", str(tmp_path / "photos"), "--name", "My photos"]) == 0
     assert "0 added" in capsys.readouterr().out
-    found = Collection.open(library.folders()["photos"], verify=True)
+    found = Collection.open(shelves.folders()["photos"], verify=True)
     assert (len(found), found.title) == (6, "My photos")
     space = Space.open(collection="photos")
     assert [hit.id for hit in space.search(space.point("@p0003").vector, k=1)] == ["p0003"]
@@ -33,15 +33,15 @@ def test_a_damaged_collection_is_mended_first(tmp_path, home, capsys):
     (home / "collections" / "photos" / "items.parquet").write_bytes(b"")
     main(["index", str(tmp_path / "photos"), "--name", "photos"])
     assert "1 damaged files were set aside: items.parquet" in capsys.readouterr().out
-    assert len(Collection.open(library.folders()["photos"], verify=True)) == 3
+    assert len(Collection.open(shelves.folders()["photos"], verify=True)) == 3
 
 
 def test_ready_made_vectors_need_their_model_named_and_no_model(tmp_path, capsys):
     np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(9, 512)).astype(np.float32))
     assert main(["index", str(tmp_path / "v.npy"), "--name", "ready"]) == 0
-    assert Collection.open(library.folders()["ready"]).revision("emoji") == Collection.open(library.folders()["words"]).revision("emoji")
+    assert Collection.open(shelves.folders()["ready"]).revision("emoji") == Collection.open(shelves.folders()["words"]).revision("emoji")
     assert main(["index", str(tmp_path / "v.npy"), "--name", "b32", "--model", "clip-b32"]) == 0
-    assert Collection.open(library.folders()["b32"]).revision("clip-b32") == catalog.get("clip-b32").clip.identity
+    assert Collection.open(shelves.folders()["b32"]).revision("clip-b32") == catalog.get("clip-b32").clip.identity
     assert main(["index", str(tmp_path / "v.npy"), "--name", "large", "--model", "clip-l14"]) == 2
     assert "have 512 dimensions and those of the model clip-l14 768" in capsys.readouterr().err
 

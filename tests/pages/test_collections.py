@@ -15,7 +15,7 @@ from helpers import captions, errors, figures, labels, open_page, pictures, the_
 
 from clipexplore import links
 from clipexplore.collection import Collection
-from clipexplore.collections import library
+from clipexplore.collections import shelves
 from clipexplore.settings import settings
 from clipexplore.ui import exports, imports, making, shelf
 
@@ -67,7 +67,7 @@ def jpegs(count):
 
 def test_the_default_view_shows_what_is_bundled():
     app = open_page("collections")
-    assert names(app) == ["emoji-world"] and len(inside(app)) == 24 and f"{len(Collection.open(library.folders()['emoji-world'])):,}" in captions(app)
+    assert names(app) == ["emoji-world"] and len(inside(app)) == 24 and f"{len(Collection.open(shelves.folders()['emoji-world'])):,}" in captions(app)
     assert values(app, "collections") == links.PAGES["collections"]
 
 
@@ -82,7 +82,7 @@ def test_a_drop_becomes_a_collection_that_every_page_explores(app):
     assert pictures(app, "search")[0] == "p3" and not errors(app)
     app.switch_page("pages/map.py").run()
     assert not app.exception and not [each for each in errors(app) if "went wrong" in each]
-    assert not list(library.own_folder(app.session_state["visitor"]).rglob("incoming/*")), "what was dropped is not kept twice"
+    assert not list(shelves.own_folder(app.session_state["visitor"]).rglob("incoming/*")), "what was dropped is not kept twice"
 
 
 def test_another_session_sees_nothing_of_it_until_it_is_shared(app):
@@ -152,7 +152,7 @@ def test_what_is_no_source_is_one_sentence_and_leaves_nothing(app, files):
 def test_pictures_that_are_none_are_listed_and_the_rest_is_in(app):
     settle(drop(app, *jpegs(3), ("bad.jpg", b"no picture")))
     assert any("1 refused" in each.value for each in app.success)
-    folder = library.folders(app.session_state["visitor"])["my-holidays"]
+    folder = shelves.folders(app.session_state["visitor"])["my-holidays"]
     assert "bad.jpg" in (folder / "rejected.csv").read_text(encoding="utf-8-sig")
 
 
@@ -166,7 +166,7 @@ def test_a_hostile_zip_is_refused(app):
 
 def test_names_of_files_lead_nowhere(app, home):
     settle(drop(app, ("../../../evil.jpg", jpeg(0)), ("C:\\x\\b.jpg", jpeg(1)), ("/etc/passwd.jpg", jpeg(2))))
-    folder = library.folders(app.session_state["visitor"])["my-holidays"]
+    folder = shelves.folders(app.session_state["visitor"])["my-holidays"]
     assert len(Collection.open(folder, verify=True)) == 3 and not list(home.parent.rglob("evil*"))
 
 
@@ -220,7 +220,7 @@ def test_labels_from_folders_are_judged_by_classify_and_pairs_matched(app):
 
 def test_facets_search_only_some():
     app = open_page("search", {"q": "lion", "facet": "place", "only": ["snow"]})
-    found = Collection.open(library.folders()["emoji-world"])
+    found = Collection.open(shelves.folders()["emoji-world"])
     shown = pictures(app, "search")
     assert shown and {found.fields["place"].iloc[found.row(id)] for id in shown} == {"snow"}
     assert f"Among {(found.fields['place'] == 'snow').sum():,} pictures" in captions(app)

@@ -8,7 +8,7 @@ import pytest
 from fixtures_imports import fill, take
 
 from clipexplore.collection import Collection
-from clipexplore.collections import library
+from clipexplore.collections import shelves
 from clipexplore.collections.shards import Shards
 from clipexplore.collections.storage import MANIFEST
 from clipexplore.errors import InputError
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("home")
 
 
 def make(title, owner=None):
-    folder = library.new_folder(title, owner)
+    folder = shelves.new_folder(title, owner)
     Shards.create(folder, name=folder.name, title=title, kind="pictures")
     return folder
 
@@ -27,42 +27,42 @@ def make(title, owner=None):
 def test_a_session_sees_the_shared_and_its_own_and_nobody_elses():
     shared, anns, bobs = make("Birds"), make("Birds", ANN), make("Fish", BOB)
     assert (shared.name, anns.name, bobs.name) == ("birds", "my-birds", "my-fish")
-    assert {"birds", "emoji-world"} <= set(library.folders()) and not [name for name in library.folders() if name.startswith("my-")]
-    assert library.folders(ANN)["my-birds"] == anns and "my-fish" not in library.folders(ANN)
+    assert {"birds", "emoji-world"} <= set(shelves.folders()) and not [name for name in shelves.folders() if name.startswith("my-")]
+    assert shelves.folders(ANN)["my-birds"] == anns and "my-fish" not in shelves.folders(ANN)
 
 
 def test_names_are_unique_and_never_those_of_sessions():
     assert [make(title).name for title in ("Birds!", "birds", "My birds", "my-my-fish", "Words")] == ["birds", "birds-2", "birds-3", "fish", "words-2"]
     for title in ("", "  ", "鳥"):
         with pytest.raises(InputError, match="no letter"):
-            library.new_folder(title)
+            shelves.new_folder(title)
 
 
 @pytest.mark.parametrize("owner", ["", "..", "../../etc", "A" * 32, "a" * 31, "a" * 32 + "/x"])
 def test_a_session_name_is_never_a_path(owner):
     with pytest.raises(InputError, match="no name of its own"):
-        library.own_folder(owner)
+        shelves.own_folder(owner)
 
 
 def test_the_shelf_says_what_there_is(tmp_path):
     fill(tmp_path / "photos", 5)
     folder = make("Birds", ANN)
     take(folder, tmp_path / "photos")
-    bundled, *_ = shelf = library.shelf(ANN)
+    bundled, *_ = shelf = shelves.shelf(ANN)
     (found,) = [each for each in shelf if each.of == "own"]
     assert (bundled.name, bundled.of, found.title, found.items, found.pictures, found.models, found.unfinished) == ("emoji-world", "bundled", "Birds", 5, 5, ("toy",), 0)
-    assert abs(found.bytes - library.size_of(folder)) < 10_000 and "words" not in [each.name for each in shelf]
+    assert abs(found.bytes - shelves.size_of(folder)) < 10_000 and "words" not in [each.name for each in shelf]
     make("Half", ANN)
     (folder / MANIFEST).write_text("{")
-    assert [each.title for each in library.shelf(ANN) if each.of == "own"] == ["Half"]
+    assert [each.title for each in shelves.shelf(ANN) if each.of == "own"] == ["Half"]
 
 
 def test_a_title_changes_and_the_name_stays(tmp_path):
     folder = make("Birds")
-    library.rename(folder, "  Vögel ")
+    shelves.rename(folder, "  Vögel ")
     assert (Shards.open(folder).manifest["title"], Shards.open(folder).manifest["name"]) == ("Vögel", "birds")
     with pytest.raises(InputError, match="needs a name"):
-        library.rename(folder, " ")
+        shelves.rename(folder, " ")
 
 
 def test_sharing_moves_a_collection_to_everybody(tmp_path):
@@ -70,35 +70,35 @@ def test_sharing_moves_a_collection_to_everybody(tmp_path):
     make("Birds")
     folder = make("Birds", ANN)
     take(folder, tmp_path / "photos")
-    place = library.share(folder)
-    assert not folder.exists() and library.folders()["birds-2"] == place
+    place = shelves.share(folder)
+    assert not folder.exists() and shelves.folders()["birds-2"] == place
     found = Collection.open(place, verify=True)
     assert (found.name, len(found)) == ("birds-2", 3)
 
 
 def test_what_is_deleted_can_be_had_back_for_a_day():
     folder = make("Birds", ANN)
-    library.delete(folder)
-    assert "my-birds" not in library.folders(ANN) and library.deleted(BOB) == {}
-    (waiting,) = library.deleted(ANN).values()
-    assert library.undelete(waiting) == folder and "my-birds" in library.folders(ANN)
+    shelves.delete(folder)
+    assert "my-birds" not in shelves.folders(ANN) and shelves.deleted(BOB) == {}
+    (waiting,) = shelves.deleted(ANN).values()
+    assert shelves.undelete(waiting) == folder and "my-birds" in shelves.folders(ANN)
 
-    library.delete(folder)
+    shelves.delete(folder)
     make("Birds", ANN)
     with pytest.raises(InputError, match="another collection"):
-        library.undelete(library.deleted(ANN)["my-birds"])
+        shelves.undelete(shelves.deleted(ANN)["my-birds"])
     shutil.rmtree(folder)
-    waiting = library.deleted(ANN)["my-birds"]
-    old = waiting.with_name(f"{int(time.time()) - library.UNDO_SECONDS - 5}-my-birds")
+    waiting = shelves.deleted(ANN)["my-birds"]
+    old = waiting.with_name(f"{int(time.time()) - shelves.UNDO_SECONDS - 5}-my-birds")
     waiting.rename(old)
-    assert library.deleted(ANN) == {} and not old.exists()
+    assert shelves.deleted(ANN) == {} and not old.exists()
     with pytest.raises(InputError, match="The day"):
-        library.undelete(old)
+        shelves.undelete(old)
 
 
 def test_what_sessions_left_is_forgotten_after_a_day():
     old, new = make("Birds", ANN), make("Fish", BOB)
-    past = time.time() - library.SESSION_SECONDS - 5
+    past = time.time() - shelves.SESSION_SECONDS - 5
     for path in (old.parent, old, old / MANIFEST):
         os.utime(path, (past, past))
-    assert library.forget_sessions() == 1 and not old.exists() and new.exists()
+    assert shelves.forget_sessions() == 1 and not old.exists() and new.exists()
