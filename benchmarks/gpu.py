@@ -98,7 +98,7 @@ def out_of_memory(folder: Path) -> None:
     except InputError as error:
         print(f"Out of memory was one sentence: {error}")
     try:
-        Residents().get("too large", lambda: None, needs=free_memory(torch.device(DEVICE)) + 1)
+        Residents().get("too large", lambda: None, needs=lambda: free_memory(torch.device(DEVICE)) + 1)
         print("    a model that does not fit was NOT refused")
     except InputError as error:
         print(f"    and before a load: {error}")

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,7 +121,7 @@ class SharedEmbedder:
 
     @property
     def _model(self) -> Embedder:
-        return self._residents.get(("clip", self._folder), self._load, needs=size_of(self._folder))
+        return self._residents.get(("clip", self._folder), self._load, needs=partial(size_of, self._folder))
 
     def _load(self) -> Embedder:
         calibrate_threads()

@@ -87,11 +87,11 @@ def test_few_steps_and_the_checker_draw_there_too(tiny_diffusion, tmp_path):
 def test_the_text_tower_is_one_copy_there(tiny_clip, tiny_diffusion):
     shared.drop(("clip", tiny_clip))  # which another test may have loaded elsewhere
     try:
-        embedder = shared.get(("clip", tiny_clip), lambda: Embedder.load(tiny_clip), needs=size_of(tiny_clip))
+        embedder = shared.get(("clip", tiny_clip), lambda: Embedder.load(tiny_clip), needs=lambda: size_of(tiny_clip))
         encoder = Renderer.load(tiny_diffusion, tiny_clip).pipeline.text_encoder
         assert {each.data_ptr() for each in encoder.parameters()} == {each.data_ptr() for each in embedder.text_model.parameters()}
         with pytest.raises(InputError, match="needs about 1.0 GB of memory and 0.5 GB are free"):
-            Residents().get("large", lambda: None, needs=FREE * 3 // 2)
+            Residents().get("large", lambda: None, needs=lambda: FREE * 3 // 2)
     finally:
         shared.drop(("clip", tiny_clip))
 

@@ -20,9 +20,9 @@ _STEEPNESS = 1.702
 
 
 def pack(model: CLIPModel) -> None:
-    """Lays out the picture tower, which is all that is changed of the weights: those of the text tower may be shared with what draws.
+    """Lays out the picture tower, and nothing else: the text tower may be shared with what draws, and gives what that one gives, to the bit.
 
-    What such a tower gives is what it gave, but for the last of the 8 bits of each number.
+    What a picture tower gives then is what it gave, but for the last of the 8 bits of each number.
     """
     import torch
     from transformers.activations import QuickGELUActivation
@@ -34,8 +34,7 @@ def pack(model: CLIPModel) -> None:
         if type(part) is torch.nn.Linear:
             part.weight = torch.nn.Parameter(torch.ops.mkldnn._reorder_linear_weight(part.weight.detach()), requires_grad=False)
             part.__class__ = packed
-    for part in model.modules():
-        if type(part) is QuickGELUActivation:
+        elif type(part) is QuickGELUActivation:
             part.__class__ = one_pass
 
 

@@ -35,13 +35,13 @@ class Residents:
         self._held: OrderedDict[Hashable, object] = OrderedDict()  # the last used at the end
         self._lock, self._loading = threading.Lock(), threading.RLock()
 
-    def get(self, key: Hashable, load: Callable[[], T], needs: int = 0) -> T:
+    def get(self, key: Hashable, load: Callable[[], T], needs: Callable[[], int] = int) -> T:
         """What `load` gave for that key, loaded if it is not here (any more).
 
         Parameters
         ----------
         needs
-            The bytes it will take.
+            Gives the bytes it will take; asked only when it is loaded.
 
         Raises
         ------
@@ -53,7 +53,7 @@ class Residents:
         with self._loading:
             if (found := self.find(key)) is not None:
                 return found
-            self._make_room(needs)
+            self._make_room(needs())
             made = if_memory_suffices(load)
             if made is None:  # other programs take some too meanwhile
                 raise InputError("There is too little memory to load this model; close other programs or choose a smaller model.")

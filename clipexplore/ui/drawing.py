@@ -88,9 +88,8 @@ def say_cannot(kind: str) -> None:
 def renderer_of(weights: Weights) -> Callable[[], Renderer]:
     """What gives the loaded pipeline, for a job to call: one copy for all visitors."""
     folder, clip, lora = weights.folder, space().model.clip_folder, few_steps(weights)
-    checker = wants_checker()
-    load = partial(Renderer.load, folder, clip, lora=lora, checker=checker)
-    return lambda: shared.get(("draw", str(folder), str(clip), str(lora), checker), load, size_of(folder))
+    load = partial(Renderer.load, folder, clip, lora=lora, checker=wants_checker())
+    return partial(shared.get, ("draw", str(folder), str(clip), str(lora), wants_checker()), load, partial(size_of, folder))
 
 
 def few_steps(weights: Weights) -> Path | None:

@@ -6,7 +6,6 @@ every server: it speaks to nobody outside of this machine.
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,7 +17,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from benchmarks.serving import ROOT, free_port
+
 GUARD = Path(__file__).with_name("guard.py")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 DESKTOP = {"width": 1280, "height": 900}
@@ -37,9 +37,7 @@ class Server:
     """`streamlit run app.py` on a port of its own, which it keeps when it is started again."""
 
     def __init__(self, home: Path, script: str = "app.py", **environ: str):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url, self.log, self.connections = f"http://127.0.0.1:{self.port}", home / "server.log", home / "connections"
         self.environ = {**os.environ, "CLIPEXPLORE_HOME": str(home), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **environ}
         self.script, self.process = script, None

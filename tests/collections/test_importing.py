@@ -257,7 +257,7 @@ def test_killed_at_twenty_random_moments_it_goes_on(tmp_path, photos, undisturbe
     for number in range(20):
         killed += kill_at(rng.uniform(0, lasts), started(tmp_path / f"it-{number}", photos))
         assert_goes_on(tmp_path / f"it-{number}", photos, undisturbed)
-    assert killed >= 5, "many were still at work"
+    assert killed >= 10, "most were still at work"
 
 
 FULL = """

@@ -49,6 +49,7 @@ def test_nothing_else_changes(models):
     assert sum(each.numel() for each in packed.parameters()) == sum(each.numel() for each in plain.parameters())
     for name, weights in plain.text_model.named_parameters():
         assert torch.equal(dict(packed.text_model.named_parameters())[name], weights)
+    assert torch.equal(passed(plain, 3)[1], passed(packed, 3)[1]), "texts are what they were"
 
 
 def test_models_are_laid_out_where_it_helps(tiny_clip):

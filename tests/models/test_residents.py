@@ -34,7 +34,7 @@ def residents(memory):
 
 
 def hold(residents, memory, key, size):
-    return residents.get(key, lambda: Thing(memory, size), needs=size)
+    return residents.get(key, lambda: Thing(memory, size), needs=lambda: size)
 
 
 def test_one_copy_for_all_threads(residents):
@@ -103,13 +103,18 @@ def test_memory_that_runs_out_while_loading_is_a_sentence(residents, error, told
 
 
 def test_a_frozen_model_is_really_freed(residents, tiny_clip):
-    residents.get("clip", lambda: Embedder.load(tiny_clip), needs=1)
+    residents.get("clip", lambda: Embedder.load(tiny_clip), needs=lambda: 1)
     gone = weakref.ref(residents.find("clip")._model)
     gc.freeze()  # as after the warm-up
     residents.drop("clip")
     frozen = gc.get_freeze_count()
     gc.unfreeze()
     assert gone() is None and frozen > 0
+
+
+def test_what_is_loaded_is_not_measured_again(residents):
+    residents.get("it", object, needs=lambda: 1)
+    assert residents.get("it", object, needs=lambda: 1 / 0) is residents.find("it")
 
 
 def test_the_size_of_a_folder_is_that_of_its_weights(tiny_clip):
