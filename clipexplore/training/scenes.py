@@ -262,6 +262,7 @@ LESSONS = {
     "sides": ((15, 0, 0, 0, 0, 0, 45, 40, 0), 48),
     "sides of few": ((15, 0, 0, 0, 0, 0, 77, 8, 0), 8),
     "sides of more": ((15, 0, 0, 0, 0, 0, 77, 8, 0), 48),
+    "things": ((30, 16, 4, 8, 6, 36, 0, 0, 0), 48),  # what a judge of drawings is asked: things, colours, places, headwear
 }
 
 

@@ -48,7 +48,7 @@ WIDTHS, LAYERS, HEADS = (96, 160, 256), 2, 4  # 23 M parameters: what two CPU co
 RATE, KEEP = 4e-4, 0.9995
 SNR_CAP = 5.0
 # What a picture is drawn from, at random: shares of text only, embedding only, both, neither.
-SHARES = (0.45, 0.35, 0.1, 0.1)
+SHARES = (0.55, 0.3, 0.05, 0.1)
 CLEAN, MOST_NOISE = 0.6, 600  # share of embeddings given as they are; the others are noised up to this level of 1,000
 SCHEDULE = {"num_train_timesteps": 1000, "beta_schedule": "squaredcos_cap_v2"}
 DEFAULTS = {"num_inference_steps": 12, "guidance_scale": 3.0}
@@ -70,17 +70,22 @@ def build_unet(widths: tuple[int, ...], channels: int, text_width: int, dim: int
 
 
 class Batches(Dataset):
-    """Batch number → latents, embeddings and the tokens of one caption each, of scenes drawn from the cache by that number."""
+    """Batch number → latents, embeddings and the tokens of one caption each, of scenes drawn from the cache by that number.
 
-    def __init__(self, cache: Cache, batch: int):
+    `singles` is how much more often a scene of one thing alone is drawn than another: there are more than a thousand things to learn the looks of,
+    and in a scene of several each is small.
+    """
+
+    def __init__(self, cache: Cache, batch: int, singles: float = 1.0):
         self.cache, self.batch = cache, batch
+        self.ends = np.cumsum([singles if scene(seed).kind == "single" else 1.0 for seed in range(len(cache))])  # row i is drawn by numbers up to the i-th
 
     def __len__(self) -> int:
         return 1 << 30
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
         rng = np.random.default_rng(number)
-        found = self.cache.rows(rng.integers(len(self.cache), size=self.batch))
+        found = self.cache.rows(np.searchsorted(self.ends, rng.random(self.batch) * self.ends[-1], side="right"))
         chosen = found["tokens"][np.arange(self.batch), rng.integers(found["tokens"].shape[1], size=self.batch)]
         rows = {"latents": found["latents"].astype(np.float32), "embeddings": found["embeddings"].astype(np.float32), "tokens": chosen.astype(np.int64)}
         return {name: torch.from_numpy(values) for name, values in rows.items()}
@@ -148,8 +153,8 @@ def start(cache: Cache, conditions: Conditions, widths: tuple[int, ...], device:
     return Run(folder, model, device, RATE, KEEP)
 
 
-def train(run: Run, cache: Cache, conditions: Conditions, hours: float, batch: int, workers: int, cooldown: bool) -> None:
-    loader = DataLoader(Batches(cache, batch), batch_size=None, sampler=range(run.step, 1 << 30), num_workers=workers, prefetch_factor=4 if workers else None)
+def train(run: Run, cache: Cache, conditions: Conditions, hours: float, batch: int, workers: int, cooldown: bool, singles: float = 1.0) -> None:
+    loader = DataLoader(Batches(cache, batch, singles), batch_size=None, sampler=range(run.step, 1 << 30), num_workers=workers, prefetch_factor=4 if workers else None)
     schedule = DDPMScheduler(**SCHEDULE, prediction_type="v_prediction")
     run.train(loader, partial(step_loss, conditions, schedule), hours, cooldown)
 
@@ -186,6 +191,7 @@ def main() -> None:
     parser.add_argument("--clip", type=Path, default=CLIP)
     parser.add_argument("--autoencoder", type=Path, default=AUTOENCODER)
     parser.add_argument("--batch", type=int, default=32, help="pictures a step")
+    parser.add_argument("--singles", type=float, default=1.0, help="how much more often scenes of one thing alone are shown than others")
     parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS, help="of a new run's U-Net, each a multiple of 32")
     parser.add_argument("--export", type=Path, help="write the averaged weights as a pipeline folder")
     options = parser.parse_args()
@@ -194,7 +200,7 @@ def main() -> None:
     conditions = Conditions(options.clip, cache.rows(np.arange(min(len(cache), 20_000)))["embeddings"], options.device)
     run = start(cache, conditions, tuple(options.widths), options.device, options.run)
     if options.hours:
-        train(run, cache, conditions, options.hours, options.batch, options.workers, options.cooldown)
+        train(run, cache, conditions, options.hours, options.batch, options.workers, options.cooldown, options.singles)
     if options.export:
         export(run, conditions, trained(options.autoencoder), cache.scale, options.clip, options.export)
 

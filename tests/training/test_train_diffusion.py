@@ -51,6 +51,25 @@ def test_the_loss_is_that_of_v_prediction(recipe, conditions, cache):
     assert 0.2 < silent.item() < 3 and torch.isfinite(silent)
 
 
+def test_scenes_of_one_thing_are_shown_as_often_as_asked(recipe, cache):
+    """Of all rows in the same measure without a word; with one, those of one thing that much more often."""
+    from clipexplore.training.scenes import scene
+
+    alone = np.array([scene(seed).kind == "single" for seed in range(len(cache))])
+    for singles in (1.0, 4.0):
+        expected = singles * alone.sum() / (singles * alone.sum() + (~alone).sum())
+        assert shown(recipe, cache, alone, singles) == pytest.approx(expected, abs=0.03)
+
+
+def shown(recipe, cache, alone, singles):
+    """The share of scenes of one thing among 4,000 rows that batches are made of."""
+    asked, batches = [], recipe.diffusion.Batches(cache, 400, singles)
+    batches.cache = SimpleNamespace(rows=lambda rows: asked.extend(rows) or cache.rows(rows))
+    for number in range(10):
+        batches[number]
+    return alone[asked].mean()
+
+
 @pytest.fixture
 def start(recipe, cache, conditions, tmp_path):
     return lambda name: recipe.diffusion.start(cache, conditions, WIDTHS, "cpu", tmp_path / name)
