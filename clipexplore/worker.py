@@ -42,6 +42,7 @@ class Job:
         self.state = "queued"
         self.progress = 0.0
         self.stage = self.preview = self.result = self.error = None
+        self._left: float | None = None
         self._lane, self._function, self._owners = lane, function, {owner}
         self.abandoned, self._cancelled, self._ended = False, False, threading.Event()
         self._seen = self._started = monotonic()
@@ -92,13 +93,14 @@ class Job:
             if not self._owners:
                 self._lane._stop(self)
 
-    def report(self, progress: float, stage: str | None = None, preview: object = None) -> None:
-        """For the work itself, at each step: how far it is; what is None stays as it was. Ends the work if cancelled."""
+    def report(self, progress: float, stage: str | None = None, preview: object = None, left: float | None = None) -> None:
+        """For the work itself, at each step: how far it is, and the seconds left if it can tell better than by its progress so far; stage and
+        preview stay as they were where they are None. Ends the work if cancelled."""
         with self._lane._lock:
             self._lane._drop_abandoned()
             if self._cancelled:
                 raise _Cancelled
-            self.progress = min(max(float(progress), 0.0), 1.0)
+            self.progress, self._left = min(max(float(progress), 0.0), 1.0), left
             self.stage = self.stage if stage is None else stage
             self.preview = self.preview if preview is None else preview
 
@@ -234,7 +236,9 @@ class Lane:
         left = 0.0
         if running := self._running:
             elapsed = monotonic() - running._started
-            if running.progress > 0:  # its own pace, once it has one
+            if running._left is not None:
+                left = running._left
+            elif running.progress > 0:  # its own pace, once it has one
                 left = elapsed * (1 - running.progress) / running.progress
             else:
                 left = None if typical is None else max(typical - elapsed, 0.0)

@@ -419,6 +419,15 @@ def test_eta_of_the_first_job_comes_from_its_own_pace(clock, lane, busy):
     assert queued.eta is None
 
 
+def test_work_that_knows_better_says_how_long_it_takes(clock, lane, busy):
+    running = busy[0]
+    clock[0] += 12
+    running.report(0.5, left=4.0)
+    assert running.eta == 4.0
+    running.report(0.5)
+    assert running.eta == 12.0, "it knows no better any more"
+
+
 def test_failed_and_cancelled_jobs_say_nothing_about_time(clock, lane, caplog):
     caplog.set_level(logging.CRITICAL + 1)
 

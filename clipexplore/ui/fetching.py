@@ -97,7 +97,7 @@ def _fetch(key: str, what: str, job: Job) -> bool:
         try:
             for said in map(json.loads, process.stdout):
                 _speed().update({"bytes": said["speed"]} if said.get("speed") else {})
-                job.report(_share(parts, said), _said(said))
+                job.report(_share(parts, said), _said(said), left=_left(parts, said))
         except BaseException:  # the job was cancelled
             process.terminate()
             raise
@@ -114,11 +114,18 @@ def _share(parts: tuple[Weights, ...], said: dict) -> float:
     return (sum(list(sizes.values())[:before]) + sizes.get(said["part"], 0) * said.get("progress", 0.0)) / sum(sizes.values())
 
 
+def _left(parts: tuple[Weights, ...], said: dict) -> float | None:
+    """Seconds until this part and those after it have come at the speed of now, once there is one."""
+    if "left" not in said:
+        return None
+    after = [part.name for part in parts].index(said["part"]) + 1
+    return said["left"] + sum(part.download for part in parts[after:]) / said["speed"]
+
+
 def _said(said: dict) -> str:
     if "total" not in said:
         return f"{said['part']}: {said['stage']}"
-    left = f" · {duration(said['left'])}" if "left" in said else ""
-    return f"{said['part']}, {said['stage']}: {size(said['done'])} / {size(said['total'])} · {size(said['speed'])}/s{left}"
+    return f"{said['part']}, {said['stage']}: {size(said['done'])} / {size(said['total'])} · {size(said['speed'])}/s"
 
 
 @st.cache_resource(show_spinner=False)

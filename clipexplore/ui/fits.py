@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable
 import streamlit as st
 
 from clipexplore.settings import settings
+from clipexplore.units import duration
 from clipexplore.worker import Job, Lane
 
 from .logs import visitor
@@ -77,14 +78,15 @@ def _look(job: Job, slot: str, show: Callable[[Job], None] | None, before: str) 
     else:
         job.touch(screen().last_seen)
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(job.progress, _said(job))
+            st.progress(job.progress, said_of(job))
             st.button(text("fit.cancel"), key=f"cancel-{slot}", on_click=job.cancel, args=(visitor(),), icon=":material/stop:")
     if show:
         show(job)
 
 
-def _said(job: Job) -> str:
+def said_of(job: Job) -> str:
+    """What stands above the progress of a job: its place in the queue, or what it is at and how long that will take."""
     if job.state == "queued":
         return text("fit.queued", place=job.place)
-    left = text("fit.left", seconds=job.eta) if job.eta else ""
+    left = text("fit.left", time=duration(job.eta)) if job.eta else ""
     return escape(job.stage or text("fit.starting")) + left

@@ -25,7 +25,7 @@ from clipexplore.errors import InputError
 from clipexplore.settings import settings
 from clipexplore.worker import Job
 
-from .fits import lane
+from .fits import lane, said_of
 from .markdown import escape
 from .session import embedder
 from .texts import text
@@ -162,9 +162,7 @@ def _look(job: Job, folder: Path) -> None:
         st.rerun()
     shown[job.id] = job.state
     if job.state in ("queued", "running"):
-        left = text("fit.left", seconds=job.eta) if job.eta else ""
-        said = text("fit.queued", place=job.place) if job.state == "queued" else escape(job.stage or text("fit.starting")) + left
-        st.progress(job.progress, said)
+        st.progress(job.progress, said_of(job))
         st.button(text("fit.cancel"), key=f"stop-{job.id}", on_click=job.cancel, icon=":material/stop:")
     elif job.state == "done":
         st.success(escape(str(job.result)))

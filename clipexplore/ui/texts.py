@@ -381,7 +381,7 @@ TEXTS = {
     "fit.cancel": "Cancel",
     "fit.queued": "Waiting: number {place} in line",
     "fit.starting": "Starting",
-    "fit.left": " · about {seconds:.0f} s left",
+    "fit.left": " · about {time} left",
     "components.of": "Cloud",
     "components.center": "Centre",
     "components.center_help": "Takes the mean away first. Without it the first component points at the mean, which all CLIP vectors share.",

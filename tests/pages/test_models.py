@@ -144,6 +144,9 @@ def test_progress_is_that_of_all_parts_by_their_sizes():
     assert fetching._share(parts, {"part": clip, "progress": 1.0}) == fetching._share(parts, {"part": drawing, "stage": "licence"}) == pytest.approx(608 / 3358)
     assert fetching._share(parts, {"part": drawing, "progress": 0.5}) == pytest.approx((608 + 1375) / 3358)
     assert fetching._share(parts[1:], {"part": clip, "stage": "is here already"}) == 0
+    at = {"part": clip, "left": 20.0, "speed": 10e6}
+    assert fetching._left(parts, at) == pytest.approx(20 + 2750 / 10) and fetching._left(parts[:1], at) == 20
+    assert fetching._left(parts, {"part": clip, "stage": "licence"}) is None
 
 
 def test_a_download_that_fails_is_told_and_can_be_tried_again(configured, hub, monkeypatch):  # noqa: F811
