@@ -48,4 +48,4 @@ stops = np.stack([space.point(line).vector for line in {list(route.stops)!r}])
 walk = path(stops, frames={route.frames}, curve={route.curves[0]!r}, easing={easing!r}).points
 for vector in walk:
     print(space.search(vector, "captions", k=1)[0].caption)
-{ui.drawing_code(drawing)}""")
+{ui.drawing_code(points, route, drawing)}""")

@@ -39,7 +39,7 @@ FROZEN = {
     },
     "pixels": {"source": "collection", "picture": "@lion-jungle-07", "digit": 0, "rank": 10},
     "interpolate": {
-        "stops": "@lion-jungle-07\n@lion-snow-07", "frames": 9, "curve": "slerp", "easing": "linear", "draw": True, "space": "joint", "shift": True,
+        "stops": "@lion-jungle-07\n@lion-snow-07", "frames": 9, "curve": "slerp", "easing": "linear", "draw": True, "space": "auto", "shift": True,
         "num_inference_steps": None, "guidance_scale": None, "scheduler": "own", "seed": 0,
     },
     "arithmetic": {"q": "@man-top-hat - @man", "k": 12, "bank": "words", "exclude": False, "pairs": "", "draw": False, "onto": "@dog-face"},

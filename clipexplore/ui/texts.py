@@ -484,7 +484,7 @@ TEXTS = {
     "draw.toggle": "Draw",
     "draw.toggle_help": "Turns the vectors shown here into pictures, by the diffusion model that belongs to this CLIP.",
     "draw.space": "Draw from",
-    "draw.space_help": "**joint**: points of the space of pictures and texts; stops may be sums and pictures. **tokens**: the states of every token of a text, which Stable Diffusion reads; "
+    "draw.space_help": "**auto**: tokens where every stop is one text, else joint. **joint**: points of the space of pictures and texts; stops may be sums and pictures. **tokens**: the states of every token of a text, which Stable Diffusion reads; "
     "each stop is one text.",
     "draw.shift": "Move texts across the gap",
     "draw.shift_help": "The decoder knows the vectors of pictures, and those of texts lie elsewhere. Each text is moved by the mean difference; switch this off to see what happens without.",

@@ -10,11 +10,14 @@ import numpy as np
 import streamlit as st
 
 from clipexplore import links
+from clipexplore.drawing.frames import batches
+from clipexplore.drawing.pipelines import read_gap
 from clipexplore.drawing.recipe import from_png
 from clipexplore.drawing.schedulers import OWN, SCHEDULERS
 from clipexplore.drawing.walks import across_gap, changes, one_text, prompt_path
 from clipexplore.errors import InputError
 from clipexplore.images import open_picture
+from clipexplore.models.weights import Weights
 from clipexplore.renderer import RANGES, Renderer
 from clipexplore.space import Point
 from clipexplore.vectors import path
@@ -81,7 +84,7 @@ def walk_draw_settings() -> DrawSettings:
                                placeholder=text("draw.own"), help=text(f"draw.{key}_help"))  # fmt: skip
 
     draw = st.toggle(text("draw.toggle"), defaults["draw"], key="draw", bind="query-params", help=text("draw.toggle_help"))
-    kind = st.segmented_control(text("draw.space"), ["joint", "tokens"], default=defaults["space"], required=True, key="space", bind="query-params",
+    kind = st.segmented_control(text("draw.space"), ["auto", "joint", "tokens"], default=defaults["space"], required=True, key="space", bind="query-params",
                                 help=text("draw.space_help"))  # fmt: skip
     shift = st.toggle(text("draw.shift"), defaults["shift"], key="shift", bind="query-params", help=text("draw.shift_help"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -89,7 +92,7 @@ def walk_draw_settings() -> DrawSettings:
         seed = st.number_input(text("draw.seed"), low, high, float(defaults["seed"]), step=1.0, format="%.0f", key="seed", bind="query-params")
         st.button(DICE, help=text("draw.dice"), on_click=_roll)
     steps, guidance = number("num_inference_steps", 1.0, "%.0f"), number("guidance_scale", 0.5, "%.1f")
-    bound = kind == "tokens" and drawer(kind) is not None and few_steps(drawer(kind)) is not None
+    bound = kind != "joint" and drawer("tokens") is not None and few_steps(drawer("tokens")) is not None
     scheduler = st.segmented_control(text("draw.scheduler"), list(SCHEDULERS), default=defaults["scheduler"], required=True, key="scheduler", bind="query-params",
                                      disabled=bound, help=text("draw.scheduler_bound") if bound else text("draw.scheduler_help"))  # fmt: skip
     _restore_box()
@@ -143,20 +146,24 @@ def drawn_walk(route: Route, points: list[Point], settings: DrawSettings) -> lis
 
 def _kind(points: list[Point], settings: DrawSettings) -> str | None:
     """The space that is drawn from; None, with a sentence on screen, where it cannot be."""
-    kind, texts_only = settings.space, all(one_text(point) for point in points)
     if not settings.draw:
         return None
-    if kind == "tokens" and not texts_only:
-        st.info(text("draw.no_tokens"), icon=":material/info:")
-        kind = "joint"
-    if drawer(kind) is None and kind == "joint" and texts_only and drawer("tokens"):
-        st.info(text("draw.tokens_instead"), icon=":material/info:")
-        kind = "tokens"
+    kind = _space_of(points, settings.space)
+    if settings.space not in ("auto", kind):
+        st.info(text("draw.no_tokens") if kind == "joint" else text("draw.tokens_instead"), icon=":material/info:")
     if drawer(kind) is None:
         say_cannot(kind)
         return None
     st.caption(text("draw.says_joint") if kind == "joint" else text("draw.says_tokens"))
     return kind
+
+
+def _space_of(points: list[Point], wanted: str) -> str:
+    """Where a walk leads through, "joint" or "tokens": as wanted if the stops have it and the model draws it; by itself ("auto") through token states,
+    which texts are drawn best from, where every stop is one text."""
+    if not all(one_text(point) for point in points) or drawer("tokens") is None:
+        return "joint"
+    return "tokens" if wanted != "joint" or drawer("joint") is None else "joint"
 
 
 def _given(renderer: Renderer, points: np.ndarray) -> dict[str, np.ndarray]:
@@ -168,19 +175,24 @@ def _between_texts(renderer: Renderer, texts: list[str], frames: int, curve: str
 
 
 def _show_arriving(job: Job, count: int) -> None:
-    """Every frame in its place, those that are not there yet as a number."""
+    """Every frame in its place, the one that is emerging too; a square with its number where there is nothing yet."""
     if not isinstance(job.preview, Look):
         return
-    if job.preview.emerging and job.state == "running":
-        st.image(job.preview.emerging, output_format="PNG", width=128, caption=text("draw.emerging"))
+    emerging = job.preview.emerging
     for name, frames in job.preview.frames.items():
+        next_one = next((rows[0] for rows, _ in batches(count) if rows[0] not in frames), None)
+        here = frames if next_one is None or not emerging else frames | {next_one: emerging}
+        emerging = emerging if next_one is None else None  # tracks are drawn one after the other
         st.caption(name)
         with st.grid("auto", min_column_width=72 if count > 16 else 110, gap="small"):
             for number in some_frames(count):
-                if number in frames:
-                    st.image(frames[number], output_format="PNG", width="stretch", alt=text("draw.frame", number=number + 1))
-                else:
-                    st.caption(f"{number + 1}", text_alignment="center")
+                st.image(here.get(number) or _empty_square(number + 1), output_format="PNG", width="stretch", alt=text("draw.frame", number=number + 1))
+
+
+def _empty_square(number: int) -> str:
+    """Where a frame is going to be, so that nothing moves when it comes; SVG, in a grey for light and dark."""
+    said = f'<text x="64" y="70" text-anchor="middle" font-family="sans-serif" font-size="20">{number}</text>'
+    return f'<svg viewBox="0 0 128 128" width="128" height="128" fill="#888"><rect width="128" height="128" rx="8" opacity=".15"/>{said}</svg>'
 
 
 def some_frames(count: int) -> list[int]:
@@ -188,18 +200,35 @@ def some_frames(count: int) -> list[int]:
     return sorted({round(at) for at in np.linspace(0, count - 1, min(count, MOST_SHOWN))})
 
 
-def drawing_code(settings: DrawSettings) -> str:
-    """The lines of Python that draw the walk from the joint space; none where nothing draws here."""
-    weights = drawer("joint")
+def drawing_code(points: list[Point], route: Route, settings: DrawSettings) -> str:
+    """The lines of Python that draw the walk; none where nothing draws here."""
+    kind = _space_of(points, settings.space)
+    weights = drawer(kind)
     if weights is None or not settings.draw:
         return ""
+    how = f"frames={route.frames}, curve={route.curves[0]!r}, easing={route.easing!r}"
+    if kind == "tokens":
+        told = f"frames = dict(prompt_embeds=prompt_path(renderer.encode_prompts({[one_text(point) for point in points]!r}), {how}))"
+    else:
+        told = f"""{_gap_code(weights) if settings.shift else "gap = None"}
+stops = np.stack([across_gap(space.point(line), gap) for line in {list(route.stops)!r}])
+frames = dict(embeddings=path(stops, {how}).points)"""
     return f"""
-from clipexplore import Renderer  # texts among the stops are first moved by `across_gap(point, renderer.gap)`
+from clipexplore import Renderer, across_gap, prompt_path
 
 renderer = Renderer.load({str(weights.path or weights.folder)!r}, {str(space().model.clip.path or space().model.clip_folder)!r})
-for number, picture in enumerate(renderer.render(embeddings=walk, **{settings.sampling!r})):
+{told}
+for number, picture in enumerate(renderer.render(**frames, **{settings.sampling!r})):
     picture.save(f"frame-{{number + 1:03d}}.png")
 """
+
+
+def _gap_code(weights: Weights) -> str:
+    """As `gap_of`."""
+    if read_gap(weights.folder) is not None:
+        return "gap = renderer.gap"
+    return f"""pictures, captions = (space.collection.embeddings({space().model.key!r}, kind) for kind in ("pictures", "captions"))
+gap = pictures.mean(axis=0) - captions.mean(axis=0)"""
 
 
 def drawn_strip(tracks: list[Track]) -> None:

@@ -7,6 +7,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from helpers import captions, errors, open_page, unescaped, values
+from PIL import Image
 
 from clipexplore import links
 from clipexplore.drawing.recipe import from_png
@@ -109,8 +110,28 @@ def test_texts_walk_through_token_states_and_others_do_not(drawing_assets):
     assert "one text only" in infos(app) and "Drawn from the joint space" in captions(app).replace("**", "")
 
 
+def test_by_itself_a_walk_between_texts_leads_through_token_states(drawing_assets):
+    link = {**QUICK, "frames": "2"}
+    app, _ = drawn("interpolate", link | {"stops": "cat\ndog"}, "walk")
+    assert "token states" in captions(app) and not infos(app)
+    again = open_page("interpolate", link | {"stops": "cat\ndog", "space": "tokens"})
+    assert len(player(again)["tracks"][0]["frames"]) == 2 and "fit-walk" not in again.session_state  # the same drawing, kept
+    app, _ = drawn("interpolate", link | {"stops": "cat\n@lion-snow-07"}, "walk")
+    assert "Drawn from the joint space" in captions(app).replace("**", "") and not infos(app)
+
+
+@pytest.mark.parametrize("link", [{"stops": "cat\ndog"}, {"stops": "cat\n@lion-snow-07", "shift": "false"}, {"stops": "cat + dog\n@lion-snow-07", "curve": "lerp"}])
+def test_show_code_draws_what_the_page_draws(link, drawing_assets, tmp_path, monkeypatch):
+    app, result = drawn("interpolate", {**QUICK, "frames": "2", **link}, "walk")
+    monkeypatch.chdir(tmp_path)
+    (lines,) = [each.value for each in app.main.code if "Space.open(" in each.value]
+    exec(compile(lines, "shown", "exec"), {})
+    for number, png in enumerate(result[link.get("curve", "slerp")], 1):
+        np.testing.assert_array_equal(Image.open(f"frame-{number:03d}.png"), open_picture(png))
+
+
 def test_what_a_drawing_depends_on_changes_it(drawing_assets):
-    link = {**QUICK, "stops": "cat\ndog", "frames": "2"}
+    link = {**QUICK, "stops": "cat\ndog", "frames": "2", "space": "joint"}
     _, first = drawn("interpolate", link, "walk")
     for more in ({"seed": "5"}, {"shift": "false"}, {"guidance_scale": "1.5"}, {"scheduler": "pndm"}, {"space": "tokens"}):
         _, other = drawn("interpolate", link | more, "walk")
@@ -130,7 +151,7 @@ def test_the_original_experiment_is_one_click(drawing_assets):
 
 def test_where_texts_are_drawn_in_few_steps_the_scheduler_is_given(drawing_assets, monkeypatch):
     monkeypatch.setattr("clipexplore.ui.walks.few_steps", lambda weights: weights.folder)
-    for kind, bound in (("tokens", True), ("joint", False)):
+    for kind, bound in (("tokens", True), ("auto", True), ("joint", False)):
         app = open_page("interpolate", {"draw": "false", "space": kind, "scheduler": "pndm", "stops": "cat\ndog"})
         (control,) = [each for each in app.button_group if each.key == "scheduler"]
         assert control.disabled == bound and ("model’s own scheduler only" in control.help) == bound
