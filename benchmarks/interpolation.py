@@ -11,6 +11,7 @@ Then a search is asked again and again, alone and while a walk is drawn, and its
 import argparse
 import threading
 import time
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def obvious(renderer: Renderer, folder: Path, points: np.ndarray) -> tuple[list[
     """The pictures and the seconds, by the pipeline as `diffusers` loads it, one call for each frame."""
     from diffusers import PNDMScheduler, StableUnCLIPImg2ImgPipeline
 
-    encoders = {name: getattr(renderer.pipeline, name).float() for name in ("text_encoder", "image_encoder")}
+    encoders = {name: deepcopy(getattr(renderer.pipeline, name)).float() for name in ("text_encoder", "image_encoder")}
     encoders |= {name: getattr(renderer.pipeline, name) for name in ("tokenizer", "feature_extractor")}
     pipe = StableUnCLIPImg2ImgPipeline.from_pretrained(folder, torch_dtype=torch.float32, **encoders)
     pipe.scheduler = PNDMScheduler.from_config(pipe.scheduler.config, skip_prk_steps=True)

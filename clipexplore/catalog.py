@@ -29,7 +29,7 @@ class Model:
     draws_prompts, draws_embeddings
         The pipeline that draws token states, and the one that draws vectors of the joint space; None where the model cannot.
     few_steps
-        The LoRA with which `draws_prompts` needs four steps instead of twenty-five.
+        The LoRA with which `draws_prompts` needs four steps instead of fifteen and no guidance.
     """
 
     key: str
@@ -93,7 +93,7 @@ _MODELS = (
     Model("clip-b32", "CLIP ViT-B/32 + Stable Diffusion 1.5", "OpenAI's small CLIP, quick enough for a laptop; draws texts.", _B32, 512, 77, 224, draws_prompts=_SD15),
     Model("clip-l14", "CLIP ViT-L/14 + Stable Diffusion 1.5", "OpenAI's large CLIP, whose text tower Stable Diffusion reads with; draws texts, and with unCLIP any point of the space.",
           _L14, 768, 77, 224, draws_prompts=_SD15, draws_embeddings=_UNCLIP),
-    Model("fast", "CLIP ViT-L/14 + Stable Diffusion 1.5 in four steps", "As clip-l14, drawing texts in four steps instead of twenty-five (a LoRA; needs the package peft).",
+    Model("fast", "CLIP ViT-L/14 + Stable Diffusion 1.5 in four steps", "As clip-l14, drawing texts in four steps instead of fifteen (a LoRA; needs the package peft; without it, in fifteen).",
           _L14, 768, 77, 224, draws_prompts=_SD15, draws_embeddings=_UNCLIP, few_steps=_LCM),
 )
 # fmt: on

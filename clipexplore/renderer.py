@@ -20,7 +20,15 @@ from PIL import Image
 
 from clipexplore.drawing.frames import batches
 from clipexplore.drawing.latents import Latents
-from clipexplore.drawing.pipelines import load_pipeline, read_facts, read_gap, revision, usual_norm
+from clipexplore.drawing.pipelines import (
+    load_checker,
+    load_pipeline,
+    read_facts,
+    read_gap,
+    revision,
+    usual_norm,
+    usual_settings,
+)
 from clipexplore.drawing.schedulers import OWN, chosen_scheduler
 from clipexplore.errors import InputError
 from clipexplore.models.devices import if_memory_suffices
@@ -28,6 +36,8 @@ from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:
     import torch
+
+    from clipexplore.models.safety import SafetyChecker
 
 Report = Callable[[float, Image.Image | None], object]  # share of the work done; now and then a preview
 Shown = Callable[[int, Image.Image], object]  # number of a picture, the picture
@@ -56,11 +66,11 @@ class Renderer:
         12 hex digits that name its weights, the data type and the kind of device: equal ones draw the same.
     """
 
-    def __init__(self, pipeline, facts: dict, gap: np.ndarray | None, revision: str):
+    def __init__(self, pipeline, norm: float, settings: dict[str, float], gap: np.ndarray | None, revision: str, checker: SafetyChecker | None = None):
+        self.checker = checker
         self.pipeline, self._latents, self._own = pipeline, Latents(pipeline), pipeline.scheduler
-        self.norm, self.gap, self.revision = float(facts.get("norm") or usual_norm(pipeline)), gap, revision
-        self.num_inference_steps = int(facts.get("num_inference_steps", 15))
-        self.guidance_scale = float(facts.get("guidance_scale", 7.5))
+        self.norm, self.gap, self.revision = norm, gap, revision
+        self.num_inference_steps, self.guidance_scale = settings["num_inference_steps"], settings["guidance_scale"]
         self.draws_embeddings = hasattr(pipeline, "image_noising_scheduler")
         self.side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
 
@@ -72,7 +82,7 @@ class Renderer:
         device: str | None = None,
         dtype: torch.dtype | None = None,
         lora: Path | None = None,
-        checker: bool = False,
+        checker: Path | str | None = None,
     ) -> Renderer:
         """The pipeline of a folder as `StableUnCLIPImg2ImgPipeline` or `StableDiffusionPipeline` saves it.
 
@@ -85,7 +95,7 @@ class Renderer:
         lora
             The folder of a latent consistency LoRA, with which four steps without guidance are enough; needs the package peft.
         checker
-            Whether a safety checker in the folder withholds what it finds unsafe.
+            The folder of a Stable Diffusion whose safety checker withholds what it finds unsafe.
 
         Raises
         ------
@@ -93,10 +103,10 @@ class Renderer:
             For a folder that holds no such pipeline, is damaged, or was made for another CLIP.
         """
         folder, clip = Path(folder), None if clip is None else Path(clip)
-        pipeline = load_pipeline(folder, clip, device, dtype, lora, checker)
-        name = revision(folder, str(pipeline.dtype), pipeline.device.type, str(lora), checker)
-        facts = read_facts(folder) | ({"num_inference_steps": 4, "guidance_scale": 1.0} if lora else {})
-        return cls(pipeline, facts, read_gap(folder), name)
+        pipeline = load_pipeline(folder, clip, device, dtype, lora)
+        name = revision(folder, str(pipeline.dtype), pipeline.device.type, str(lora), str(checker))
+        norm = float(read_facts(folder).get("norm") or usual_norm(pipeline))
+        return cls(pipeline, norm, usual_settings(folder, bool(lora)), read_gap(folder), name, checker and load_checker(Path(checker), pipeline))
 
     def encode_prompts(self, texts: Sequence[str]) -> np.ndarray:
         """Token states `(n, tokens, width)` float32 of texts, each padded to the full length; what is longer is cut."""
@@ -190,8 +200,7 @@ class Renderer:
         for parts in ([slice(None)], [part for part in (slice(half), slice(half, None)) if len(prompts[part])]):
             if (pictures := if_memory_suffices(partial(drawn, parts))) is not None:
                 return pictures
-            self.pipeline.vae.enable_slicing()  # from now on
-            self.pipeline.vae.enable_tiling()
+            self._latents.decode_in_pieces(of_one=len(prompts) == 1)
         raise InputError(f"There is too little memory to draw {'one picture' if half == 1 else f'{half} pictures'} of {self.side} pixels at a time; "
                          "close other programs or choose a smaller model.")  # fmt: skip
 
@@ -211,7 +220,8 @@ class Renderer:
         else:
             given |= {"callback_on_step_end": lambda pipe, step, t, tensors: watch(step, tensors["latents"]) or tensors}
         with torch.inference_mode():
-            return self._latents.decode(self.pipeline(**given)[0])
+            pictures = self._latents.decode(self.pipeline(**given)[0])
+            return self.checker(pictures) if self.checker else pictures
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         import torch

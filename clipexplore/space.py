@@ -45,14 +45,14 @@ class PointTerm:
     truncated
         Whether the text was longer than the model reads, so that its end does not count.
     meaning
-        What a name stands for; None for a text and a picture.
+        The point that a name stands for; None for a text and a picture.
     """
 
     term: Term
     vector: np.ndarray
     tokens: int | None = None
     truncated: bool = False
-    meaning: Expression | None = None
+    meaning: Point | None = None
 
     @property
     def is_picture(self) -> bool:
@@ -323,7 +323,8 @@ class Space:
 
     def _resolve(self, term: Term, computed: dict, uploads: Mapping[str, np.ndarray], names: Mapping[str, Expression]) -> PointTerm:
         if term.is_id and term.text in names:
-            return PointTerm(term, self._named(term.text, uploads, names), meaning=names[term.text])
+            meaning = self._named(term.text, uploads, names)
+            return PointTerm(term, meaning.vector, meaning=meaning)
         if term.is_id:
             return PointTerm(term, self._picture(term.text, uploads))
         if term.text in computed:
@@ -331,11 +332,11 @@ class Space:
             return PointTerm(term, vector, tokens, tokens > self.embedder.max_tokens)
         return PointTerm(term, self._stored(term.text))
 
-    def _named(self, name: str, uploads: Mapping[str, np.ndarray], names: Mapping[str, Expression]) -> np.ndarray:
+    def _named(self, name: str, uploads: Mapping[str, np.ndarray], names: Mapping[str, Expression]) -> Point:
         if name in self.collection:
             raise InputError(f"@{name} is a name of yours and a picture of {self.collection.title}; give your point another name.")
         before = dict(takewhile(lambda each: each[0] != name, names.items()))
-        return self.point(names[name], uploads=uploads, names=before).vector
+        return self.point(names[name], uploads=uploads, names=before)
 
     def _picture(self, id: str, uploads: Mapping[str, np.ndarray]) -> np.ndarray:
         if id in uploads:

@@ -79,8 +79,9 @@ def test_pixels_are_those_of_the_cpu(request, kind, scheduler, tiny_clip):
 
 def test_few_steps_and_the_checker_draw_there_too(tiny_diffusion, tmp_path):
     lora = write_lora(tmp_path / "lora", tiny_diffusion) if find_spec("peft") else None
-    renderer = Renderer.load(add_checker(tiny_diffusion, tmp_path / "checked", 2.0), lora=lora, checker=True)
-    assert renderer.pipeline.safety_checker.device.type == "cuda"
+    folder = add_checker(tiny_diffusion, tmp_path / "checked", 2.0)
+    renderer = Renderer.load(folder, lora=lora, checker=folder)
+    assert {each.device.type for each in renderer.checker._model.parameters()} == {"cuda"}
     assert pixels(renderer.render(prompt_embeds=renderer.encode_prompts(["a cat"]), num_inference_steps=2)).std() > 1
 
 

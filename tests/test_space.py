@@ -167,7 +167,7 @@ def test_a_name_is_the_point_it_stands_for(space, asked):
     direct, named = space.point("@man-top-hat - @man"), space.point("@hatted", names=names)
     np.testing.assert_allclose(named.vector, direct.vector, atol=1e-6)
     (term,) = named.terms
-    assert named.length == pytest.approx(1) and term.meaning == names["hatted"] and not term.is_picture and direct.terms[0].is_picture
+    assert named.length == pytest.approx(1) and term.meaning.expression == names["hatted"] and not term.is_picture and direct.terms[0].is_picture
     expected = normalize(space.point("lion").vector + direct.vector)
     np.testing.assert_allclose(space.point("@lion-hatted", names=names).vector, expected, atol=1e-6)
     assert asked.texts == []

@@ -67,9 +67,9 @@ def mp4(pictures: list[Image.Image], seconds: float = 0.1) -> bytes:
         return path.read_bytes()
 
 
-def strip(pictures: list[Image.Image]) -> bytes:
-    """All frames side by side, as a PNG."""
-    return encode(contact_sheet(pictures, pictures[0].width, columns=len(pictures)), "PNG")
+def strip(pictures: list[Image.Image]) -> Image.Image:
+    """All frames side by side."""
+    return contact_sheet(pictures, pictures[0].width, columns=len(pictures))
 
 
 def archive(pngs: list[bytes], recipe: dict[str, object]) -> bytes:

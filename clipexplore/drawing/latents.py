@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from clipexplore.models.safety import checked
-
 if TYPE_CHECKING:
     import torch
 
@@ -36,7 +34,16 @@ class Latents:
         """The pictures of latents `(n, channels, height, width)`."""
         vae = self._pipeline.vae
         pixels = vae.decode(latents / vae.config.scaling_factor).sample.float()  # (n, 3, height, width) in [−1, 1]
-        return checked(self._pipeline, _pictures((pixels / 2 + 0.5).permute(0, 2, 3, 1).cpu().numpy()))
+        return _pictures((pixels / 2 + 0.5).permute(0, 2, 3, 1).cpu().numpy())
+
+    def decode_in_pieces(self, of_one: bool) -> None:
+        """From now on one picture after the other, which needs less memory at once; and, if one alone is too much, each in quarters."""
+        vae = self._pipeline.vae
+        vae.enable_slicing()
+        if of_one:
+            vae.tile_latent_min_size = self._pipeline.unet.config.sample_size // 2
+            vae.tile_sample_min_size = vae.tile_latent_min_size * self._pipeline.vae_scale_factor
+            vae.enable_tiling()
 
     def preview(self, latents: torch.Tensor) -> Image.Image:
         """The first of some latents, a pixel each: a linear map instead of the decoder, a thousand times cheaper."""

@@ -20,6 +20,7 @@ from clipexplore.embedder import WEIGHTS, revision_of
 from clipexplore.errors import InputError
 from clipexplore.models.devices import default_device, has_bfloat16
 from clipexplore.models.residents import shared
+from clipexplore.models.safety import SafetyChecker
 from clipexplore.models.sharing import share_weights
 from clipexplore.models.weights import variant_of
 
@@ -38,7 +39,6 @@ def load_pipeline(
     device: str | None,
     dtype: torch.dtype | None,
     lora: Path | None = None,
-    checker: bool = False,
 ) -> StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline:
     """The pipeline of a folder, ready to draw: on its device, in its data type, with the scheduler that suits it best.
 
@@ -54,7 +54,7 @@ def load_pipeline(
     device = torch.device(device) if device else default_device()
     dtype = dtype or _usual_dtype(device)
     try:
-        pipeline = _load(folder, kind, clip, dtype, checker)
+        pipeline = _load(folder, kind, clip, dtype)
     except (OSError, ValueError, RuntimeError, LookupError) as error:
         raise InputError(f"The model in {folder} cannot be loaded: {error}; fetch or train it again.") from error
     pipeline = _prepared(pipeline, device)
@@ -63,6 +63,20 @@ def load_pipeline(
     if clip is not None and (embedder := shared.find(("clip", clip))):
         share_weights(pipeline.text_encoder, embedder.text_model)
     return pipeline
+
+
+def load_checker(folder: Path, pipeline: StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline) -> SafetyChecker:
+    """The safety checker of a folder, where the pipeline is and in its numbers.
+
+    Raises
+    ------
+    InputError
+        If the folder has none, or it is damaged.
+    """
+    try:
+        return SafetyChecker(folder, pipeline.device, pipeline.dtype, variant_of(folder))
+    except (OSError, ValueError, RuntimeError, LookupError) as error:
+        raise InputError(f"The safety checker in {folder} cannot be loaded: {error}; fetch the model again.") from error
 
 
 def usual_norm(pipeline: StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline) -> float:
@@ -103,6 +117,14 @@ def read_facts(folder: Path) -> dict:
         return json.loads(path.read_bytes()) if path.is_file() else {}
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}; fetch or train the model again.") from error
+
+
+def usual_settings(folder: Path, few_steps: bool = False) -> dict[str, float]:
+    """The `num_inference_steps` and `guidance_scale` that a pipeline is best used with."""
+    if few_steps:
+        return {"num_inference_steps": 4, "guidance_scale": 1.0}
+    facts = read_facts(folder)
+    return {"num_inference_steps": int(facts.get("num_inference_steps", 15)), "guidance_scale": float(facts.get("guidance_scale", 7.5))}
 
 
 def read_gap(folder: Path) -> np.ndarray | None:
@@ -162,7 +184,7 @@ def _usual_dtype(device: torch.device) -> torch.dtype:
 
 
 def _load(
-    folder: Path, kind: str, clip: Path | None, dtype: torch.dtype, checker: bool
+    folder: Path, kind: str, clip: Path | None, dtype: torch.dtype
 ) -> StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline:
     from diffusers import StableDiffusionPipeline
     from diffusers.utils import logging as diffusers_logging
@@ -170,9 +192,7 @@ def _load(
     diffusers_logging.disable_progress_bar()
     diffusers_logging.set_verbosity_error()  # it warns of what is chosen here: data types, no checker
     given = _encoders(folder, kind, clip, dtype)
-    if kind == CLASSIC and not (
-        checker and (folder / "safety_checker").is_dir()
-    ):  # pictures of a closed world of one's own need no checker, and a teacher's class none that blackens at random
+    if kind == CLASSIC:  # `models.safety` checks, for every pipeline, where the operator wants it
         given |= {"safety_checker": None, "requires_safety_checker": False}
     cls = _unclip() if kind == UNCLIP else StableDiffusionPipeline
     return cls.from_pretrained(

@@ -16,7 +16,7 @@ def across_gap(point: Point, gap: np.ndarray | None) -> np.ndarray:
 
     A decoder knows picture embeddings, and texts lie across the modality gap: a matched pair has a cosine of a third. So `gap` `(dim,)`, the mean picture
     minus the mean text embedding, is added to each text, with its weight; in a difference of two texts it cancels. A name counts as the texts it is made
-    of, as if their sum had length 1. Pictures stay where they are, and without a gap everything does.
+    of. Pictures stay where they are, and without a gap everything does.
     """
     share = sum(_weight_of_texts(part) for part in point.terms)
     if gap is None or not share:
@@ -26,7 +26,7 @@ def across_gap(point: Point, gap: np.ndarray | None) -> np.ndarray:
 
 def _weight_of_texts(part: PointTerm) -> float:
     if part.meaning is not None:
-        return part.term.weight * sum(term.weight for term in part.meaning.terms if not term.is_id)
+        return part.term.weight * sum(map(_weight_of_texts, part.meaning.terms)) / part.meaning.length
     return 0.0 if part.term.is_id else part.term.weight
 
 

@@ -100,6 +100,7 @@ def fetch(weights: Weights, report: Report = lambda done, total, stage: None) ->
         receipt = _fetch_files(wanted, report)
         receipt = _convert_all(wanted, receipt, report)
         write_json(wanted.partial / RECEIPT, receipt)
+        shutil.rmtree(wanted.folder, ignore_errors=True)  # one from which something is missing, or whose pin was lost
         wanted.partial.rename(wanted.folder)
     if weights.revision is None:
         write_lock(weights.repo, wanted.commit)
@@ -180,7 +181,9 @@ def _convert_all(wanted: Plan, receipt: dict[str, dict], report: Report) -> dict
 
 def converted_name(name: str) -> str:
     """What the safetensors of a `.bin` file are called where libraries look for them."""
-    return name.replace("pytorch_model", "model").removesuffix(".bin") + ".safetensors"
+    folder, _, file = name.rpartition("/")
+    kept = file if file.startswith("diffusion_") else file.replace("pytorch_model", "model")  # diffusers keeps the word, transformers drops it
+    return f"{folder}/{kept}".lstrip("/").removesuffix(".bin") + ".safetensors"
 
 
 def convert(source: Path, target: Path) -> None:

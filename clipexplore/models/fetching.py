@@ -77,7 +77,7 @@ def remove(options: Namespace) -> int:
 
 
 class Progress:
-    """For `downloads.fetch`: says ten times a minute, or once a second to a terminal, how far it is, how fast and how long it will take."""
+    """For `downloads.fetch`: says twice a second how far it is, how fast and how long it will take."""
 
     def __init__(self, name: str, say: Callable[[dict], None]):
         self._name, self._say = name, say

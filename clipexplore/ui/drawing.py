@@ -18,6 +18,7 @@ from PIL import Image
 from clipexplore.drawing.pipelines import read_gap, revision
 from clipexplore.images import encode
 from clipexplore.models.residents import shared, size_of
+from clipexplore.models.safety import has_checker
 from clipexplore.models.weights import Weights
 from clipexplore.renderer import Renderer
 from clipexplore.settings import settings
@@ -29,7 +30,7 @@ from .session import space
 from .texts import text
 
 LANE = "render"
-MOST_KEPT = 5_000  # pictures, some 20 kB each
+MOST_KEPT = 200_000_000  # bytes: of 128 pixels some ten thousand pictures, of 512 some five hundred
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Kept:
     def put(self, key: Hashable, drawn: dict[str, list[bytes]]) -> None:
         with self._lock:
             self._held[key] = drawn
-            while len(self._held) > 1 and sum(len(each) for tracks in self._held.values() for each in tracks.values()) > self._most:
+            while len(self._held) > 1 and sum(len(png) for tracks in self._held.values() for pngs in tracks.values() for png in pngs) > self._most:
                 self._held.popitem(last=False)
 
 
@@ -72,12 +73,21 @@ def drawer(kind: str) -> Weights | None:
     return weights if weights and weights.present else None
 
 
+def never(kind: str) -> str:
+    """Why the chosen model can never draw points of the joint space ("joint") or token states ("tokens"), in a sentence; empty where it can, once fetched."""
+    model = space().model
+    named = model.draws_embeddings if kind == "joint" else model.draws_prompts
+    if named is not None:
+        return ""
+    return text("draw.never_joint", model=model.title) if kind == "joint" else text("draw.never_tokens", model=model.title)
+
+
 def say_cannot(kind: str) -> None:
     """One sentence on why nothing is drawn, and what visitors may do about it."""
     model = space().model
     named = model.draws_embeddings if kind == "joint" else model.draws_prompts
-    if named is None:
-        st.info(text(f"draw.never_{kind}", model=model.title), icon=":material/brush:")
+    if reason := never(kind):
+        st.info(reason, icon=":material/brush:")
     elif named.bundled:
         st.info(text("draw.unfinished", model=model.title), icon=":material/brush:")
     else:
@@ -87,9 +97,10 @@ def say_cannot(kind: str) -> None:
 
 def renderer_of(weights: Weights) -> Callable[[], Renderer]:
     """What gives the loaded pipeline, for a job to call: one copy for all visitors."""
-    folder, clip, lora = weights.folder, space().model.clip_folder, few_steps(weights)
-    load = partial(Renderer.load, folder, clip, lora=lora, checker=wants_checker())
-    return partial(shared.get, ("draw", str(folder), str(clip), str(lora), wants_checker()), load, partial(size_of, folder))
+    folder, clip, lora, checker = weights.folder, space().model.clip_folder, few_steps(weights), checker_folder()
+    load = partial(Renderer.load, folder, clip, lora=lora, checker=checker)
+    alone = (folder / "text_encoder").is_dir()  # it serves every CLIP, whose weights it shares where they are equal
+    return partial(shared.get, ("draw", str(folder), None if alone else str(clip), str(lora), str(checker)), load, partial(size_of, folder))
 
 
 def few_steps(weights: Weights) -> Path | None:
@@ -105,10 +116,16 @@ def wants_checker() -> bool:
     return said == "on" or said == "auto" and not local
 
 
+def checker_folder() -> Path | None:
+    """The folder whose safety checker sees what is drawn with the chosen model, points as well as texts; None without one, or without need."""
+    beside = space().model.draws_prompts
+    return beside.folder if wants_checker() and beside and beside.present and has_checker(beside.folder) else None
+
+
 def name_of(weights: Weights) -> str:
     """What stands for the weights in a key: equal names draw the same in this process."""
     about = max(path.stat().st_mtime_ns for path in weights.folder.rglob("*") if path.is_file())
-    return f"{_name_of(str(weights.folder), about, weights.folder)} {few_steps(weights)} {wants_checker()}"
+    return f"{_name_of(str(weights.folder), about, weights.folder)} {few_steps(weights)} {checker_folder()}"
 
 
 @st.cache_data(show_spinner=False, max_entries=16)

@@ -14,7 +14,7 @@ from clipexplore.expression import Expression, Term
 from clipexplore.images import open_picture
 from clipexplore.space import Hit, Point
 
-from .drawing import drawer, drawn, gap_of, say_cannot
+from .drawing import drawer, drawn, gap_of, never, say_cannot
 from .expressions import show_error
 from .markdown import escape
 from .names import resolved
@@ -70,7 +70,8 @@ def _reembedded(revision: str, pngs: tuple[bytes, ...], _space: object) -> np.nd
 
 def draw_toggle(default: bool) -> bool:
     """Whether what is shown here is also drawn; part of the link."""
-    return st.toggle(text("draw.toggle"), default, key="draw", bind="query-params", help=text("draw.toggle_help"))
+    reason = never("joint")
+    return st.toggle(text("draw.toggle"), default, key="draw", bind="query-params", disabled=bool(reason), help=reason or text("draw.toggle_help"))
 
 
 def hits_as_points(point: Point, hits: list[Hit]) -> dict[str, Point]:

@@ -123,4 +123,4 @@ def _show_term(term: PointTerm) -> None:
         st.image(picture_url(term.term.text), width=44, alt=f"@{term.term.text}")
     name = f"@{term.term.text}" if term.term.is_id else term.term.text
     shown = name if len(name) <= EXCERPT else name[: EXCERPT - 1] + "…"
-    st.badge(f"{sign} {times}{escape(shown)}", color="red" if term.term.weight < 0 else "green", help=term.meaning and escape(str(term.meaning)))
+    st.badge(f"{sign} {times}{escape(shown)}", color="red" if term.term.weight < 0 else "green", help=term.meaning and escape(str(term.meaning.expression)))

@@ -517,6 +517,7 @@ TEXTS = {
     "draw.onto": "Added to",
     "draw.onto_help": "An expression that the sum is added to in the last drawing.",
     "draw.no_tokens": "Token states exist for one text only, and a stop here is a sum or a picture: the walk leads through the joint space instead.",
+    "draw.joint_instead": "What draws token states is not here, so the walk leads through the joint space instead.",
     "draw.tokens_instead": "This model draws no points of the joint space; every stop is one text, so the walk leads through token states instead.",
     "draw.says_joint": "Drawn from the **joint space**: each frame is one vector. Any expression can be a stop.",
     "draw.says_tokens": "Drawn from **token states**: each frame is one state for every token, between those of two texts. These are not embeddings: the charts below show the joint space.",

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 import streamlit as st
 
 from clipexplore.drawing import animation
+from clipexplore.drawing.pipelines import usual_settings
 from clipexplore.drawing.recipe import as_png
 from clipexplore.drawing.schedulers import common_name
 from clipexplore.images import open_picture
@@ -23,8 +24,11 @@ from .walks import DrawSettings, Route, Track
 def walk_download(tracks: list[Track], route: Route, settings: DrawSettings) -> None:
     """Each curve as GIF, WebP, film, strip and ZIP; what is written is made when it is asked for, off the script's thread."""
     kind = "joint" if tracks[0].points is not None else "tokens"
-    values, weights = _values(route, settings), drawer(kind)
-    about = {"model": space().model.key, "revision": name_of(weights), "sampler": common_name(settings.scheduler, bool(few_steps(weights)))}
+    values = {"model": space().model.key, "collection": space().collection.name, **_values(route, settings)}
+    weights = drawer(kind)
+    quick = bool(few_steps(weights))
+    used = {key: value for key, value in settings.sampling.items() if value is not None}
+    about = {"revision": name_of(weights), "sampler": common_name(settings.scheduler, quick), **usual_settings(weights.folder, quick), **used}
     for track in tracks:
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.caption(track.name, width="content")
@@ -32,7 +36,7 @@ def walk_download(tracks: list[Track], route: Route, settings: DrawSettings) -> 
             _button("WebP", track, lambda pngs: animation.webp(_opened(pngs)), "walk.webp", "image/webp")
             if find_spec("av"):
                 _button("MP4", track, lambda pngs: animation.mp4(_opened(pngs)), "walk.mp4", "video/mp4")
-            _button(text("draw.strip"), track, lambda pngs: animation.strip(_opened(pngs)), "strip.png", "image/png")
+            _button(text("draw.strip"), track, partial(_strip, values=values, about=about | {"curve": track.name}), "strip.png", "image/png")
             _button(text("draw.zip"), track, partial(_archive, values=values, about=about | {"curve": track.name}), "walk.zip", "application/zip")
 
 
@@ -42,6 +46,10 @@ def _button(label: str, track: Track, make: Callable[[list[bytes]], bytes], file
 
 def _opened(pngs: list[bytes]) -> list:
     return [open_picture(png) for png in pngs]
+
+
+def _strip(pngs: list[bytes], values: dict[str, object], about: dict[str, object]) -> bytes:
+    return as_png(animation.strip(_opened(pngs)), "interpolate", values, **about)
 
 
 def _archive(pngs: list[bytes], values: dict[str, object], about: dict[str, object]) -> bytes:

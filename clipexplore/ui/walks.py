@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from clipexplore import links
+from clipexplore import catalog, links
 from clipexplore.drawing.frames import batches
 from clipexplore.drawing.pipelines import read_gap
 from clipexplore.drawing.recipe import from_png
@@ -19,12 +19,13 @@ from clipexplore.errors import InputError
 from clipexplore.images import open_picture
 from clipexplore.models.weights import Weights
 from clipexplore.renderer import RANGES, Renderer
-from clipexplore.space import Point
+from clipexplore.space import Point, explorable
 from clipexplore.vectors import path
 from clipexplore.worker import Job
 
-from .drawing import Look, drawer, drawn, few_steps, gap_of, say_cannot
+from .drawing import Look, checker_folder, drawer, drawn, few_steps, gap_of, never, say_cannot
 from .drawn_points import reembedded
+from .logs import visitor
 from .markdown import escape
 from .session import preset, space
 from .texts import text
@@ -83,9 +84,11 @@ def walk_draw_settings() -> DrawSettings:
         return st.number_input(text(f"draw.{key}"), low, high, defaults[key], step=step, format=format, key=key, bind="query-params",
                                placeholder=text("draw.own"), help=text(f"draw.{key}_help"))  # fmt: skip
 
-    draw = st.toggle(text("draw.toggle"), defaults["draw"], key="draw", bind="query-params", help=text("draw.toggle_help"))
+    nothing = never("joint") and never("tokens")
+    draw = st.toggle(text("draw.toggle"), defaults["draw"], key="draw", bind="query-params", disabled=bool(nothing), help=nothing or text("draw.toggle_help"))
+    lacking = never("joint") or never("tokens")
     kind = st.segmented_control(text("draw.space"), ["auto", "joint", "tokens"], default=defaults["space"], required=True, key="space", bind="query-params",
-                                help=text("draw.space_help"))  # fmt: skip
+                                disabled=bool(lacking), help=lacking or text("draw.space_help"))  # fmt: skip
     shift = st.toggle(text("draw.shift"), defaults["shift"], key="shift", bind="query-params", help=text("draw.shift_help"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         low, high = map(float, RANGES["seed"])
@@ -117,9 +120,10 @@ def _restore_box() -> None:
 
 
 def _restore(values: dict[str, object]) -> None:
-    """Sets every widget of the page, those the picture says nothing of to their defaults."""
+    """Sets every widget of the page, those the picture says nothing of to their defaults; and the model and the collection, if they are here."""
     whole = links.PAGES["interpolate"] | {key: value for key, value in values.items() if key in links.PAGES["interpolate"]}
     whole["names"] = values.get("names", links.ALL["names"])
+    whole |= {key: values[key] for key, known in (("model", catalog.models()), ("collection", explorable(visitor()))) if values.get(key) in known}
     preset(**{key: float(value) if key in RANGES and value is not None else value for key, value in whole.items()})
 
 
@@ -150,7 +154,9 @@ def _kind(points: list[Point], settings: DrawSettings) -> str | None:
         return None
     kind = _space_of(points, settings.space)
     if settings.space not in ("auto", kind):
-        st.info(text("draw.no_tokens") if kind == "joint" else text("draw.tokens_instead"), icon=":material/info:")
+        texts_only = all(one_text(point) for point in points)
+        st.info(text("draw.joint_instead") if kind == "joint" and texts_only else text("draw.no_tokens") if kind == "joint" else text("draw.tokens_instead"),
+                icon=":material/info:")  # fmt: skip
     if drawer(kind) is None:
         say_cannot(kind)
         return None
@@ -159,11 +165,12 @@ def _kind(points: list[Point], settings: DrawSettings) -> str | None:
 
 
 def _space_of(points: list[Point], wanted: str) -> str:
-    """Where a walk leads through, "joint" or "tokens": as wanted if the stops have it and the model draws it; by itself ("auto") through token states,
-    which texts are drawn best from, where every stop is one text."""
-    if not all(one_text(point) for point in points) or drawer("tokens") is None:
+    """Where a walk leads through, "joint" or "tokens": as wanted if the stops have it; by itself ("auto") through token states, which texts are drawn
+    best from, where every stop is one text. Where that draws nothing here and the other does, through the other."""
+    if not all(one_text(point) for point in points):
         return "joint"
-    return "tokens" if wanted != "joint" or drawer("joint") is None else "joint"
+    first, second = ("joint", "tokens") if wanted == "joint" else ("tokens", "joint")
+    return second if drawer(first) is None and drawer(second) else first
 
 
 def _given(renderer: Renderer, points: np.ndarray) -> dict[str, np.ndarray]:
@@ -206,6 +213,7 @@ def drawing_code(points: list[Point], route: Route, settings: DrawSettings) -> s
     weights = drawer(kind)
     if weights is None or not settings.draw:
         return ""
+    more = ", lora=space.model.few_steps.folder" * bool(few_steps(weights)) + ", checker=space.model.draws_prompts.folder" * bool(checker_folder())
     how = f"frames={route.frames}, curve={route.curves[0]!r}, easing={route.easing!r}"
     if kind == "tokens":
         told = f"frames = dict(prompt_embeds=prompt_path(renderer.encode_prompts({[one_text(point) for point in points]!r}), {how}))"
@@ -216,7 +224,7 @@ frames = dict(embeddings=path(stops, {how}).points)"""
     return f"""
 from clipexplore import Renderer, across_gap, prompt_path
 
-renderer = Renderer.load({str(weights.path or weights.folder)!r}, {str(space().model.clip.path or space().model.clip_folder)!r})
+renderer = Renderer.load(space.model.draws_{"prompts" if kind == "tokens" else "embeddings"}.folder, space.model.clip_folder{more})
 {told}
 for number, picture in enumerate(renderer.render(**frames, **{settings.sampling!r})):
     picture.save(f"frame-{{number + 1:03d}}.png")
@@ -225,7 +233,7 @@ for number, picture in enumerate(renderer.render(**frames, **{settings.sampling!
 
 def _gap_code(weights: Weights) -> str:
     """As `gap_of`."""
-    if read_gap(weights.folder) is not None:
+    if read_gap(weights.folder) is not None or gap_of(weights) is None:
         return "gap = renderer.gap"
     return f"""pictures, captions = (space.collection.embeddings({space().model.key!r}, kind) for kind in ("pictures", "captions"))
 gap = pictures.mean(axis=0) - captions.mean(axis=0)"""

@@ -58,7 +58,7 @@ def test_without_the_package_a_film_is_a_sentence(monkeypatch):
 
 
 def test_a_strip_holds_all_frames_side_by_side():
-    sheet = np.asarray(Image.open(BytesIO(animation.strip(frames()))))
+    sheet = np.asarray(animation.strip(frames()))
     assert sheet.shape == (SIDE, 6 * SIDE, 3)
     np.testing.assert_array_equal(sheet[:, 2 * SIDE : 3 * SIDE], np.asarray(frames()[2]))
 

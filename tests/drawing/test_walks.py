@@ -40,12 +40,18 @@ def test_each_text_counts_as_the_picture_it_would_caption(written, moved):
 
 
 def test_a_name_counts_as_its_texts():
-    meaning = parse("hat - @man")
-    named = PointTerm(parse("@blueness").terms[0], VECTORS["hat"], meaning=meaning)
-    whole = Point(parse("@blueness"), VECTORS["hat"], 1.0, (named,))
-    moved = VECTORS["hat"] + GAP
-    np.testing.assert_allclose(across_gap(whole, GAP), moved / np.linalg.norm(moved), atol=1e-6)
-    assert one_text(whole) is None
+    """And so does a name of a name: what is drawn is what the sum itself would give."""
+    sum_itself = point("2*hat - @man")
+    name, name_of_a_name = named(sum_itself), named(named(sum_itself))
+    for each in (name, name_of_a_name):
+        np.testing.assert_allclose(across_gap(each, GAP), across_gap(sum_itself, GAP), atol=1e-6)
+        assert one_text(each) is None
+
+
+def named(meaning):
+    """The point @blueness, a name for another."""
+    written = parse("@blueness")
+    return Point(written, meaning.vector, 1.0, (PointTerm(written.terms[0], meaning.vector, meaning=meaning),))
 
 
 def test_token_states_are_those_of_one_text():

@@ -212,6 +212,31 @@ def test_a_bin_is_converted_in_a_process_of_its_own(hub, tmp_path):  # noqa: F81
     assert downloads.verify(weights) == []
 
 
+def test_a_bin_of_a_pipeline_is_called_as_its_library_looks_for_it(hub, tmp_path):  # noqa: F811
+    """diffusers keeps `pytorch` in the name of its safetensors, transformers drops it."""
+    from diffusers import AutoencoderKL
+    from safetensors.torch import load_file
+
+    vae = AutoencoderKL(block_out_channels=(8,), norm_num_groups=8, latent_channels=2)
+    vae.save_pretrained(tmp_path / "vae")
+    import torch
+
+    tensors = load_file(tmp_path / "vae/diffusion_pytorch_model.safetensors")
+    torch.save(tensors, tmp_path / "vae.bin")
+    files = {"model_index.json": b"{}", "vae/config.json": (tmp_path / "vae/config.json").read_bytes(), "vae/diffusion_pytorch_model.bin": (tmp_path / "vae.bin").read_bytes(),
+             "text_encoder/config.json": b"{}", "text_encoder/pytorch_model.bin": (tmp_path / "vae.bin").read_bytes()}  # fmt: skip
+    folder = downloads.fetch(Weights("pipeline", "MIT", REPO, hub.add(REPO, files)))
+    assert (folder / "text_encoder/model.safetensors").is_file()
+    assert AutoencoderKL.from_pretrained(folder / "vae", local_files_only=True, use_safetensors=True).config.latent_channels == 2
+
+
+def test_what_lost_a_file_is_fetched_again(hub, clip):  # noqa: F811
+    folder = downloads.fetch(clip)
+    (folder / "vocab.json").unlink()
+    assert not clip.present
+    assert downloads.fetch(clip) == folder and clip.present and downloads.verify(clip) == []
+
+
 def test_a_bin_with_code_in_it_is_refused_and_the_code_not_run(hub, tmp_path):  # noqa: F811
     import torch
 

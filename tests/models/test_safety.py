@@ -1,12 +1,14 @@
-"""The safety checker of a Stable Diffusion folder: used when asked for, and what it finds is withheld."""
+"""The safety checker of a Stable Diffusion folder: used when asked for, whatever draws, and what it finds is withheld."""
 
 import numpy as np
 import pytest
-from fixtures_drawing import add_checker, tiny_diffusion  # noqa: F401
-from PIL import Image
+from fixtures_drawing import DIM, add_checker, tiny_diffusion, tiny_unclip  # noqa: F401
 
-from clipexplore.models.safety import checked
+from clipexplore.errors import InputError
+from clipexplore.models.safety import has_checker
 from clipexplore.renderer import Renderer
+
+POINTS = np.eye(DIM, dtype=np.float32)[:2]
 
 
 @pytest.fixture(scope="module")
@@ -15,24 +17,35 @@ def with_checker(tiny_diffusion, tmp_path_factory):  # noqa: F811
     return lambda threshold: add_checker(tiny_diffusion, tmp_path_factory.mktemp("checked") / "model", threshold)
 
 
-@pytest.mark.parametrize(("threshold", "withheld"), [(-2.0, True), (2.0, False)])
-def test_what_it_finds_is_withheld(with_checker, threshold, withheld):
-    renderer = Renderer.load(with_checker(threshold), device="cpu", checker=True)
+def withheld(pictures):
+    return [np.ptp(np.asarray(each)) == 0 for each in pictures]
+
+
+@pytest.mark.parametrize(("threshold", "expected"), [(-2.0, True), (2.0, False)])
+def test_what_it_finds_is_withheld(with_checker, threshold, expected):
+    folder = with_checker(threshold)
+    renderer = Renderer.load(folder, device="cpu", checker=folder)
     states = renderer.encode_prompts(["a cat", "a dog"])
-    pictures = renderer.render(prompt_embeds=states, num_inference_steps=2)
-    assert [np.ptp(np.asarray(each)) == 0 for each in pictures] == [withheld] * 2
+    assert withheld(renderer.render(prompt_embeds=states, num_inference_steps=2)) == [expected] * 2
+
+
+def test_what_an_unclip_draws_is_seen_by_the_checker_beside_it(with_checker, tiny_unclip, tiny_clip):  # noqa: F811
+    plain = Renderer.load(tiny_unclip, tiny_clip, device="cpu")
+    strict = Renderer.load(tiny_unclip, tiny_clip, device="cpu", checker=with_checker(-2.0))
+    assert withheld(plain.render(embeddings=POINTS, num_inference_steps=2)) == [False] * 2
+    assert withheld(strict.render(embeddings=POINTS, num_inference_steps=2)) == [True] * 2
 
 
 def test_without_being_asked_for_it_is_not_even_loaded(with_checker):
     folder = with_checker(-2.0)
-    plain, strict = Renderer.load(folder, device="cpu"), Renderer.load(folder, device="cpu", checker=True)
-    assert plain.pipeline.safety_checker is None and strict.pipeline.safety_checker is not None
+    plain, strict = Renderer.load(folder, device="cpu"), Renderer.load(folder, device="cpu", checker=folder)
+    assert plain.checker is None and plain.pipeline.safety_checker is None and strict.checker is not None
     assert plain.revision != strict.revision  # what was drawn by one is not shown for the other
     picture = plain.render(prompt_embeds=plain.encode_prompts(["a cat"]), num_inference_steps=2)[0]
-    assert np.ptp(np.asarray(picture)) > 0
+    assert not withheld([picture])[0]
 
 
-def test_a_pipeline_without_one_lets_everything_pass(tiny_diffusion):  # noqa: F811
-    renderer = Renderer.load(tiny_diffusion, device="cpu", checker=True)
-    pictures = [Image.new("RGB", (8, 8))]
-    assert checked(renderer.pipeline, pictures) is pictures
+def test_a_folder_without_one_is_told(with_checker, tiny_diffusion):  # noqa: F811
+    assert has_checker(with_checker(2.0)) and not has_checker(tiny_diffusion)
+    with pytest.raises(InputError, match="safety checker in .* cannot be loaded"):
+        Renderer.load(tiny_diffusion, device="cpu", checker=tiny_diffusion)

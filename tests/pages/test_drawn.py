@@ -12,7 +12,7 @@ from PIL import Image
 from clipexplore import links
 from clipexplore.drawing.recipe import from_png
 from clipexplore.images import open_picture
-from clipexplore.ui.walk_files import _archive, _values
+from clipexplore.ui.walk_files import _archive, _strip, _values
 from clipexplore.ui.walks import DrawSettings, Route
 
 QUICK = {"num_inference_steps": "2"}
@@ -123,7 +123,8 @@ def test_by_itself_a_walk_between_texts_leads_through_token_states(drawing_asset
 @pytest.mark.parametrize("link", [{"stops": "cat\ndog"}, {"stops": "cat\n@lion-snow-07", "shift": "false"}, {"stops": "cat + dog\n@lion-snow-07", "curve": "lerp"}])
 def test_show_code_draws_what_the_page_draws(link, drawing_assets, tmp_path, monkeypatch):
     app, result = drawn("interpolate", {**QUICK, "frames": "2", **link}, "walk")
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     (lines,) = [each.value for each in app.main.code if "Space.open(" in each.value]
     exec(compile(lines, "shown", "exec"), {})
     for number, png in enumerate(result[link.get("curve", "slerp")], 1):
@@ -187,17 +188,20 @@ def test_an_archive_restores_the_page_it_came_from(drawing_assets):
     link = {"stops": "@man\n@frog", "frames": 3, "num_inference_steps": 2, "seed": 4}
     _, result = drawn("interpolate", {key: str(value) for key, value in link.items()}, "walk")
     route = Route(("@man", "@frog"), 3, "slerp", "linear")
-    said = _values(route, DrawSettings(True, "joint", True, 4, 2, None))
-    with zipfile.ZipFile(BytesIO(_archive(result["slerp"], said, {"model": "emoji", "revision": "0"}))) as file:
+    said = {"model": "a model that is not here", "collection": "emoji-world", **_values(route, DrawSettings(True, "joint", True, 4, 2, None))}
+    about = {"revision": "0", "sampler": "DPM++ 2M", "num_inference_steps": 2, "guidance_scale": 3.0}
+    with zipfile.ZipFile(BytesIO(_archive(result["slerp"], said, about))) as file:
         png = file.read("frame-002.png")
         assert json.loads(file.read("recipe.json"))["seed"] == 4
     np.testing.assert_array_equal(np.asarray(open_picture(png)), np.asarray(open_picture(result["slerp"][1])))
     page, read = from_png(png)
-    assert page == "interpolate" and {key: read[key] for key in link} == link
+    assert page == "interpolate" and {key: read[key] for key in link} == link and from_png(_strip(result["slerp"], said, about))[1] == read
+    assert "Steps: 2, CFG scale: 3.0" in Image.open(BytesIO(png)).text["parameters"]
     app = open_page("interpolate", {"draw": "false", "stops": "cat\ndog"})
     app.file_uploader(key="restore").upload("x.png", png, "image/png").run()
     (button,) = [each for each in app.button if each.label == "Restore its settings"]
     button.click().run()
     assert {key: values(app, "interpolate")[key] for key in link} == link
+    assert app.session_state["collection"] == "emoji-world" and app.session_state["model"] == "emoji"  # the picture's own is not here
     app.file_uploader(key="restore").upload("x.png", b"no", "image/png").run()
     assert "carries no settings" in " ".join(errors(app))
