@@ -51,7 +51,7 @@ SNR_CAP = 5.0
 SHARES = (0.55, 0.3, 0.05, 0.1)
 CLEAN, MOST_NOISE = 0.6, 600  # share of embeddings given as they are; the others are noised up to this level of 1,000
 SCHEDULE = {"num_train_timesteps": 1000, "beta_schedule": "squaredcos_cap_v2"}
-DEFAULTS = {"num_inference_steps": 12, "guidance_scale": 3.0}
+DEFAULTS = {"num_inference_steps": 12, "guidance_scale": 4.0}
 SHARD_SIZE = "40MB"
 
 
