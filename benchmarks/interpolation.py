@@ -1,6 +1,6 @@
 """A drawn walk of fifty frames beside the obvious way, and what browsing is like meanwhile.
 
-    python -m benchmarks.interpolation [DRAWING_FOLDER] [--clip FOLDER] [--judge FOLDER] [--frames 50]
+    python -m benchmarks.interpolation [DRAWING_FOLDER] [--clip FOLDER] [--judge FOLDER] [--frames 50] [--number 150]
 
 Both draw the same walk with the same weights in one run. The obvious way calls the pipeline once for each frame: float32, PNDM, 25 steps, guidance 7.5, as the
 sources of the experiment do. Ours is `Renderer.render` as the pages call it. Prints seconds a frame, the time to the first picture, their ratios and, with a
@@ -99,6 +99,7 @@ def main() -> None:
     parser.add_argument("--clip", type=Path, default=models / "clip")
     parser.add_argument("--judge", type=Path)
     parser.add_argument("--frames", type=int, default=50)
+    parser.add_argument("--number", type=int, default=150, help="pictures that the judge sees of either way")
     options = parser.parse_args()
     space, renderer = Space.open(), Renderer.load(options.folder, options.clip)
     points = path(np.stack([space.point(stop).vector for stop in STOPS]), options.frames).points
@@ -112,7 +113,7 @@ def main() -> None:
     idle, busy = browsing(space, "idle"), browsing_meanwhile(space, renderer, points)
     print(f"a search takes {idle * 1000:.1f} ms (p95) alone and {busy * 1000:.1f} ms while a walk is drawn: {busy / idle:.1f} times as long")
     if options.judge:
-        theirs, mine = right_things(Embedder.load(options.judge), renderer, options.folder, options.clip, 150)
+        theirs, mine = right_things(Embedder.load(options.judge), renderer, options.folder, options.clip, options.number)
         print(f"right thing among the first five: {theirs:.3f} the obvious way, {mine:.3f} ours")
 
 

@@ -2,7 +2,7 @@
 
     python -m clipexplore.training.train_autoencoder --hours 2 --cooldown --threads 2        # first the autoencoder,
     python -m clipexplore.training.cache_scenes --scenes 200000 --threads 2                  # then what it and CLIP make of the scenes,
-    python -m clipexplore.training.train_diffusion --hours 6 --cooldown --threads 2          # then this: starts or resumes runs/drawing
+    python -m clipexplore.training.train_diffusion --hours 6 --cooldown --singles 3 --threads 2    # then this: starts or resumes runs/drawing
     python -m clipexplore.training.train_diffusion --export assets/models/emoji/unclip
     python -m clipexplore.training.train_diffusion --hours 0.4 --cooldown --device cuda --batch 512 --widths 128 192 320      # with a GPU at hand
 
