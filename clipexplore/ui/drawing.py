@@ -16,7 +16,7 @@ import streamlit as st
 from PIL import Image
 
 from clipexplore.drawing.pipelines import read_gap, revision
-from clipexplore.images import encode
+from clipexplore.images import data_url, encode
 from clipexplore.models.residents import shared, size_of
 from clipexplore.models.safety import has_checker
 from clipexplore.models.weights import Weights
@@ -196,4 +196,4 @@ def show_emerging(job: Job) -> None:
         for frame in found:
             st.image(frame, output_format="PNG", width=128)
         if job.preview.emerging:
-            st.image(job.preview.emerging, output_format="PNG", width=128, alt=text("draw.emerging"))
+            st.image(data_url(job.preview.emerging), width=128, alt=text("draw.emerging"))

@@ -16,7 +16,7 @@ from clipexplore.drawing.recipe import from_png
 from clipexplore.drawing.schedulers import OWN, SCHEDULERS
 from clipexplore.drawing.walks import across_gap, changes, one_text, prompt_path
 from clipexplore.errors import InputError
-from clipexplore.images import open_picture
+from clipexplore.images import data_url, open_picture
 from clipexplore.models.weights import Weights
 from clipexplore.renderer import RANGES, Renderer
 from clipexplore.space import Point, explorable
@@ -185,7 +185,7 @@ def _show_arriving(job: Job, count: int) -> None:
     """Every frame in its place, the one that is emerging too; a square with its number where there is nothing yet."""
     if not isinstance(job.preview, Look):
         return
-    emerging = job.preview.emerging
+    emerging = job.preview.emerging and data_url(job.preview.emerging)  # a file of its own would be gone before a slow browser asked for it
     for name, frames in job.preview.frames.items():
         next_one = next((rows[0] for rows, _ in batches(count) if rows[0] not in frames), None)
         here = frames if next_one is None or not emerging else frames | {next_one: emerging}
