@@ -11,7 +11,6 @@ Then a search is asked again and again, alone and while a walk is drawn, and its
 import argparse
 import threading
 import time
-from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +27,12 @@ STOPS = ("@lion-jungle-07", "@lion-snow-07")
 SEARCHES = 100
 
 
-def obvious(renderer: Renderer, folder: Path, points: np.ndarray) -> tuple[list[Image.Image], float]:
+def obvious(folder: Path, clip: Path, points: np.ndarray) -> tuple[list[Image.Image], float]:
     """The pictures and the seconds, by the pipeline as `diffusers` loads it, one call for each frame."""
     from diffusers import PNDMScheduler, StableUnCLIPImg2ImgPipeline
 
-    encoders = {name: deepcopy(getattr(renderer.pipeline, name)).float() for name in ("text_encoder", "image_encoder")}
-    encoders |= {name: getattr(renderer.pipeline, name) for name in ("tokenizer", "feature_extractor")}
+    renderer = Renderer.load(folder, clip, dtype=torch.float32)
+    encoders = {name: getattr(renderer.pipeline, name) for name in ("text_encoder", "image_encoder", "tokenizer", "feature_extractor")}
     pipe = StableUnCLIPImg2ImgPipeline.from_pretrained(folder, torch_dtype=torch.float32, **encoders)
     pipe.scheduler = PNDMScheduler.from_config(pipe.scheduler.config, skip_prk_steps=True)
     pipe.set_progress_bar_config(disable=True)
@@ -58,7 +57,7 @@ def right_things(judge: Embedder, renderer: Renderer, folder: Path, clip: Path, 
 
     scenes = prompts(number)
     points = embed_scenes(Embedder.load(clip), scenes)
-    ways = (obvious(renderer, folder, points)[0], ours(renderer, points)[0])
+    ways = (obvious(folder, clip, points)[0], ours(renderer, points)[0])
     theirs, mine = (judged(judge, scenes, pictures)["right thing, top-5"] for pictures in ways)
     return theirs, mine
 
@@ -105,7 +104,7 @@ def main() -> None:
     points = path(np.stack([space.point(stop).vector for stop in STOPS]), options.frames).points
     renderer.render(embeddings=points[:1], num_inference_steps=1)  # warm up
     _, mine, first = ours(renderer, points)
-    _, theirs = obvious(Renderer.load(options.folder, options.clip, dtype=torch.float32), options.folder, points)
+    _, theirs = obvious(options.folder, options.clip, points)
     print(f"{options.frames} frames of {renderer.side} px, {torch.get_num_threads()} threads, ours in {renderer.pipeline.dtype}")
     print(f"obvious way  {theirs / options.frames:.2f} s a frame  {theirs:.0f} s in all")
     print(f"ours         {mine / options.frames:.2f} s a frame  {mine:.0f} s in all, first picture after {first:.2f} s")

@@ -62,6 +62,8 @@ class Renderer:
         `(dim,)` float32, the mean picture embedding minus the mean text embedding of its CLIP, both of unit vectors; None where it is not known.
     num_inference_steps, guidance_scale
         What it is best used with.
+    checker
+        What withholds drawings that it finds unsafe; None where the operator wants none, or none is here.
     revision
         12 hex digits that name its weights, the data type and the kind of device: equal ones draw the same.
     """

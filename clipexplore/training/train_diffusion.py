@@ -78,7 +78,8 @@ class Batches(Dataset):
 
     def __init__(self, cache: Cache, batch: int, singles: float = 1.0):
         self.cache, self.batch = cache, batch
-        self.ends = np.cumsum([singles if scene(seed).kind == "single" else 1.0 for seed in range(len(cache))])  # row i is drawn by numbers up to the i-th
+        shares = np.ones(len(cache)) if singles == 1 else [singles if scene(seed).kind == "single" else 1.0 for seed in range(len(cache))]
+        self.ends = np.cumsum(shares)  # row i is drawn by numbers up to the i-th
 
     def __len__(self) -> int:
         return 1 << 30

@@ -68,24 +68,27 @@ def _kept() -> Kept:
 
 def drawer(kind: str) -> Weights | None:
     """What draws points of the joint space ("joint") or token states ("tokens") for the chosen model; None where nothing here does."""
-    model = space().model
-    weights = model.draws_embeddings if kind == "joint" else model.draws_prompts
+    weights = _named(kind)
     return weights if weights and weights.present else None
+
+
+def _named(kind: str) -> Weights | None:
+    """What the catalogue names for it, here or not."""
+    model = space().model
+    return model.draws_embeddings if kind == "joint" else model.draws_prompts
 
 
 def never(kind: str) -> str:
     """Why the chosen model can never draw points of the joint space ("joint") or token states ("tokens"), in a sentence; empty where it can, once fetched."""
-    model = space().model
-    named = model.draws_embeddings if kind == "joint" else model.draws_prompts
-    if named is not None:
+    if _named(kind):
         return ""
+    model = space().model
     return text("draw.never_joint", model=model.title) if kind == "joint" else text("draw.never_tokens", model=model.title)
 
 
 def say_cannot(kind: str) -> None:
     """One sentence on why nothing is drawn, and what visitors may do about it."""
-    model = space().model
-    named = model.draws_embeddings if kind == "joint" else model.draws_prompts
+    model, named = space().model, _named(kind)
     if reason := never(kind):
         st.info(reason, icon=":material/brush:")
     elif named.bundled:

@@ -24,7 +24,7 @@ from clipexplore.vectors import path
 from clipexplore.worker import Job
 
 from .drawing import Look, checker_folder, drawer, drawn, few_steps, gap_of, never, say_cannot
-from .drawn_points import reembedded
+from .drawn_points import draw_toggle, reembedded
 from .logs import visitor
 from .markdown import escape
 from .session import preset, space
@@ -84,8 +84,7 @@ def walk_draw_settings() -> DrawSettings:
         return st.number_input(text(f"draw.{key}"), low, high, defaults[key], step=step, format=format, key=key, bind="query-params",
                                placeholder=text("draw.own"), help=text(f"draw.{key}_help"))  # fmt: skip
 
-    nothing = never("joint") and never("tokens")
-    draw = st.toggle(text("draw.toggle"), defaults["draw"], key="draw", bind="query-params", disabled=bool(nothing), help=nothing or text("draw.toggle_help"))
+    draw = draw_toggle(defaults["draw"], "joint", "tokens")
     lacking = never("joint") or never("tokens")
     kind = st.segmented_control(text("draw.space"), ["auto", "joint", "tokens"], default=defaults["space"], required=True, key="space", bind="query-params",
                                 disabled=bool(lacking), help=lacking or text("draw.space_help"))  # fmt: skip
@@ -233,7 +232,7 @@ for number, picture in enumerate(renderer.render(**frames, **{settings.sampling!
 
 def _gap_code(weights: Weights) -> str:
     """As `gap_of`."""
-    if read_gap(weights.folder) is not None or gap_of(weights) is None:
+    if read_gap(weights.folder) is not None or not space().collection.has_pictures:
         return "gap = renderer.gap"
     return f"""pictures, captions = (space.collection.embeddings({space().model.key!r}, kind) for kind in ("pictures", "captions"))
 gap = pictures.mean(axis=0) - captions.mean(axis=0)"""
