@@ -15,6 +15,12 @@ STILL = """() => {
   return done && performance.now() - window.changed > 300;
 }"""
 
+# The server has taken what was sent before: on a busy machine it may take longer than the page must be still. A server that is gone takes nothing.
+HEARD = """async () => {
+  await fetch(new URL("/_stcore/health", location)).catch(() => {});
+  window.changed = performance.now();
+}"""
+
 # Everything a visitor sees of the page's own part: texts, pictures by their address, charts by their labels, and what the widgets are set to.
 SHOWN = """() => {
   const main = document.querySelector("[data-testid=stMain]"), all = (what) => [...main.querySelectorAll(what)];
@@ -34,7 +40,7 @@ MISSING = "() => [...document.images].filter((each) => each.complete && each.src
 
 def settle(page) -> None:
     """Until what was done has reached the server, and its answer the page."""
-    page.evaluate("window.changed = performance.now()")
+    page.evaluate(HEARD)
     page.wait_for_function(STILL)
 
 
@@ -107,6 +113,7 @@ def shared_link(page) -> str:
     page.get_by_role("button", name=re.compile("Share this view")).click()
     box = page.get_by_test_id("stPopoverBody").get_by_test_id("stCode")
     box.wait_for()
+    settle(page)  # what opens is of the run before
     link = box.inner_text().strip()
     page.keyboard.press("Escape")
     return link
