@@ -83,7 +83,8 @@ def never(kind: str) -> str:
     if _named(kind):
         return ""
     model = space().model
-    return text("draw.never_joint", model=model.title) if kind == "joint" else text("draw.never_tokens", model=model.title)
+    said = "never_tokens" if kind == "tokens" else "only_texts" if model.draws_prompts else "never_joint"
+    return text(f"draw.{said}", model=model.title)
 
 
 def say_cannot(kind: str) -> None:

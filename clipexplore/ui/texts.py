@@ -502,6 +502,7 @@ TEXTS = {
     "draw.restore_help": "Drop a PNG from a downloaded ZIP here: it carries the settings it was drawn with.",
     "draw.restore_now": "Restore its settings",
     "draw.never_joint": "{model} cannot draw points of the joint space: no unCLIP decoder belongs to it. Choose another model in the sidebar.",
+    "draw.only_texts": "{model} draws texts alone: no unCLIP decoder for points of the joint space belongs to it. Walk between texts, or choose another model in the sidebar.",
     "draw.never_tokens": "{model} cannot draw texts: no Stable Diffusion belongs to it. Choose another model in the sidebar.",
     "draw.unfinished": "{model} cannot draw here: its drawing model is not in the assets; see assets/README.md for how it is trained.",
     "draw.absent": "{model} could draw this with {name}, which is not on this server; whoever runs it can fetch it with `python -m clipexplore models get {key}`.",
