@@ -72,7 +72,7 @@ class Preparer:
 
         if pixels.dtype != torch.uint8:
             return pixels.to(dtype)
-        mean, std = (torch.tensor(each, device=pixels.device).view(3, 1, 1) for each in (self._processor.image_mean, self._processor.image_std))
+        mean, std = (torch.tensor(each, dtype=torch.float32, device=pixels.device).view(3, 1, 1) for each in (self._processor.image_mean, self._processor.image_std))
         return torch.addcmul(-mean / std, pixels.float(), 1 / (255 * std)).to(dtype)
 
     def _scaled(self, height: int, width: int) -> tuple[int, int]:

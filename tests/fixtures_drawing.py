@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,9 +64,12 @@ def drawing_assets(tmp_path, monkeypatch) -> Path:
     """The assets, with a small drawing model for the bundled CLIP among them, in use."""
     import streamlit as st
 
+    from clipexplore.models.residents import shared
     from clipexplore.settings import settings
 
-    build_drawing_assets(tmp_path, settings().assets)
+    build = partial(build_drawing_assets, tmp_path, settings().assets)
+    shared.get(tmp_path, build)  # in turn with what a test before may still be loading: diffusers loads by changing how all modules are made
+    shared.drop(tmp_path)
     monkeypatch.setenv("CLIPEXPLORE_ASSETS", str(tmp_path))
     settings.cache_clear()
     st.cache_resource.clear()

@@ -27,7 +27,7 @@ class Latents:
 
         config = self._pipeline.unet.config
         shape = (1, config.in_channels, config.sample_size, config.sample_size)
-        noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
         return noise.to(self._pipeline.device, self._pipeline.dtype)
 
     def decode(self, latents: torch.Tensor) -> list[Image.Image]:

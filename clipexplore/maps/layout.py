@@ -141,7 +141,7 @@ def _arrange(places: torch.Tensor, heads: torch.Tensor, tails: torch.Tensor, wei
 
     dice = torch.Generator(device=places.device).manual_seed(seed)
     chance = weights / weights.max()
-    turn = torch.rand(len(chance), generator=dice, device=places.device)  # where in its interval an edge begins
+    turn = torch.rand(len(chance), generator=dice, dtype=torch.float32, device=places.device)  # where in its interval an edge begins
     for epoch in range(EPOCHS):
         report(0.3 + 0.7 * epoch / EPOCHS, "Arranging points")
         turn = turn + chance

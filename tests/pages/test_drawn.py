@@ -61,7 +61,7 @@ def test_what_a_model_can_never_draw_is_greyed_out_with_the_reason(lacks, page, 
 
     for part, nothing in lacks.items():
         monkeypatch.setattr(catalog.Model, part, property(lambda model, nothing=nothing: nothing))
-    app = open_page(page, {"draw": "true", "stops": "@man\n@dog-face", "region": "0 0, 9 0, 9 9, 0 9"})
+    app = open_page(page, {"draw": str("draws_embeddings" in lacks).lower(), "stops": "@man\n@dog-face", "region": "0 0, 9 0, 9 9, 0 9"})
     (control,) = [each for each in [*app.toggle, *app.button_group] if each.key == greyed]
     assert control.disabled and reason in control.help and not errors(app)
     if page == "interpolate" and "draws_embeddings" in lacks:
