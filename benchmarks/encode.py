@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="of a CLIP; by default one of the true size is made and deleted again")
     parser.add_argument("--photos", type=Path, help="a folder of JPEGs; by default pictures are made up")
     parser.add_argument("--count", type=int, default=32, help="pictures")
-    parser.add_argument("--captions", type=int, default=256)
+    parser.add_argument("--captions", type=int, default=1024)
     parser.add_argument("--only", choices=["pictures", "texts", "visitors", "preparing"], nargs="+", help="these parts; by default all")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
