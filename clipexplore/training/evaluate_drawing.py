@@ -1,6 +1,6 @@
 """How good the bundled drawing model is, on prompts and pictures it has never seen, judged by a CLIP it has never met.
 
-    python -m clipexplore.training.train_clip --run runs/judge --seed 1 --hours 2 --cooldown --lesson things && python -m clipexplore.training.train_clip --run runs/judge --seed 1 --export assets/training/judge
+    python -m clipexplore.training.train_clip --run runs/judge --seed 1 --hours 3 --cooldown --columns 1.5 --lesson things && python -m clipexplore.training.train_clip --run runs/judge --seed 1 --export assets/training/judge
     python -m clipexplore.training.evaluate_drawing --sheet assets/drawings.png          # about fifteen minutes on one core
 
 prints one table. What a picture shows is asked of the judge, a second CLIP of the same recipe and another seed, and beside each figure stands the same

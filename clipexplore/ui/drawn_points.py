@@ -68,10 +68,10 @@ def _reembedded(revision: str, pngs: tuple[bytes, ...], _space: object) -> np.nd
     return _space.embedder.embed_images([open_picture(png) for png in pngs])
 
 
-def draw_toggle(default: bool, *kinds: str) -> bool:
-    """Whether what is shown here is also drawn; part of the link. Greyed out, with the reason, where the chosen model draws none of these kinds, points by default."""
-    reasons = [never(kind) for kind in kinds or ("joint",)]
-    reason = all(reasons) and reasons[-1]
+def draw_toggle(default: bool, kinds: tuple[str, ...] = ("joint",)) -> bool:
+    """Whether what is shown here is also drawn; part of the link. Greyed out, with the reason, where the chosen model can never draw any of these kinds."""
+    reasons = [never(kind) for kind in kinds]
+    reason = reasons[-1] if all(reasons) else ""
     return st.toggle(text("draw.toggle"), default, key="draw", bind="query-params", disabled=bool(reason), help=reason or text("draw.toggle_help"))
 
 

@@ -84,7 +84,7 @@ def walk_draw_settings() -> DrawSettings:
         return st.number_input(text(f"draw.{key}"), low, high, defaults[key], step=step, format=format, key=key, bind="query-params",
                                placeholder=text("draw.own"), help=text(f"draw.{key}_help"))  # fmt: skip
 
-    draw = draw_toggle(defaults["draw"], "joint", "tokens")
+    draw = draw_toggle(defaults["draw"], ("joint", "tokens"))
     lacking = never("joint") or never("tokens")
     kind = st.segmented_control(text("draw.space"), ["auto", "joint", "tokens"], default=defaults["space"], required=True, key="space", bind="query-params",
                                 disabled=bool(lacking), help=lacking or text("draw.space_help"))  # fmt: skip
