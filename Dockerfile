@@ -14,4 +14,4 @@ ENV CLIPEXPLORE_HOME=/data
 VOLUME /data
 EXPOSE 8501
 HEALTHCHECK --start-period=60s CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8501/healthz')"]
-CMD ["python", "-m", "streamlit", "run", "serve.py", "--server.address", "0.0.0.0"]
+CMD ["python", "-m", "streamlit", "run", "app.py", "--server.address", "0.0.0.0"]

@@ -1,4 +1,5 @@
-"""What a GPU does with models of the true sizes: pictures a second by CLIP, a walk of fifty frames by Stable Diffusion 1.5, and running out of memory on purpose.
+"""What a GPU does with models of the true sizes: pictures a second by CLIP, a walk of fifty frames by Stable Diffusion
+1.5, and running out of memory on purpose.
 
     python -m benchmarks.gpu            # some minutes; needs 12 GB of GPU memory and 6 GB of disk for a while
     python -m benchmarks.gpu --quick    # eight frames, ViT-B/32 alone
@@ -17,13 +18,14 @@ import torch
 
 from benchmarks.encode import scene
 from benchmarks.true_models import write_clip, write_stable_diffusion
-from clipexplore.drawing.walks import prompt_path
-from clipexplore.embedder import PICTURES, Embedder
+from clipexplore.draw.renderer import Renderer
+from clipexplore.draw.walks import prompt_path
 from clipexplore.errors import InputError
 from clipexplore.images import encode
 from clipexplore.models.devices import free_memory
+from clipexplore.models.embedder import PICTURES, Embedder
 from clipexplore.models.residents import Residents
-from clipexplore.renderer import Renderer
+from clipexplore.models.weights import Revisions
 
 GB = 1e9
 DEVICE = "cuda"
@@ -49,9 +51,11 @@ def main() -> None:
 def clip(folder: Path, name: str) -> None:
     """Pictures a second, decoded from JPEGs and already decoded, and captions a second."""
     torch.cuda.reset_peak_memory_stats()
-    embedder = Embedder.load(folder, device=DEVICE, revision="benchmark")
+    embedder = Embedder.load(folder, device=DEVICE, revisions=Revisions(*["benchmark"] * 3))
     files = [encode(scene(640, 480, seed), "JPEG", quality=90) for seed in range(16)]
-    squares = torch.stack([embedder._prepare(file) for file in files]).repeat(PICTURES["cuda"] // 16, 1, 1, 1).to(DEVICE)
+    squares = (
+        torch.stack([embedder._prepare(file) for file in files]).repeat(PICTURES["cuda"] // 16, 1, 1, 1).to(DEVICE)
+    )
 
     def forward() -> None:
         with torch.inference_mode():
@@ -72,16 +76,27 @@ def walk(folder: Path, frames: int) -> None:
     torch.cuda.reset_peak_memory_stats()
     renderer = Renderer.load(folder, device=DEVICE)
     states = prompt_path(renderer.encode_prompts(["lioness", "lion"]), frames, "lerp")
-    renderer.render(prompt_embeds=states[:16], num_inference_steps=2)  # what is loaded and tuned once, for every size of a batch
+    renderer.render(
+        prompt_embeds=states[:16], num_inference_steps=2
+    )  # what is loaded and tuned once, for every size of a batch
     first: list[float] = []
     start = time.perf_counter()
     how = {"num_inference_steps": 25, "guidance_scale": 7.5, "scheduler": "pndm"}
-    pictures = renderer.render(prompt_embeds=states, **how, shown=lambda number, picture: first.append(time.perf_counter() - start))
+    pictures = renderer.render(
+        prompt_embeds=states, **how, shown=lambda number, picture: first.append(time.perf_counter() - start)
+    )
     took = time.perf_counter() - start
-    print(f"Stable Diffusion 1.5 in {renderer.pipeline.dtype}: {frames} frames of {renderer.side} px, PNDM with 25 steps, guidance 7.5")
-    print(f"    {took:9.1f} s, {took / frames:.2f} s a frame, the first after {first[0]:.2f} s\n    {torch.cuda.max_memory_allocated() / GB:9.2f} GB at most")
+    print(
+        f"Stable Diffusion 1.5 in {renderer.pipeline.dtype}: {frames} frames of {renderer.side} px, "
+        "PNDM with 25 steps, guidance 7.5"
+    )
+    print(
+        f"    {took:9.1f} s, {took / frames:.2f} s a frame, the first after {first[0]:.2f} s\n    "
+        f"{torch.cuda.max_memory_allocated() / GB:9.2f} GB at most"
+    )
     again = renderer.render(prompt_embeds=states, **how)
-    print(f"    drawn again: {'the same pixels' if all(map(np.array_equal, map(np.asarray, pictures), map(np.asarray, again))) else 'NOT the same pixels'}")
+    same = all(map(np.array_equal, map(np.asarray, pictures), map(np.asarray, again)))
+    print(f"    drawn again: {'the same pixels' if same else 'NOT the same pixels'}")
 
 
 def out_of_memory(folder: Path) -> None:
@@ -105,7 +120,10 @@ def out_of_memory(folder: Path) -> None:
     del hog
     torch.cuda.empty_cache()
     pictures = renderer.render(prompt_embeds=states, num_inference_steps=2)
-    print(f"    afterwards {len(pictures)} pictures; {(torch.cuda.memory_allocated() - before) / GB:+.2f} GB of memory against before")
+    print(
+        f"    afterwards {len(pictures)} pictures; "
+        f"{(torch.cuda.memory_allocated() - before) / GB:+.2f} GB of memory against before"
+    )
 
 
 def best(run, rounds: int = 3) -> float:

@@ -2,9 +2,10 @@
 
     python -m benchmarks.interpolation [DRAWING_FOLDER] [--clip FOLDER] [--judge FOLDER] [--frames 50] [--number 150]
 
-Both draw the same walk with the same weights in one run. The obvious way calls the pipeline once for each frame: float32, PNDM, 25 steps, guidance 7.5, as the
-sources of the experiment do. Ours is `Renderer.render` as the pages call it. Prints seconds a frame, the time to the first picture, their ratios and, with a
-judge – a second CLIP –, how often either way shows the right thing. Random weights are as fast as trained ones, so any folder of the true size will do.
+Both draw the same walk with the same weights in one run. The obvious way calls the pipeline once for each frame:
+float32, PNDM, 25 steps, guidance 7.5, as the sources of the experiment do. Ours is `Renderer.render` as the pages call
+it. Prints seconds a frame, the time to the first picture, their ratios and, with a judge – a second CLIP –, how often
+either way shows the right thing. Random weights are as fast as trained ones, so any folder of the true size will do.
 Then a search is asked again and again, alone and while a walk is drawn, and its 95th percentile compared.
 """
 
@@ -18,10 +19,10 @@ import torch
 from PIL import Image
 
 from clipexplore import Space, path
-from clipexplore.embedder import Embedder
-from clipexplore.renderer import Renderer
+from clipexplore.draw.renderer import Renderer
+from clipexplore.jobs import Lane
+from clipexplore.models.embedder import Embedder
 from clipexplore.settings import settings
-from clipexplore.worker import Lane
 
 STOPS = ("@lion-jungle-07", "@lion-snow-07")
 SEARCHES = 100
@@ -32,26 +33,35 @@ def obvious(folder: Path, clip: Path, points: np.ndarray) -> tuple[list[Image.Im
     from diffusers import PNDMScheduler, StableUnCLIPImg2ImgPipeline
 
     renderer = Renderer.load(folder, clip, dtype=torch.float32)
-    encoders = {name: getattr(renderer.pipeline, name) for name in ("text_encoder", "image_encoder", "tokenizer", "feature_extractor")}
+    encoders = {
+        name: getattr(renderer.pipeline, name)
+        for name in ("text_encoder", "image_encoder", "tokenizer", "feature_extractor")
+    }
     pipe = StableUnCLIPImg2ImgPipeline.from_pretrained(folder, torch_dtype=torch.float32, **encoders)
     pipe.scheduler = PNDMScheduler.from_config(pipe.scheduler.config, skip_prk_steps=True)
     pipe.set_progress_bar_config(disable=True)
     begun, pictures = time.perf_counter(), []
     for point in torch.from_numpy(points * renderer.norm):
         generator = torch.Generator().manual_seed(0)
-        pictures += pipe(prompt="", image_embeds=point[None], num_inference_steps=25, guidance_scale=7.5, generator=generator).images
+        pictures += pipe(
+            prompt="", image_embeds=point[None], num_inference_steps=25, guidance_scale=7.5, generator=generator
+        ).images
     return pictures, time.perf_counter() - begun
 
 
 def ours(renderer: Renderer, points: np.ndarray) -> tuple[list[Image.Image], float, float]:
     """The pictures, the seconds, and the seconds until the first picture is there."""
     begun, seen = time.perf_counter(), []
-    pictures = renderer.render(embeddings=points, shown=lambda number, picture: seen.append(time.perf_counter() - begun))
+    pictures = renderer.render(
+        embeddings=points, shown=lambda number, picture: seen.append(time.perf_counter() - begun)
+    )
     return pictures, time.perf_counter() - begun, seen[0]
 
 
 def right_things(judge: Embedder, renderer: Renderer, folder: Path, clip: Path, number: int) -> tuple[float, float]:
-    """How often the judge has the right thing among its first five, for embeddings of held-out scenes drawn the obvious way and ours."""
+    """How often the judge has the right thing among its first five, for embeddings of held-out scenes drawn the obvious
+    way and ours.
+    """
     from clipexplore.training.evaluate import embed_scenes
     from clipexplore.training.evaluate_drawing import judged, prompts
 
@@ -105,14 +115,22 @@ def main() -> None:
     renderer.render(embeddings=points[:1], num_inference_steps=1)  # warm up
     _, mine, first = ours(renderer, points)
     _, theirs = obvious(options.folder, options.clip, points)
-    print(f"{options.frames} frames of {renderer.side} px, {torch.get_num_threads()} threads, ours in {renderer.pipeline.dtype}")
+    print(
+        f"{options.frames} frames of {renderer.side} px, {torch.get_num_threads()} threads, ours in "
+        f"{renderer.pipeline.dtype}"
+    )
     print(f"obvious way  {theirs / options.frames:.2f} s a frame  {theirs:.0f} s in all")
     print(f"ours         {mine / options.frames:.2f} s a frame  {mine:.0f} s in all, first picture after {first:.2f} s")
     print(f"             {theirs / mine:.1f} times as fast")
     idle, busy = browsing(space, "idle"), browsing_meanwhile(space, renderer, points)
-    print(f"a search takes {idle * 1000:.1f} ms (p95) alone and {busy * 1000:.1f} ms while a walk is drawn: {busy / idle:.1f} times as long")
+    print(
+        f"a search takes {idle * 1000:.1f} ms (p95) alone and {busy * 1000:.1f} ms while a walk is "
+        f"drawn: {busy / idle:.1f} times as long"
+    )
     if options.judge:
-        theirs, mine = right_things(Embedder.load(options.judge), renderer, options.folder, options.clip, options.number)
+        theirs, mine = right_things(
+            Embedder.load(options.judge), renderer, options.folder, options.clip, options.number
+        )
         print(f"right thing among the first five: {theirs:.3f} the obvious way, {mine:.3f} ours")
 
 

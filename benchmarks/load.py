@@ -1,14 +1,17 @@
-"""A room full of visitors without browsers: sessions on the raw websocket, over every page, beside Streamlit's defaults.
+"""A room full of visitors without browsers: sessions on the raw websocket, over every page, beside Streamlit's
+defaults.
 
     python -m benchmarks.load                              # 30 visitors for a minute, ours and the defaults
     python -m benchmarks.load --visitors 100 --ours
-    python -m benchmarks.load --pause 0 --ours             # nobody thinks: everybody changes something as soon as the answer is there
+    python -m benchmarks.load --pause 0 --ours             # nobody thinks: the next change comes with the answer
     python -m benchmarks.load --pause 0 --runs 10000 --ours   # how memory grows
-    python -m benchmarks.load --beside "interpolate?frames=240&num_inference_steps=100"   # while another visitor has a walk drawn; or "map?method=own&fit=background"
+    python -m benchmarks.load --beside "interpolate?frames=240&num_inference_steps=100"  # while a walk is drawn
+    python -m benchmarks.load --beside "map?method=own&fit=background"                   # or while a UMAP is fitted
 
-Every server has torch and the models imported before the first visitor comes (`/readyz`). A visitor opens a page, changes its first text or
-slider a few times and goes on to the next page, each time after a while of looking and thinking: `--pause` seconds on average. A run lasts from
-the change to the end of the script. Prints seconds, errors, the CPU time of the server for a run, and memory.
+Every server has torch and the models imported before the first visitor comes (`/readyz`). A visitor opens a page,
+changes its first text or slider a few times and goes on to the next page, each time after a while of looking and
+thinking: `--pause` seconds on average. A run lasts from the change to the end of the script. Prints seconds, errors,
+the CPU time of the server for a run, and memory.
 """
 
 import argparse
@@ -30,7 +33,20 @@ from benchmarks.serving import ROOT, server
 
 PATIENCE = 300  # seconds; with the defaults the whole server may stand still for a minute
 DEFAULTS = ("--runner.postScriptGC", "true", "--server.fileWatcherType", "auto")
-THINGS = ("cat", "lion", "hat", "dog", "guitar", "rose", "house", "balloon", "@man-top-hat", "@lion-jungle-07", "@lion-snow-07", "@man")
+THINGS = (
+    "cat",
+    "lion",
+    "hat",
+    "dog",
+    "guitar",
+    "rose",
+    "house",
+    "balloon",
+    "@man-top-hat",
+    "@lion-jungle-07",
+    "@lion-snow-07",
+    "@man",
+)
 LOOKS = ("red", "two blue", "snow", "a small green", "night", "jungle", "a photo of a", "orange")
 
 
@@ -46,9 +62,16 @@ def lines(rests: Random) -> str:
     return "\n".join(rests.sample(THINGS, 3))
 
 
-# What a visitor changes on a page, by the key of the field: the first of these that the page has, else its first slider of whole steps.
-FIELDS = {"q": expression, "stops": lines, "points": lines, "class_names": lines, "objects": lambda rests: "\n".join(rests.sample(THINGS[:8], 3)),
-          "picture": lambda rests: rests.choice(THINGS[8:])}  # fmt: skip
+# What a visitor changes on a page, by the key of the field: the first of these that the page has, else its first
+# slider of whole steps.
+FIELDS = {
+    "q": expression,
+    "stops": lines,
+    "points": lines,
+    "class_names": lines,
+    "objects": lambda rests: "\n".join(rests.sample(THINGS[:8], 3)),
+    "picture": lambda rests: rests.choice(THINGS[8:]),
+}
 
 
 class Visitor:
@@ -62,7 +85,9 @@ class Visitor:
         self.ranges: dict[str, tuple[int, int]] = {}
 
     async def visit(self, pages: list[str], reruns: int, pause: float, enough: Callable[[], bool]) -> None:
-        """Goes through the pages until it is `enough`, with a rest of half to one and a half `pause` before every run."""
+        """Goes through the pages until it is `enough`, with a rest of half to one and a half `pause` before every
+        run.
+        """
         async with self._connected() as self.socket:
             for page, number in cycle((page, number) for page in pages for number in range(reruns + 1)):
                 await asyncio.sleep(pause * self.chance.uniform(0.5, 1.5))
@@ -80,7 +105,13 @@ class Visitor:
                 await asyncio.sleep(2)
 
     def _connected(self):
-        return connect(f"ws://{self.address}/_stcore/stream", subprotocols=["streamlit"], max_size=None, open_timeout=60, ping_interval=None)
+        return connect(
+            f"ws://{self.address}/_stcore/stream",
+            subprotocols=["streamlit"],
+            max_size=None,
+            open_timeout=60,
+            ping_interval=None,
+        )
 
     async def _run(self, link: str, change: WidgetState | None = None) -> None:
         page, _, query = link.partition("?")
@@ -102,7 +133,10 @@ class Visitor:
         kind = message.WhichOneof("type")
         if kind == "delta" and message.delta.HasField("new_element"):
             self._look_at(message.delta.new_element, page)
-        return kind == "script_finished" and message.script_finished in (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
+        return kind == "script_finished" and message.script_finished in (
+            ForwardMsg.FINISHED_SUCCESSFULLY,
+            ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY,
+        )
 
     def _look_at(self, element, page: str) -> None:
         kind = element.WhichOneof("type")
@@ -123,11 +157,17 @@ class Visitor:
         if "slider" not in self.fields:
             return None
         low, high = self.ranges[self.fields["slider"]]
-        return WidgetState(id=self.fields["slider"], double_array_value={"data": [self.chance.randint(low, min(high, low + 20))]})
+        return WidgetState(
+            id=self.fields["slider"], double_array_value={"data": [self.chance.randint(low, min(high, low + 20))]}
+        )
 
 
-async def room(address: str, options: argparse.Namespace, visitors: int, seconds: float, runs: float = math.inf, watch=lambda: None) -> list[Visitor]:
-    """All visitors at once, each starting at another page, until the time is up or there were so many runs; `watch` is called before each."""
+async def room(
+    address: str, options: argparse.Namespace, visitors: int, seconds: float, runs: float = math.inf, watch=lambda: None
+) -> list[Visitor]:
+    """All visitors at once, each starting at another page, until the time is up or there were so many runs; `watch`
+    is called before each.
+    """
     people = [Visitor(address, number) for number in range(visitors)]
     end, done, pages = time.monotonic() + seconds, asyncio.Event(), options.pages
     job = asyncio.create_task(Visitor(address).watch(options.beside, done)) if options.beside else None
@@ -137,7 +177,9 @@ async def room(address: str, options: argparse.Namespace, visitors: int, seconds
         return time.monotonic() > end or sum(len(person.seconds) for person in people) >= runs
 
     turns = [pages[i % len(pages) :] + pages[: i % len(pages)] for i in range(visitors)]
-    await asyncio.gather(*(person.visit(turn, options.reruns, options.pause, enough) for person, turn in zip(people, turns, strict=True)))
+    await asyncio.gather(
+        *(person.visit(turn, options.reruns, options.pause, enough) for person, turn in zip(people, turns, strict=True))
+    )
     done.set()
     await asyncio.gather(*filter(None, [job]))
     return people
@@ -145,26 +187,41 @@ async def room(address: str, options: argparse.Namespace, visitors: int, seconds
 
 def measure(name: str, options: argparse.Namespace, *flags: str) -> float:
     """One server, one room; prints a line and gives the 95th percentile in seconds."""
-    with server(ROOT / "serve.py", *flags, ready="/readyz", log=options.log) as (address, process):
+    with server(ROOT / "app.py", *flags, ready="/readyz", log=options.log) as (address, process):
         everything = argparse.Namespace(pages=options.pages, reruns=1, pause=0, beside=None)
-        asyncio.run(room(address, everything, 1, math.inf, 2 * len(options.pages)))  # caches of the process, as after the first visitor of the day
+        asyncio.run(
+            room(address, everything, 1, math.inf, 2 * len(options.pages))
+        )  # caches of the process, as after the first visitor of the day
         memory, cpu, begun = [], sum(process.cpu_times()[:2]), time.perf_counter()
         until, runs = math.inf if options.runs else options.seconds, options.runs or math.inf
-        people = asyncio.run(room(address, options, options.visitors, until, runs, lambda: memory.append(process.memory_info().rss / 1e6)))
+        people = asyncio.run(
+            room(
+                address, options, options.visitors, until, runs, lambda: memory.append(process.memory_info().rss / 1e6)
+            )
+        )
         wall, cpu = time.perf_counter() - begun, sum(process.cpu_times()[:2]) - cpu
     seconds = np.concatenate([person.seconds for person in people])
     half, most = np.percentile(seconds, [50, 95])
-    print(f"{name:9} {len(people)} visitors, {len(seconds):,} runs in {wall:.0f} s: p50 {half:.2f} s, p95 {most:.2f} s, slowest {seconds.max():.2f} s, "
-          f"{1000 * cpu / len(seconds):.0f} ms of CPU a run, {_growth(memory)}", flush=True)  # fmt: skip
+    print(
+        f"{name:9} {len(people)} visitors, {len(seconds):,} runs in {wall:.0f} s: p50 {half:.2f} s, "
+        f"p95 {most:.2f} s, slowest {seconds.max():.2f} s, {1000 * cpu / len(seconds):.0f} ms of CPU a "
+        f"run, {_growth(memory)}",
+        flush=True,
+    )
     errors = [error for person in people for error in person.errors]
     print(f"{'':9} {len(errors)} errors", *sorted(set(errors))[:10], sep="\n          ", flush=True)
     return most
 
 
 def _growth(memory: list[float]) -> str:
-    """Memory before, and what came to it in the first tenth of the runs, when everybody arrives, in the rest of the first half, and in the second; in MB."""
+    """Memory before, and what came to it in the first tenth of the runs, when everybody arrives, in the rest of the
+    first half, and in the second; in MB.
+    """
     before, there, half, after = (np.median(memory[len(memory) * share // 100 :][:10]) for share in (0, 10, 50, 99))
-    return f"memory {before:,.0f} MB, {there - before:+.0f} MB in the first tenth, {half - there:+.0f} MB in the rest of the first half, {after - half:+.0f} MB in the second"
+    return (
+        f"memory {before:,.0f} MB, {there - before:+.0f} MB in the first tenth, "
+        f"{half - there:+.0f} MB in the rest of the first half, {after - half:+.0f} MB in the second"
+    )
 
 
 def main() -> None:
@@ -174,7 +231,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, help="go on until there were so many runs, however long it takes")
     parser.add_argument("--pause", type=float, default=5, help="seconds between an answer and the next change")
     parser.add_argument("--reruns", type=int, default=5, help="changes that a visitor makes on each page")
-    parser.add_argument("--pages", nargs="*", default=sorted(path.stem for path in (ROOT / "pages").glob("*.py") if path.stem != "start"))
+    parser.add_argument(
+        "--pages",
+        nargs="*",
+        default=sorted(path.stem for path in (ROOT / "pages").glob("*.py") if path.stem != "start"),
+    )
     parser.add_argument("--beside", help="a page with its query, whose long job one more visitor watches")
     parser.add_argument("--log", type=Path, help="a file for what the server says")
     parser.add_argument("--ours", action="store_true", help="leave Streamlit's defaults out")

@@ -1,10 +1,12 @@
-"""A large collection from end to end: import rate, memory, how long the first and the next search take, and the first paint of its pages.
+"""A large collection from end to end: import rate, memory, how long the first and the next search take, and the first
+paint of its pages.
 
     python -m benchmarks.own_collections vectors 1000000       # random unit vectors, brought as ready-made ones
-    python -m benchmarks.own_collections scenes 100000         # drawn scenes as JPEG files, embedded by the bundled model
+    python -m benchmarks.own_collections scenes 100000         # drawn scenes as JPEG, embedded by the bundled CLIP
 
-Everything is made in a temporary data directory and deleted afterwards, or stays in `--folder`, where a run that was ended goes on. Prints
-seconds on the wall and of computing, and the memory of the process. The first paint is looked at where Chromium and playwright are installed.
+Everything is made in a temporary data directory and deleted afterwards, or stays in `--folder`, where a run that was
+ended goes on. Prints seconds on the wall and of computing, and the memory of the process. The first paint is looked at
+where Chromium and playwright are installed.
 """
 
 import argparse
@@ -23,8 +25,15 @@ from benchmarks.serving import ROOT, server
 
 # What a visitor waits for on a page, by its address, of pictures and of captions.
 AWAITED = {
-    "pictures": {"search": "[data-testid=stMain] [data-testid=stImage] img", "map": ".cloud[data-drawn] .over", "collections": "[data-testid=stMain] [data-testid=stImage] img"},
-    "captions": {"search?in=captions": ".js-plotly-plot .barlayer path", "collections": "[data-testid=stMain] [data-testid=stDataFrame]"},
+    "pictures": {
+        "search": "[data-testid=stMain] [data-testid=stImage] img",
+        "map": ".cloud[data-drawn] .over",
+        "collections": "[data-testid=stMain] [data-testid=stImage] img",
+    },
+    "captions": {
+        "search?in=captions": ".js-plotly-plot .barlayer path",
+        "collections": "[data-testid=stMain] [data-testid=stDataFrame]",
+    },
 }
 
 
@@ -62,12 +71,18 @@ def scenes(count: int, folder: Path) -> Path:
 def timed(label: str, function):
     begun, computed = time.perf_counter(), time.process_time()
     found = function()
-    print(f"{label:42} {time.perf_counter() - begun:8.2f} s, {time.process_time() - computed:8.2f} s of one core   memory {megabytes()[0]:6.0f} MB", flush=True)
+    print(
+        f"{label:42} {time.perf_counter() - begun:8.2f} s, {time.process_time() - computed:8.2f} s of "
+        f"one core   memory {megabytes()[0]:6.0f} MB",
+        flush=True,
+    )
     return found
 
 
 def first_paints(home: Path, kind: str) -> None:
-    """Prints the seconds from asking for a page to its first result on screen: of the server's first visitor, and of the next, each with an empty cache."""
+    """Prints the seconds from asking for a page to its first result on screen: of the server's first visitor, and of
+    the next, each with an empty cache.
+    """
     from playwright.sync_api import sync_playwright
 
     with server(ROOT / "app.py", CLIPEXPLORE_HOME=str(home)) as (host, _), sync_playwright() as driver:
@@ -81,7 +96,9 @@ def first_paints(home: Path, kind: str) -> None:
                 page.locator(awaited).first.wait_for(timeout=180_000)
                 seconds.append(time.perf_counter() - begun)
                 page.context.close()
-            print(f"first paint of {address:27} {seconds[0]:8.2f} s, for the next visitor {seconds[1]:.2f} s", flush=True)
+            print(
+                f"first paint of {address:27} {seconds[0]:8.2f} s, for the next visitor {seconds[1]:.2f} s", flush=True
+            )
         browser.close()
 
 
@@ -98,9 +115,15 @@ def main() -> None:
 
         source = {"vectors": vectors, "scenes": scenes}[options.what](options.count, Path(folder))
         begun = time.perf_counter()
-        timed(f"import of {options.count:,}", lambda: command(["index", str(source), "--name", "large"]))
+        timed(
+            f"import of {options.count:,}",
+            lambda: command(["index", str(source), "--name", "large", "--model", "emoji"]),
+        )
         print(f"{options.count / (time.perf_counter() - begun):,.0f} items a second")
-        timed("the same again: nothing is new", lambda: command(["index", str(source), "--name", "large"]))
+        timed(
+            "the same again: nothing is new",
+            lambda: command(["index", str(source), "--name", "large", "--model", "emoji"]),
+        )
         space = timed("open", lambda: Space.open(collection="large"))
         kind = "pictures" if options.what == "scenes" else "captions"
         query = np.random.default_rng(1).standard_normal(512).astype(np.float32)

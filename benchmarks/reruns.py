@@ -1,10 +1,12 @@
-"""What one change on a page costs the server: milliseconds of the script's own CPU time, and those of a chart beside Plotly's own classes.
+"""What one change on a page costs the server: milliseconds of the script's own CPU time, and those of a chart beside
+Plotly's own classes.
 
     python -m benchmarks.reruns              # every page that answers an expression or a slider
     python -m benchmarks.reruns search map
 
-Every figure is the least of several runs, each after another change of the page's own text or slider, all answered from stored vectors. What
-the web server does with the elements comes on top; `python -m benchmarks.load` measures both, for a room.
+Every figure is the least of several runs, each after another change of the page's own text or slider, all answered from
+stored vectors. What the web server does with the elements comes on top; `python -m benchmarks.load` measures both, for
+a room.
 """
 
 import sys
@@ -22,10 +24,18 @@ from clipexplore.ui import spec
 
 APP = Path(__file__).parent.parent / "app.py"
 CHANGES = {
-    "start": ("q", "cat", "dog - cat"), "search": ("q", "cat", "lion + snow"), "classify": ("class_names", "lion\ncat", "hat\ncrown"), "map": ("points", "cat\nlion", "dog\nhat"),
-    "interpolate": ("stops", "cat\ndog", "dog\nhat"), "arithmetic": ("q", "cat", "dog - hat"), "components": ("rank", 5, 20), "pixels": ("picture", "@cat", "@man-top-hat"),
-    "match": ("n", 5, 7), "properties": ("objects", "rose\nguitar", "house\nrose"), "words": ("q", "cat", "dog - hat"),
-}  # fmt: skip
+    "start": ("q", "cat", "dog - cat"),
+    "search": ("q", "cat", "lion + snow"),
+    "classify": ("class_names", "lion\ncat", "hat\ncrown"),
+    "map": ("points", "cat\nlion", "dog\nhat"),
+    "interpolate": ("stops", "cat\ndog", "dog\nhat"),
+    "arithmetic": ("q", "cat", "dog - hat"),
+    "components": ("rank", 5, 20),
+    "pixels": ("picture", "@cat", "@man-top-hat"),
+    "match": ("n", 5, 7),
+    "properties": ("objects", "rose\nguitar", "house\nrose"),
+    "words": ("q", "cat", "dog - hat"),
+}
 ROUNDS = 5
 
 
@@ -56,7 +66,12 @@ def as_a_server_does() -> None:
 
 
 def change(app: AppTest, key: str, value: object) -> None:
-    (widget,) = [each for kind in ("text_input", "text_area", "slider", "number_input") for each in getattr(app, kind) if each.key == key]
+    (widget,) = [
+        each
+        for kind in ("text_input", "text_area", "slider", "number_input")
+        for each in getattr(app, kind)
+        if each.key == key
+    ]
     widget.set_value(value).run()
 
 
@@ -78,9 +93,18 @@ def chart_milliseconds(go) -> float:
     taken = []
     for _ in range(50):
         begun = time.thread_time()
-        figure = go.Figure(go.Bar(x=[0.5] * 12, y=list(range(12)), orientation="h", text=["0.5"] * 12, textposition="outside", marker_color=["#6c63d8"] * 12))
-        figure.update_xaxes(title="cosine", range=[0, 1])
-        figure.update_yaxes(autorange="reversed", tickvals=list(range(12)), ticktext=["cat"] * 12)
+        figure = go.Figure(
+            go.Bar(
+                x=[0.5] * 12,
+                y=list(range(12)),
+                orientation="h",
+                text=["0.5"] * 12,
+                textposition="outside",
+                marker_color=["#6c63d8"] * 12,
+            )
+        )
+        figure.update_layout(xaxis=dict(title="cosine", range=[0, 1]))
+        figure.update_layout(yaxis=dict(autorange="reversed", tickvals=list(range(12)), ticktext=["cat"] * 12))
         figure.update_layout(height=400, margin=dict(l=8, r=8))
         to_json(figure.to_dict(), validate=False)
         taken.append(time.thread_time() - begun)

@@ -1,11 +1,12 @@
-"""Exact search beside what one would use instead: scikit-learn, FAISS, and one read of the matrix, which nothing exact can beat for one query.
+"""Exact search beside what one would use instead: scikit-learn, FAISS, and one read of the matrix, which nothing exact
+can beat for one query.
 
     python -m benchmarks.search [--rows 10000 100000 1000000] [--folder TMP]
 
-All in one run on the same clustered unit vectors (512 dimensions, k = 24), each the best of several rounds, in CPU seconds of one
-thread, taking turns, so that a busy machine shifts them alike; a turn is ten calls of 10,000 rows, or one of more. `ours` reads a
-memory-mapped float32 file. Prints milliseconds a query, the ratios to the bars, the recall against sorting all cosines in float64, and
-the memory that ours takes beyond the file.
+All in one run on the same clustered unit vectors (512 dimensions, k = 24), each the best of several rounds, in CPU
+seconds of one thread, taking turns, so that a busy machine shifts them alike; a turn is ten calls of 10,000 rows, or
+one of more. `ours` reads a memory-mapped float32 file. Prints milliseconds a query, the ratios to the bars, the recall
+against sorting all cosines in float64, and the memory that ours takes beyond the file.
 """
 
 import argparse
@@ -41,7 +42,9 @@ def vectors(rows: int, file: Path, seed: int = 0) -> np.ndarray:
 
 
 def race(functions: dict[str, Callable[[], object]], rounds: int, calls: int = 1) -> dict[str, float]:
-    """CPU milliseconds a call in the quickest turn of each; they take turns, so that what else the machine does meets all alike."""
+    """CPU milliseconds a call in the quickest turn of each; they take turns, so that what else the machine does meets
+    all alike.
+    """
     seconds = dict.fromkeys(functions, float("inf"))
     for _ in range(rounds):
         for name, function in functions.items():
@@ -56,7 +59,9 @@ def recall(queries: np.ndarray, matrix: np.ndarray, found: np.ndarray) -> float:
     """The share of the true nearest among what was found; exact, in float64."""
     shares = []
     for query, rows in zip(queries.astype(np.float64), found, strict=True):
-        cosines = np.concatenate([matrix[start : start + 50_000].astype(np.float64) @ query for start in range(0, len(matrix), 50_000)])
+        cosines = np.concatenate(
+            [matrix[start : start + 50_000].astype(np.float64) @ query for start in range(0, len(matrix), 50_000)]
+        )
         shares.append(len(set(np.argsort(-cosines)[:K]) & set(rows.tolist())) / K)
     return float(np.mean(shares))
 
@@ -67,7 +72,13 @@ def memory() -> float:
     return int(next(line for line in status.splitlines() if line.startswith("RssAnon")).split()[1]) / 1000
 
 
-READ, OURS, ROUNDED, FAISS, SKLEARN = "one read of the matrix", "ours", "ours, bfloat16 and rescored", "FAISS IndexFlatIP", "scikit-learn NearestNeighbors"
+READ, OURS, ROUNDED, FAISS, SKLEARN = (
+    "one read of the matrix",
+    "ours",
+    "ours, bfloat16 and rescored",
+    "FAISS IndexFlatIP",
+    "scikit-learn NearestNeighbors",
+)
 
 
 def others(loaded: np.ndarray) -> dict[str, Callable[[np.ndarray], object]]:
@@ -103,12 +114,27 @@ def measure(rows: int, folder: Path, rounds: int) -> None:
     built, copy = time.process_time() - begun, memory() - before
     same = np.array_equal(search(queries, matrix, K, scan=rounded).indices, found)
 
-    ways = {OURS: lambda asked: search(asked, matrix, K), ROUNDED: lambda asked: search(asked, matrix, K, scan=rounded), **others(np.array(matrix))}
-    alone = race({READ: matrix.max} | {name: partial(way, queries[:1]) for name, way in ways.items()}, rounds, max(1, 100_000 // rows))
-    together = {name: time / TOGETHER for name, time in race({name: partial(way, queries) for name, way in ways.items()}, max(2, rounds // 3)).items()}
+    ways = {
+        OURS: lambda asked: search(asked, matrix, K),
+        ROUNDED: lambda asked: search(asked, matrix, K, scan=rounded),
+        **others(np.array(matrix)),
+    }
+    alone = race(
+        {READ: matrix.max} | {name: partial(way, queries[:1]) for name, way in ways.items()},
+        rounds,
+        max(1, 100_000 // rows),
+    )
+    together = {
+        name: time / TOGETHER
+        for name, time in race({name: partial(way, queries) for name, way in ways.items()}, max(2, rounds // 3)).items()
+    }
     show(rows, alone, together)
-    print(f"  recall@{K} {recall(queries[:8], matrix, found[:8]):.4f} (bfloat16 the same rows: {same})   memory beyond the file {used:.0f} MB, with the "
-          f"bfloat16 copy, made in {built:.1f} s, {copy:,.0f} MB", flush=True)  # fmt: skip
+    print(
+        f"  recall@{K} {recall(queries[:8], matrix, found[:8]):.4f} (bfloat16 the same rows: {same})   "
+        f"memory beyond the file {used:.0f} MB, with the "
+        f"bfloat16 copy, made in {built:.1f} s, {copy:,.0f} MB",
+        flush=True,
+    )
 
 
 def show(rows: int, alone: dict[str, float], together: dict[str, float]) -> None:
@@ -116,10 +142,19 @@ def show(rows: int, alone: dict[str, float], together: dict[str, float]) -> None
     print(f"\n{rows:,} × {DIM}, k = {K}: CPU ms a query           alone   of {TOGETHER} together")
     for name, time_alone in alone.items():
         print(f"  {name:32} {time_alone:14.3f} {'' if name not in together else f'{together[name]:14.3f}'}")
-    one, many = alone[ROUNDED if rows >= LARGE else OURS], min(together[OURS], together[ROUNDED])  # as the product chooses
+    one, many = (
+        alone[ROUNDED if rows >= LARGE else OURS],
+        min(together[OURS], together[ROUNDED]),
+    )  # as the product chooses
     if SKLEARN in alone:
-        print(f"  scikit-learn / ours: alone {alone[SKLEARN] / one:.1f} × (bar 8 at 100,000), of {TOGETHER} {alone[SKLEARN] / many:.0f} × its single query (bar 20)")
-    print(f"  ours / one read: {one / alone[READ]:.2f} (bar 1.5)   FAISS / ours: alone {alone[FAISS] / one:.2f}, together {together[FAISS] / many:.1f} (bar 1)")
+        print(
+            f"  scikit-learn / ours: alone {alone[SKLEARN] / one:.1f} × (bar 8 at 100,000), of "
+            f"{TOGETHER} {alone[SKLEARN] / many:.0f} × its single query (bar 20)"
+        )
+    print(
+        f"  ours / one read: {one / alone[READ]:.2f} (bar 1.5)   FAISS / ours: alone "
+        f"{alone[FAISS] / one:.2f}, together {together[FAISS] / many:.1f} (bar 1)"
+    )
 
 
 def main() -> None:

@@ -23,14 +23,24 @@ def free_port() -> int:
 
 
 @contextmanager
-def server(script: Path, *options: str, ready: str = "/_stcore/health", log: Path | None = None, port: int | None = None,
-           **environ: str) -> Iterator[tuple[str, psutil.Process]]:  # fmt: skip
-    """The host and port of a script's server and its process, once the path `ready` answers. What it says goes to `log`."""
+def server(
+    script: Path,
+    *options: str,
+    ready: str = "/_stcore/health",
+    log: Path | None = None,
+    port: int | None = None,
+    **environ: str,
+) -> Iterator[tuple[str, psutil.Process]]:
+    """The host and port of a script's server and its process, once the path `ready` answers. What it says goes to
+    `log`.
+    """
     port = port or free_port()
     address = f"127.0.0.1:{port}"
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), *options]
     with open(log or os.devnull, "wb") as said:
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **environ}, stdout=said, stderr=said)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **environ}, stdout=said, stderr=said
+        )
     try:
         _wait_until_ready(f"http://{address}{ready}")
         yield address, psutil.Process(process.pid)

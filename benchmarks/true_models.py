@@ -1,33 +1,66 @@
-"""Models of the true configurations with random weights, as their repositories on the hub lay them out: for benchmarks and tests that need sizes, not meaning.
+"""Models of the true configurations with random weights, as their repositories on the hub lay them out: for benchmarks
+and tests that need sizes, not meaning.
 
     python -m benchmarks.true_models clip-b32 /tmp/b32      # 303 MB; clip-l14, sd15 and sd15-unet likewise
 
-Speed, memory and the number of parameters do not depend on the values. Files are written in 16 bits to spare the disk; a loader turns them into what it runs in.
+Speed, memory and the number of parameters do not depend on the values. Files are written in 16 bits to spare the disk;
+a loader turns them into what it runs in.
 """
 
 import argparse
 import json
 import string
+from functools import cache
 from itertools import islice, product
 from pathlib import Path
 
 CLIPS = {
     "clip-b32": {},  # what CLIPConfig says if nothing else is said
     "clip-l14": {
-        "text_config": {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "projection_dim": 768},
-        "vision_config": {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16, "patch_size": 14, "projection_dim": 768},
+        "text_config": {
+            "hidden_size": 768,
+            "intermediate_size": 3072,
+            "num_attention_heads": 12,
+            "projection_dim": 768,
+        },
+        "vision_config": {
+            "hidden_size": 1024,
+            "intermediate_size": 4096,
+            "num_hidden_layers": 24,
+            "num_attention_heads": 16,
+            "patch_size": 14,
+            "projection_dim": 768,
+        },
         "projection_dim": 768,
     },
 }
 UNET = {
-    "sample_size": 64, "in_channels": 4, "out_channels": 4, "layers_per_block": 2, "block_out_channels": (320, 640, 1280, 1280), "attention_head_dim": 8, "cross_attention_dim": 768,
-    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",), "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
-}  # fmt: skip
+    "sample_size": 64,
+    "in_channels": 4,
+    "out_channels": 4,
+    "layers_per_block": 2,
+    "block_out_channels": (320, 640, 1280, 1280),
+    "attention_head_dim": 8,
+    "cross_attention_dim": 768,
+    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+    "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+}
 VAE = {
-    "sample_size": 512, "latent_channels": 4, "layers_per_block": 2, "block_out_channels": (128, 256, 512, 512),
-    "down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4,
-}  # fmt: skip
-NOISE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1, "skip_prk_steps": True}
+    "sample_size": 512,
+    "latent_channels": 4,
+    "layers_per_block": 2,
+    "block_out_channels": (128, 256, 512, 512),
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+}
+NOISE = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "steps_offset": 1,
+    "skip_prk_steps": True,
+}
 
 
 def write_clip(folder: Path, name: str) -> Path:
@@ -44,7 +77,9 @@ def write_clip(folder: Path, name: str) -> Path:
 
 
 def write_tokenizer(folder: Path) -> Path:
-    """A tokenizer of CLIP's true size, 49,408 tokens, whose merges are made up: pairs of letters first, then pairs of other bytes."""
+    """A tokenizer of CLIP's true size, 49,408 tokens, whose merges are made up: pairs of letters first, then pairs of
+    other bytes.
+    """
     from tokenizers import pre_tokenizers
     from transformers import CLIPTokenizer
 
@@ -72,15 +107,30 @@ def write_stable_diffusion(folder: Path, text_model=None) -> Path:
     write_vae(folder / "vae")
     config = CLIPTextConfig(**CLIPS["clip-l14"]["text_config"])
     config.dtype = "float16"
-    _write_random(folder / "text_encoder/model.safetensors", lambda: CLIPTextModel(config), None if text_model is None else text_model.state_dict())
+    _write_random(
+        folder / "text_encoder/model.safetensors",
+        lambda: CLIPTextModel(config),
+        None if text_model is None else text_model.state_dict(),
+    )
     config.architectures = ["CLIPTextModel"]
     config.save_pretrained(folder / "text_encoder")
     write_tokenizer(folder / "tokenizer")
     PNDMScheduler(**NOISE).save_pretrained(folder / "scheduler")
-    parts = {"unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"], "text_encoder": ["transformers", "CLIPTextModel"],
-             "tokenizer": ["transformers", "CLIPTokenizer"], "scheduler": ["diffusers", "PNDMScheduler"], "safety_checker": [None, None],
-             "feature_extractor": [None, None]}  # fmt: skip
-    index = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.30.0", "requires_safety_checker": False, **parts}
+    parts = {
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "scheduler": ["diffusers", "PNDMScheduler"],
+        "safety_checker": [None, None],
+        "feature_extractor": [None, None],
+    }
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "_diffusers_version": "0.30.0",
+        "requires_safety_checker": False,
+        **parts,
+    }
     (folder / "model_index.json").write_text(json.dumps(index, indent=1))
     return folder
 
@@ -108,14 +158,17 @@ def _write_config(folder: Path, kind: type, config: dict) -> Path:
 
 
 def _write_random(path: Path, build, given: dict | None = None) -> None:
-    """Weights for what `build` makes, which itself takes no memory: small and random, those of norms 1, or those given."""
+    """Weights for what `build` makes without taking memory: small and random, those of norms 1, or those given."""
     import torch
     from safetensors.torch import save_file
 
     with torch.device("meta"):
         shapes = {name: tensor for name, tensor in build().state_dict().items() if not name.endswith("position_ids")}
     torch.manual_seed(0)
-    tensors = {name: given[name].to(torch.float16).clone() if given else _random(name, tensor.shape) for name, tensor in shapes.items()}
+    tensors = {
+        name: given[name].to(torch.float16).clone() if given else _random(name, tensor.shape)
+        for name, tensor in shapes.items()
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, metadata={"format": "pt"})
 
@@ -127,8 +180,17 @@ def _random(name: str, shape):
         return torch.tensor(4.6052, dtype=torch.float16)
     if len(shape) < 2:
         return torch.full(shape, float("norm" in name and name.endswith("weight")), dtype=torch.float16)
-    spread = 1 / max(1, torch.Size(shape[1:]).numel()) ** 0.5
-    return torch.empty(shape, dtype=torch.float16).normal_(0, spread)
+    spread, count = 1 / max(1, torch.Size(shape[1:]).numel()) ** 0.5, torch.Size(shape).numel()
+    drawn = _normal()  # over and over: to draw a thousand million takes a minute
+    return drawn.repeat(-(-count // len(drawn)))[:count].mul(spread).view(shape)
+
+
+@cache
+def _normal():
+    """A prime number of normal ones, so that no two rows of a matrix are the same."""
+    import torch
+
+    return torch.empty(1_000_003, dtype=torch.float16).normal_()
 
 
 def main() -> None:
@@ -136,7 +198,9 @@ def main() -> None:
     parser.add_argument("name", choices=[*CLIPS, "sd15", "sd15-unet"])
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
-    write = {"sd15": write_stable_diffusion, "sd15-unet": write_unet}.get(options.name, lambda folder: write_clip(folder, options.name))
+    write = {"sd15": write_stable_diffusion, "sd15-unet": write_unet}.get(
+        options.name, lambda folder: write_clip(folder, options.name)
+    )
     print(write(options.folder))
 
 

@@ -2,8 +2,9 @@
 
     python -m benchmarks.visitors [MODEL_FOLDER]
 
-Both embed the same texts with the same weights in one run. The obvious way answers one question at a time, padded to the full context;
-ours lets questions that arrive together share a forward pass, cut behind their end token. Prints requests a second, the 95th percentile and their ratios.
+Both embed the same texts with the same weights in one run. The obvious way answers one question at a time, padded to
+the full context; ours lets questions that arrive together share a forward pass, cut behind their end token. Prints
+requests a second, the 95th percentile and their ratios.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 
 from clipexplore.batcher import SharedEmbedder
-from clipexplore.embedder import Embedder
+from clipexplore.models.embedder import Embedder
 from clipexplore.settings import settings
 
 VISITORS, QUESTIONS = 30, 8
@@ -23,15 +24,25 @@ VISITORS, QUESTIONS = 30, 8
 
 def texts() -> list[list[str]]:
     """For each visitor different questions, of two to nine words."""
-    things, places = ["lion", "red car", "happy face", "old man with a top hat", "three cats"], ["", "in the snow", "on the beach", "at night"]
-    return [[f"{things[(v + q) % 5]} {places[v % 4]} {v * QUESTIONS + q}".strip() for q in range(QUESTIONS)] for v in range(VISITORS)]
+    things, places = (
+        ["lion", "red car", "happy face", "old man with a top hat", "three cats"],
+        ["", "in the snow", "on the beach", "at night"],
+    )
+    return [
+        [f"{things[(v + q) % 5]} {places[v % 4]} {v * QUESTIONS + q}".strip() for q in range(QUESTIONS)]
+        for v in range(VISITORS)
+    ]
 
 
 def one_by_one(folder: Path):
     """A model behind a lock, as one would write it first."""
     from transformers import CLIPModel, CLIPTokenizer
 
-    model, tokenizer, lock = CLIPModel.from_pretrained(folder).float().eval(), CLIPTokenizer.from_pretrained(folder), threading.Lock()
+    model, tokenizer, lock = (
+        CLIPModel.from_pretrained(folder).float().eval(),
+        CLIPTokenizer.from_pretrained(folder),
+        threading.Lock(),
+    )
 
     def embed(text: str) -> np.ndarray:
         with lock, torch.no_grad():
@@ -64,7 +75,11 @@ def measure(embed) -> tuple[float, float, np.ndarray]:
         thread.start()
     for thread in threads:
         thread.join()
-    return len(waits) / (time.perf_counter() - begun), float(np.percentile(waits, 95)), np.stack([vectors[key] for key in sorted(vectors)])
+    return (
+        len(waits) / (time.perf_counter() - begun),
+        float(np.percentile(waits, 95)),
+        np.stack([vectors[key] for key in sorted(vectors)]),
+    )
 
 
 def main() -> None:

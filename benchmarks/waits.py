@@ -2,9 +2,9 @@
 
     python -m benchmarks.waits             # or one of cancel, close and kill
 
-Prints seconds from the press of a button until the walk that is being drawn has stopped; from closing the window of a walk until whoever is next in line
-is drawn; and from a killed server's start until five open pages are connected again with everything as it was.
-Needs Chromium and playwright (requirements-dev.txt).
+Prints seconds from the press of a button until the walk that is being drawn has stopped; from closing the window of a
+walk until whoever is next in line is drawn; and from a killed server's start until five open pages are connected
+again with everything as it was. Needs Chromium and playwright (requirements-dev.txt).
 """
 
 import argparse
@@ -24,10 +24,18 @@ from benchmarks.serving import ROOT, free_port, server
 
 WALK = "interpolate?frames=240&num_inference_steps=100&seed={}"  # longer than this takes
 SHORT = "interpolate?frames=2&num_inference_steps=1&seed={}"
-OPEN = ("search?k=5&q=cat", "arithmetic?bank=captions", "map?points=cat", "interpolate?frames=5&draw=false", "classify?class_names=lion%0Acat")
+OPEN = (
+    "search?k=5&q=cat",
+    "arithmetic?bank=captions",
+    "map?points=cat",
+    "interpolate?frames=5&draw=false",
+    "classify?class_names=lion%0Acat",
+)
 CONNECTED = "[data-testid=stApp][data-test-connection-state=CONNECTED]"
 DONE = f"{CONNECTED}[data-test-script-state=notRunning]"
-TYPED = "[...document.querySelectorAll('[data-testid=stMain] :is(input[type=text], textarea)')].map((each) => each.value)"
+TYPED = (
+    "[...document.querySelectorAll('[data-testid=stMain] :is(input[type=text], textarea)')].map((each) => each.value)"
+)
 TIMES = 10
 seeds = count(1)
 
@@ -68,7 +76,10 @@ def cancelling(visit, log: Path) -> None:
         cancel.wait_for()
     cancel.click()
     window.close()
-    print(f"cancelled {TIMES} times: stopped after p50 {np.median(seconds):.2f} s, slowest {max(seconds):.2f} s", flush=True)
+    print(
+        f"cancelled {TIMES} times: stopped after p50 {np.median(seconds):.2f} s, slowest {max(seconds):.2f} s",
+        flush=True,
+    )
 
 
 def closing(visit) -> None:
@@ -89,7 +100,7 @@ def closing(visit) -> None:
 
 def killing() -> None:
     port = free_port()
-    with server(ROOT / "serve.py", ready="/readyz", port=port) as (address, process), windows(address) as visit:
+    with server(ROOT / "app.py", ready="/readyz", port=port) as (address, process), windows(address) as visit:
         opened = [visit(link) for link in OPEN]
         for window in opened:
             window.wait_for_selector(DONE)
@@ -97,21 +108,36 @@ def killing() -> None:
         process.kill()
         opened[0].wait_for_selector(f"[data-testid=stApp]:not({CONNECTED})")
         begun = time.perf_counter()
-        with server(ROOT / "serve.py", port=port):
+        with server(ROOT / "app.py", port=port):
             started = time.perf_counter() - begun
             for window in opened:
                 window.wait_for_selector(DONE)
             seconds = time.perf_counter() - begun
             kept = sum(window.evaluate(TYPED) == was for window, was in zip(opened, before, strict=True))
-    print(f"killed under {len(OPEN)} pages: {kept} as they were {seconds:.1f} s after its start, of which it took {started:.1f} s itself", flush=True)
+    print(
+        f"killed under {len(OPEN)} pages: {kept} as they were {seconds:.1f} s after its start, "
+        f"of which it took {started:.1f} s itself",
+        flush=True,
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("what", nargs="*", default=["cancel", "close", "kill"], help="cancel, close or kill; all of them where none is named")
+    parser.add_argument(
+        "what",
+        nargs="*",
+        default=["cancel", "close", "kill"],
+        help="cancel, close or kill; all of them where none is named",
+    )
     wanted = parser.parse_args().what
-    with tempfile.TemporaryDirectory() as home, server(ROOT / "serve.py", ready="/readyz", log=(log := Path(home) / "log"), CLIPEXPLORE_HOME=home) as (address, _), \
-            windows(address) as visit:  # fmt: skip
+    with (
+        tempfile.TemporaryDirectory() as home,
+        server(ROOT / "app.py", ready="/readyz", log=(log := Path(home) / "log"), CLIPEXPLORE_HOME=home) as (
+            address,
+            _,
+        ),
+        windows(address) as visit,
+    ):
         if "cancel" in wanted:
             cancelling(visit, log)
         if "close" in wanted:

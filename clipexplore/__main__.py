@@ -1,19 +1,19 @@
-"""The command line: `python -m clipexplore COMMAND`. Each command is a module of its own; this only chooses."""
+"""The command line: `clipexplore COMMAND`, or `python -m clipexplore COMMAND` from a checkout."""
 
 import argparse
 import sys
 
-from clipexplore.collections import indexing
 from clipexplore.errors import InputError
-from clipexplore.models import fetching
+from clipexplore.models import commands
 from clipexplore.server import serving
+from clipexplore.store import exporting, indexing
 
-COMMANDS = (serving, fetching, indexing)
+COMMANDS = (serving, commands, indexing, exporting)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; its exit status. What a user can correct is one sentence and status 2."""
-    parser = argparse.ArgumentParser(prog="python -m clipexplore", description="Explore the latent space of CLIP.")
+    parser = argparse.ArgumentParser(prog="clipexplore", description="Explore the latent space of CLIP.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_command(commands)

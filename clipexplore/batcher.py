@@ -1,68 +1,69 @@
-"""Many callers, one call: small questions that arrive together are answered together.
+"""Many callers, one call: small questions that arrive together are answered together, and each caller has its turn.
 
-Separate from the lanes because a question has no progress and no place in a queue: whoever asks waits for the answer,
-some milliseconds, and a model answers 32 questions in hardly more time than one.
+A model answers 32 questions in hardly more time than one. A question has no progress and no place in a queue, unlike
+a job: whoever asks waits some milliseconds for the answer, beside somebody with thousands of questions too.
 """
 
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipexplore.embedder import Embedder
-from clipexplore.errors import InputError
+from clipexplore.closing import close_with_process
+from clipexplore.errors import NoRoomError
+from clipexplore.language import _
 from clipexplore.models.devices import calibrate_threads
+from clipexplore.models.embedder import Embedder
 from clipexplore.models.residents import Residents, shared, size_of
+from clipexplore.models.weights import Revisions
 
 if TYPE_CHECKING:
     from PIL import Image
 
 log = logging.getLogger(__name__)
+Question = tuple[Any, Future]  # an item, and where its result will be
 
 
 class Batcher:
     """One thread that calls `function` for the items of all its callers; shared by all sessions.
 
-    Parameters
-    ----------
-    function : takes a list of items and gives as many results, in their order
-    max_batch : the most items of a call
-    window : seconds that a call waits for more items after its first
+    The function takes a list of items, `max_batch` at most, and gives as many results, in their order. A call waits
+    `window` seconds for more items after its first.
     """
 
-    def __init__(self, function: Callable[[list], Sequence], max_batch: int = 32, window: float = 0.004):
+    def __init__(self, function: Callable[[list], Iterable], max_batch: int = 32, window: float = 0.004):
         self._function, self._max_batch, self._window = function, max_batch, window
         self._lock = threading.Condition()  # guards the two below
-        self._waiting: deque[tuple[object, Future]] = deque()
+        self._callers: deque[deque[Question]] = deque()  # the questions of each that are not yet at work; none is empty
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
         self._thread.start()
+        close_with_process(self)
 
-    def call(self, items: Sequence) -> list:
+    def call(self, items: Iterable) -> list:
         """The results for `items`, in their order; waits for them.
-
-        Who has thousands of items asks for `max_batch` at a time, so that others come in between.
 
         Raises
         ------
-        InputError
+        NoRoomError
             When the batcher is closed.
         Exception
             Whatever `function` raises for the first bad item, called with that item alone.
         """
-        asked = [(item, Future()) for item in items]
+        asked: list[Question] = [(item, Future()) for item in items]
         with self._lock:
             if self._closed:
-                raise InputError("The server is stopping and takes no new work; try again in a minute.")
-            self._waiting.extend(asked)
+                raise NoRoomError(_("The server is stopping and takes no new work. Try again in a minute."))
+            if asked:
+                self._callers.append(deque(asked))
             self._lock.notify()
-        return [answer.result() for _, answer in asked]
+        return [answer.result() for _item, answer in asked]
 
     def close(self, timeout: float = 5.0) -> None:
         """Answer what was asked already and end the thread; waits at most `timeout` seconds for that."""
@@ -76,16 +77,25 @@ class Batcher:
             self._answer(batch)
             del batch  # or its items and results would live until the next question comes
 
-    def _gather(self) -> list[tuple[object, Future]]:
-        """The next items, the longest waiting first; none when the batcher is closed."""
-        with self._lock:
-            self._lock.wait_for(lambda: self._waiting or self._closed)
-            self._lock.wait_for(lambda: len(self._waiting) >= self._max_batch or self._closed, self._window)
-            return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_batch))]
+    def _waiting(self) -> int:
+        return sum(map(len, self._callers))
 
-    def _answer(self, batch: list[tuple[object, Future]]) -> None:
+    def _gather(self) -> list[Question]:
+        """The next questions, one of each caller in turn; none when the batcher is closed."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._callers or self._closed)
+            self._lock.wait_for(lambda: self._waiting() >= self._max_batch or self._closed, self._window)
+            batch: list[Question] = []
+            while self._callers and len(batch) < self._max_batch:
+                caller = self._callers.popleft()
+                batch.append(caller.popleft())
+                if caller:
+                    self._callers.append(caller)
+            return batch
+
+    def _answer(self, batch: list[Question]) -> None:
         try:
-            results = list(self._function([item for item, _ in batch]))
+            results = list(self._function([item for item, _answer in batch]))
             if len(results) != len(batch):
                 raise RuntimeError(f"{len(results)} results for {len(batch)} items")
         except BaseException as error:  # noqa: BLE001 – the thread outlives whatever is raised; the caller gets it
@@ -98,24 +108,25 @@ class Batcher:
             for question in batch:
                 self._answer([question])
         else:
-            for (_, answer), result in zip(batch, results, strict=True):
+            for (_item, answer), result in zip(batch, results, strict=True):
                 answer.set_result(result)
 
 
 class SharedEmbedder:
-    """An `Embedder` for all visitors: loaded by whoever first needs it, and everybody's texts and pictures share its passes.
+    """An `Embedder` for all visitors: loaded by whoever first needs it, and everybody's texts and pictures share its
+    passes.
 
     It may be unloaded when another model needs the room, and is loaded again when it is next asked.
 
     Parameters
     ----------
     folder : of the model, as `Embedder.load` takes it
-    revision : what its revision is called; by default that of the weights
+    revisions : what its revisions are called; by default those of the weights
     residents : who keeps what is loaded
     """
 
-    def __init__(self, folder: Path, revision: str | None = None, residents: Residents = shared):
-        self._folder, self._revision, self._residents = folder, revision, residents
+    def __init__(self, folder: Path, revisions: Revisions | None = None, residents: Residents = shared):
+        self._folder, self._revisions, self._residents = folder, revisions, residents
         self._texts = Batcher(lambda texts: self._model.embed_texts(texts))
         self._images = Batcher(lambda images: self._model.embed_images(images))
 
@@ -125,7 +136,7 @@ class SharedEmbedder:
 
     def _load(self) -> Embedder:
         calibrate_threads()
-        return Embedder.load(self._folder, revision=self._revision)
+        return Embedder.load(self._folder, revisions=self._revisions)
 
     @property
     def max_tokens(self) -> int:
@@ -134,6 +145,14 @@ class SharedEmbedder:
     @property
     def revision(self) -> str:
         return self._model.revision
+
+    @property
+    def picture_revision(self) -> str:
+        return self._model.picture_revision
+
+    @property
+    def text_revision(self) -> str:
+        return self._model.text_revision
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._model.count_tokens(texts)

@@ -1,9 +1,32 @@
-"""The one exception whose message a visitor reads."""
+"""The errors whose message a person reads. Every other exception is a defect of the program and becomes a traceback
+in the log.
+"""
 
 
 class InputError(ValueError):
-    """Something a visitor or operator gave cannot be used.
+    """Something a visitor or operator can put right.
 
-    The message is shown as it is: one sentence that names the value, the rule it breaks and the remedy.
-    Every other exception is a defect of the program and becomes a traceback in the log.
+    The message is shown as it is: one sentence that names the value, the rule it breaks and the remedy. Raised itself
+    for what was typed or given wrongly; the subclasses say what else it can be, so that a caller tells them apart by
+    class and not by wording.
     """
+
+
+class MissingError(InputError):
+    """What was named is not here: a picture, a collection, the weights of a model."""
+
+
+class DamagedError(InputError):
+    """What is stored is not what was written."""
+
+
+class NoRoomError(InputError):
+    """A disk is full, or a limit of the server is reached."""
+
+
+class NetworkError(InputError):
+    """A host cannot be reached, or answers what it should not."""
+
+
+class OutOfMemoryError(InputError):
+    """The memory of a device or of the machine does not suffice."""

@@ -1,7 +1,6 @@
 """The expression: the one way to write down a point of the joint space.
 
-It is what a visitor types, what stands in a link and on a plot, and what the library takes, so it is separate from
-models, collections and pages.
+It is what a visitor types, what a link and a plot carry, and what the library takes.
 
     expression = [ sign ] term { operator term }        @man-top-hat - @man
     operator   = space sign space                       so t-shirt and cat+dog are plain text
@@ -14,11 +13,13 @@ odd number of quotes, or begins with a sign, a quote, "@" or a weight.
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
 
 from clipexplore.errors import InputError
+from clipexplore.language import _
 from clipexplore.vectors import normalize
 
 MAX_CHARACTERS = 2000
@@ -31,7 +32,10 @@ _QUOTES = '"“”„'
 _SIGN = re.compile(r"([+\-−–])\s*")
 _OPERATOR = re.compile(r"\s+([+\-−–])(?:\s+|\Z)")
 _WEIGHT = re.compile(r"([.,]*[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?)\s*\*\s*")
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# The marks that letters of many scripts are written with: accents, points and vowels that are no letters themselves.
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u109f\u1780-\u17d3\u3099\u309a"
+ID = re.compile(rf"[^\W_][\w.{_MARKS}-]*")  # letters of any script
+_STARS = re.compile(r"(?:\A|\s[+\-−–])\s*([1-9]\*) +[^\W\d]")  # a 5* hotel
 _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"(?!")|[“”„]([^“”]*)[“”]')
 # Control characters, zero-width spaces, marks of direction, halves of characters. Joiners stay: emoji need them.
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ud800-\udfff\ufeff]")
@@ -57,7 +61,7 @@ class Term:
     weight
         Negative in a subtraction; 0.000001 to 1,000,000 in size.
     is_id
-        Whether `text` is an id: ASCII letters, digits, ".", "_" and "-", with a letter or digit first.
+        Whether `text` is an id: letters, digits, ".", "_" and "-", with a letter or digit first.
 
     Raises
     ------
@@ -69,14 +73,22 @@ class Term:
     weight: float = 1.0
     is_id: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "text", " ".join(_UNSEEN.sub(" ", self.text).split()))
+        if self.is_id:
+            object.__setattr__(self, "text", unicodedata.normalize("NFC", self.text))
         if not self.text:
-            raise InputError("A term is empty; write a text or an @id.")
-        if self.is_id and not _ID.fullmatch(self.text):
-            raise InputError(f"{self.text!r} is no id; an id is made of the letters a to z, digits, '.', '_' and '-'.")
+            raise InputError(_("A term is empty; write a text or an @id."))
+        if self.is_id and not ID.fullmatch(self.text):
+            raise InputError(
+                _("{text!r} is no id; an id is made of letters, digits, '.', '_' and '-'.").format(text=self.text)
+            )
         if not MIN_WEIGHT <= abs(self.weight) <= MAX_WEIGHT:
-            raise InputError(f"The weight {self.weight:g} is out of range; give one from 0.000001 to 1000000 in size.")
+            raise InputError(
+                _("The weight {weight:g} is out of range; give one from 0.000001 to 1000000 in size.").format(
+                    weight=self.weight
+                )
+            )
 
 
 @dataclass(frozen=True)
@@ -91,9 +103,13 @@ class Expression:
 
     terms: tuple[Term, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 1 <= len(self.terms) <= MAX_TERMS:
-            raise InputError(f"An expression has 1 to {MAX_TERMS} terms, not {len(self.terms)}; change their number.")
+            raise InputError(
+                _("An expression has 1 to {most} terms, not {count}; change their number.").format(
+                    most=MAX_TERMS, count=len(self.terms)
+                )
+            )
         _check_length(format(self))
 
     def __str__(self) -> str:
@@ -146,29 +162,48 @@ def combine(expression: Expression, vectors: np.ndarray) -> Combined:
     total = weights @ normalize(vectors).astype(np.float64)
     length = float(np.linalg.norm(total))
     if length < _ROUNDING * np.abs(weights).sum():
-        raise InputError(f"The sum {expression} has length 0: its terms cancel out; change a term or a weight.")
+        raise InputError(
+            _("The sum {expression} has length 0: its terms cancel out; change a term or a weight.").format(
+                expression=expression
+            )
+        )
     return Combined((total / length).astype(np.float32), length)
 
 
 def notice(text: str) -> str | None:
+    """A sentence for a text that may be meant otherwise than it is read; else None."""
+    unquoted = _QUOTED.sub("", text)
+    if stars := _STARS.search(unquoted):
+        message = _("{weight} is read as a weight; if it is part of a text, put quotes around all of that.")
+        return message.format(weight=stars[1])
+    if re.search(r"[^\W\d]\+[^\W\d]", unquoted):
+        return _('A "+" without spaces around it is part of a text; write " + " to add.')
+    if re.search(r"\([^()]*\s[+\-−–]\s[^()]*\)", unquoted):
+        return _("Brackets do not group terms; write out the sum, with weights such as 0.5*cat.")
+    return _dash_in_a_prompt(text)
+
+
+def _dash_in_a_prompt(text: str) -> str | None:
     """A sentence for a text that is read as a subtraction, but looks like one prompt with a dash in it; else None.
 
     A guess, from how people write: behind its dash, prose goes on, with more words than before, with punctuation or
-    with another dash, where a subtraction takes a little from more. Any other sign of the grammar settles it.
+    with another dash, and a title with another capital, where a subtraction takes a little from more. Any other sign of
+    the grammar settles it.
     """
     before, *behind = re.split(r"\s[-−–]\s", text.strip())
     if not behind or re.search(r"\s\+\s|(\A|\s[-−–])\s*([-−–+\"“”„@]|[0-9.]+\s*\*)", text):
         return None
     goes_on = len(behind[0].split()) > max(3, len(before.split()))
-    if not (goes_on or len(behind) > 1 or re.search(r"[.,;:!?](\s|\Z)", text.strip())):
+    title = before[:1].isupper() and behind[0][:1].isupper() and " " in behind[0]
+    if not (goes_on or title or len(behind) > 1 or re.search(r"[.,;:!?](\s|\Z)", text.strip())):
         return None
-    return 'Each " - " subtracts what comes after it; if the whole is one prompt, put quotes around it.'
+    return _('Each " - " subtracts what comes after it; if the whole is one prompt, put quotes around it.')
 
 
 def _check_length(text: str) -> None:
     if len(text) > MAX_CHARACTERS:
-        message = f"The expression has {len(text)} characters and may have {MAX_CHARACTERS}; shorten it."
-        raise ExpressionError(message, text, MAX_CHARACTERS)
+        message = _("The expression has {count} characters and may have {most}; shorten it.")
+        raise ExpressionError(message.format(count=len(text), most=MAX_CHARACTERS), text, MAX_CHARACTERS)
 
 
 def _written(term: Term) -> str:
@@ -198,22 +233,23 @@ class _Reader:
 
     def expression(self) -> Expression:
         if not self.line:
-            raise self.error("The expression is empty; write a text or an @id.", 0)
+            raise self.error(_("The expression is empty; write a text or an @id."), 0)
         terms = [self.term(self.take(_SIGN))]
         while self.at < len(self.line):
             if len(terms) == MAX_TERMS:
-                raise self.error(f"The expression has more than {MAX_TERMS} terms; leave out the rest.", self.at)
+                message = _("The expression has more than {most} terms; leave out the rest.")
+                raise self.error(message.format(most=MAX_TERMS), self.at)
             terms.append(self.term(self.operator()))
         return Expression(tuple(terms))
 
-    def operator(self) -> re.Match:
+    def operator(self) -> re.Match[str]:
         if sign := self.take(_OPERATOR):
             return sign
         rest = self.line[self.at :].lstrip()  # of a quote or an id; a bare text ends at an operator
-        message = f"Expected + or - between spaces, not {rest.split()[0]!r}; quotes go around the whole of a text."
-        raise self.error(message, len(self.line) - len(rest))
+        message = _("Expected + or - between spaces, not {found!r}; quotes go around the whole of a text.")
+        raise self.error(message.format(found=rest.split()[0]), len(self.line) - len(rest))
 
-    def term(self, sign: re.Match | None) -> Term:
+    def term(self, sign: re.Match[str] | None) -> Term:
         start = self.at
         weight = self.weight() * (1 if sign is None or sign[1] == "+" else -1)
         text, is_id = self.operand()
@@ -223,36 +259,41 @@ class _Reader:
             raise self.error(str(error), start) from None
 
     def weight(self) -> float:
-        start, number = self.at, self.take(_WEIGHT)
+        start, match = self.at, self.take(_WEIGHT)
+        number = match[1] if match else "1"
         try:
-            return float(number[1]) if number else 1.0
+            return float(number)
         except ValueError:
-            raise self.error(f"{number[1]!r} is no weight; write it like 0.7, or quote a text.", start) from None
+            message = _("{number!r} is no weight; write it like 0.7, or quote a text.")
+            raise self.error(message.format(number=number), start) from None
 
     def operand(self) -> tuple[str, bool]:
         """The text or id at hand, and whether it is an id."""
         if self.at == len(self.line):
-            raise self.error(f"Nothing follows the last {self.line[-1]!r}; add a term or remove it.", self.at - 1)
+            message = _("Nothing follows the last {sign!r}; add a term or remove it.")
+            raise self.error(message.format(sign=self.line[-1]), self.at - 1)
         first = self.line[self.at]
         if first in _SIGNS:
-            raise self.error(f"Expected a term, not another {first!r}; quote a text that begins with a sign.", self.at)
+            message = _("Expected a term, not another {sign!r}; quote a text that begins with a sign.")
+            raise self.error(message.format(sign=first), self.at)
         if first == "@":
             return self.id(), True
         return (self.quoted() if first in _QUOTES else self.bare()), False
 
     def id(self) -> str:
         start, self.at = self.at, self.at + 1
-        if name := self.take(_ID):
+        if name := self.take(ID):
             return name[0]
-        raise self.error("Expected an id after '@', as in @lion-jungle-07; quote a text that begins with '@'.", start)
+        message = _("Expected an id after '@', as in @lion-jungle-07; quote a text that begins with '@'.")
+        raise self.error(message, start)
 
     def quoted(self) -> str:
-        start, found = self.at, self.take(_QUOTED)
-        if not found:
-            raise self.error("These quotes are not closed; close them, and double a quote inside quotes.", start)
-        text = found[2] if found[1] is None else found[1].replace('""', '"')
+        start, quoted = self.at, self.take(_QUOTED)
+        if not quoted:
+            raise self.error(_("These quotes are not closed; close them, and double a quote inside quotes."), start)
+        text = quoted[2] if quoted[1] is None else quoted[1].replace('""', '"')
         if not text.strip():
-            raise self.error("There is no text in these quotes; write one.", start)
+            raise self.error(_("There is no text in these quotes; write one."), start)
         return text
 
     def bare(self) -> str:
@@ -260,16 +301,17 @@ class _Reader:
         self.at = operator.start() if operator else len(self.line)
         text = self.line[start : self.at]
         if _WEIGHT.match(text):
-            raise self.error("Expected a term, not another weight; quote a text that begins with one.", start)
+            raise self.error(_("Expected a term, not another weight; quote a text that begins with one."), start)
         if operator and (odd := _odd_quote(text)) >= 0:
-            raise self.error(f"A quote opens inside a text that ends at {operator[1]!r}; quote all of it.", start + odd)
+            message = _("A quote opens inside a text that ends at {sign!r}; quote all of it.")
+            raise self.error(message.format(sign=operator[1]), start + odd)
         return text
 
-    def take(self, pattern: re.Pattern) -> re.Match | None:
-        """What the pattern finds where the reader is, which moves behind it."""
-        found = pattern.match(self.line, self.at)
-        self.at = found.end() if found else self.at
-        return found
+    def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """The match of the pattern at the reader, which moves behind it."""
+        match = pattern.match(self.line, self.at)
+        self.at = match.end() if match else self.at
+        return match
 
     def error(self, message: str, position: int) -> ExpressionError:
         return ExpressionError(message, self.text, position)

@@ -1,34 +1,57 @@
 """Opening, shrinking and writing pictures; the only module that lets Pillow see a file.
 
-Separate because a file is the most dangerous thing a visitor can hand over: every cap and the list of accepted formats
-stand here, and whatever a decoder does with hostile bytes ends in a small RGB picture or in an `InputError`.
+A file is the most dangerous thing a visitor can hand over: every cap and the list of accepted formats stand here, and
+whatever a decoder does with hostile bytes ends in a small RGB picture or in an `InputError`.
 """
 
 import hashlib
+import html
 import math
 import re
+import textwrap
 import threading
 import warnings
 from base64 import b64encode
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import cast
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, JpegImagePlugin
+from PIL import ExifTags, Image, ImageCms, ImageOps, IptcImagePlugin, JpegImagePlugin
 
 from clipexplore.errors import InputError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".avif")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF", "TIFF", "JPEG2000")
+_SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".mpo",
+    ".png",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".avif",
+    ".tif",
+    ".tiff",
+    ".jp2",
+)
 SIDE = 1024  # pixels; no page shows and no model reads more
+SIDE_OF_UPLOAD = 256  # pixels of what is kept of a visitor's picture
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 200_000_000  # in the header: phones make JPEGs of 200 megapixels, which are decoded at a fraction of that
 MAX_DECODED = 40_000_000  # pixels held at once, at most 8 bytes each
-MAX_DECODED_OF = {"WEBP": 16_000_000, "AVIF": 24_000_000, "HEIF": 24_000_000}  # these decoders hold a picture three or four times
+# these decoders hold a picture three or four times
+MAX_DECODED_OF = {"WEBP": 16_000_000, "AVIF": 24_000_000, "HEIF": 24_000_000, "JPEG2000": 12_000_000}
 MAX_SCANS = 100  # of a JPEG; camera files have about ten, and each one more is another pass over all pixels
-_LARGE = 4_000_000  # pixels; larger pictures are decoded one at a time, so that a class uploading at once fits in memory
+# pixels; larger pictures are decoded one at a time, so that a class uploading at once fits in memory
+_LARGE = 4_000_000
+_DARK, _WHITE = "#404040", 235  # what nearly white pictures stand on, and the mean from which they are
+_MOST_PROFILE = 4_000_000  # bytes of a colour profile
 _STRIP = 64  # rows of the reduced picture that are converted together
 
 # Pillow's own guard, for the checks it makes while it reads a header. Both lines hold for the whole process.
@@ -88,17 +111,22 @@ def open_picture(data: bytes | Path, least: int | None = None) -> Image.Image:
     if isinstance(data, Path):
         name, data = f"The picture {data.name!r}", _read(data)
     if len(data) > MAX_BYTES:
-        raise InputError(f"{name} is larger than {MAX_BYTES // 10**6} MB, the most that can be opened; make it smaller.")
+        raise InputError(
+            f"{name} is larger than {MAX_BYTES // 10**6} MB, the most that can be opened; make it smaller."
+        )
     try:
         return _decode(data, name, least)
     except InputError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"{name} has more than {_millions(MAX_PIXELS)}, the most that can be opened; "
-                         "make it smaller.") from error
+        raise InputError(
+            f"{name} has more than {_millions(MAX_PIXELS)}, the most that can be opened; make it smaller."
+        ) from error
     except Exception as error:  # a decoder fed with damaged bytes raises anything, down to struct.error and KeyError
-        raise InputError(f"{name} cannot be read: it is damaged or not one of {', '.join(formats())}; "
-                         "open it in another program and save it as JPEG or PNG.") from error
+        raise InputError(
+            f"{name} cannot be read: it is damaged or not one of {', '.join(formats())}; "
+            "open it in another program and save it as JPEG or PNG."
+        ) from error
 
 
 def thumbnail(picture: Image.Image, size: int) -> Image.Image:
@@ -108,16 +136,62 @@ def thumbnail(picture: Image.Image, size: int) -> Image.Image:
     return small
 
 
-def encode(picture: Image.Image, format: str = "WEBP", **options) -> bytes:
+def small_copy(data: bytes) -> bytes:
+    """What is kept, shown and embedded of a picture that a visitor uploads: a WebP of at most 256 pixels a side.
+
+    Raises
+    ------
+    InputError
+        As `open_picture`.
+    """
+    return encode(thumbnail(open_picture(data), SIDE_OF_UPLOAD))
+
+
+def encode(picture: Image.Image, format: str = "WEBP", **options: object) -> bytes:
     """The picture as the bytes of a file; `options` are those of Pillow's writer, such as `quality` or `pnginfo`."""
     file = BytesIO()
     picture.save(file, format, **options)
     return file.getvalue()
 
 
+def card(text: str) -> str:
+    """An SVG with a text on it, as the address that a browser shows it by; what does not fit ends in "…"."""
+    lines = textwrap.wrap(text, 20, max_lines=8, placeholder=" …", break_long_words=True)
+    top = 112 - 11 * (len(lines) - 1)
+    spans = "".join(
+        f'<tspan x="112" y="{top + 22 * row}">{html.escape(line)}</tspan>' for row, line in enumerate(lines)
+    )
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 224 224" width="224" height="224">'
+        '<rect width="224" height="224" fill="#e6e8ee"/><text text-anchor="middle" dominant-baseline="middle" '
+        f'font-family="sans-serif" font-size="17" fill="#31333f">{spans}</text></svg>'
+    )
+    return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
+
+
 def data_url(data: bytes) -> str:
     """A PNG or WebP as an address that holds all of it."""
     return f"data:image/{'webp' if is_webp(data) else 'png'};base64,{b64encode(data).decode('ascii')}"
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a picture's file holds beside its pixels: EXIF and IPTC by their tags, XMP as it is."""
+
+    exif: dict[int, object] = field(default_factory=dict)
+    iptc: dict[tuple[int, int], object] = field(default_factory=dict)
+    xmp: bytes = b""
+
+
+def metadata(data: bytes) -> Metadata:
+    """That of a picture; of one that cannot be read, or has damaged metadata, nothing."""
+    try:
+        with Image.open(BytesIO(data), formats=formats()) as picture:
+            xmp = picture.info.get("xmp", b"")
+            iptc = IptcImagePlugin.getiptcinfo(picture) or {}
+            return Metadata(dict(picture.getexif()), dict(iptc), xmp if isinstance(xmp, bytes) else str(xmp).encode())
+    except Exception:  # noqa: BLE001 – as `open_picture`: damaged bytes raise anything, and the pixels may be whole
+        return Metadata()
 
 
 def is_webp(data: bytes) -> bool:
@@ -138,7 +212,9 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputError(f"The picture {path.name!r} cannot be read ({error.strerror}); check its permissions.") from error
+        raise InputError(
+            f"The picture {path.name!r} cannot be read ({error.strerror}); check its permissions."
+        ) from error
 
 
 def _decode(data: bytes, name: str, least: int | None) -> Image.Image:
@@ -146,32 +222,38 @@ def _decode(data: bytes, name: str, least: int | None) -> Image.Image:
         pixels = _pixels_to_decode(picture, data, name, least or SIDE)
         with _one_large_picture if pixels > _LARGE else nullcontext():
             picture.load()
-            small = _on_white(picture) if least else _shrink(picture)
+            _look_at(picture)
+            small = _flat(picture) if least else _shrink(picture)
+            small = _in_srgb(small, picture.info.get("icc_profile"))
         turn = _turn(picture)
     return small if turn is None else small.transpose(turn)
 
 
 def _pixels_to_decode(picture: Image.Image, data: bytes, name: str, side: int) -> int:
-    """How many pixels the decoder will hold, refused if too many; a JPEG is set to come out at a fraction of its size."""
+    """How many pixels the decoder will hold, refused if too many; a JPEG is read at a fraction of its size."""
     width, height = picture.size
     if width * height > MAX_PIXELS:  # again, whatever the filters of warnings say by now
         raise Image.DecompressionBombError
-    pixels, limit = width * height, MAX_DECODED_OF.get(picture.format, MAX_DECODED)
+    pixels, limit = width * height, MAX_DECODED_OF.get(picture.format or "", MAX_DECODED)
     if isinstance(picture, JpegImagePlugin.JpegImageFile):
         if data.count(b"\xff\xda") > MAX_SCANS:
-            raise InputError(f"{name} is a JPEG with more than {MAX_SCANS} scans, the most that can be opened; "
-                             "save it as an ordinary JPEG.")
+            raise InputError(
+                f"{name} is a JPEG with more than {MAX_SCANS} scans, the most that can be opened; "
+                "save it as an ordinary JPEG."
+            )
         picture.draft(None, (side, side))
         if _in_one_pass(picture, data):
             pixels = picture.width * picture.height
     if pixels > limit:
-        raise InputError(f"{name} has {width:,} × {height:,} pixels, but from the format {picture.format} at most "
-                         f"{_millions(limit)} can be opened; make it smaller or save it as an ordinary JPEG.")
+        raise InputError(
+            f"{name} has {width:,} × {height:,} pixels, but from the format {picture.format} at most "
+            f"{_millions(limit)} can be opened; make it smaller or save it as an ordinary JPEG."
+        )
     return pixels
 
 
 def _in_one_pass(picture: JpegImagePlugin.JpegImageFile, data: bytes) -> bool:
-    """Whether all channels come in one scan; if not, the decoder keeps every pixel, however small the result shall be."""
+    """Whether all channels come in one scan; if not, the decoder keeps every pixel, however small the result is."""
     start = 2  # behind the SOI marker
     while _JPEG_SEGMENT.match(data, start):
         start += 2 + int.from_bytes(data[start + 2 : start + 4], "big")
@@ -185,25 +267,61 @@ def _shrink(picture: Image.Image) -> Image.Image:
     small = Image.new("RGB", (-(-picture.width // factor), -(-picture.height // factor)))
     for top in range(0, small.height, _STRIP):
         box = (0, top * factor, picture.width, min((top + _STRIP) * factor, picture.height))
-        small.paste(_on_white(picture.crop(box)).reduce(factor), (0, top))
+        small.paste(_flat(picture.crop(box)).reduce(factor), (0, top))
     small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     return small
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255 instead of scaling it
+def _look_at(picture: Image.Image) -> None:
+    """Notes what all its strips share: the range of grey of 16 bits or of numbers, and the ground where it is clear.
+
+    A white logo on a clear ground would be white on white, so what is nearly white stands on dark grey.
+    """
+    if picture.mode.startswith("I"):
+        picture.info["shift"] = max(0, int(np.asarray(picture).max()).bit_length() - 8)
+    elif picture.mode == "F":
+        low, high = cast(tuple[float, float], picture.getextrema())
+        whole = math.isfinite(high - low) and (low < 0 or high > 1)
+        picture.info["range"] = (low, max(high, low + 1)) if whole else (0.0, 1.0)
+    elif picture.has_transparency_data:
+        sample = np.asarray(picture.resize((64, 64), Image.Resampling.NEAREST).convert("RGBA"))
+        seen = sample[sample[..., 3] > 127][:, :3]
+        picture.info["ground"] = _DARK if len(seen) and len(seen) < 64 * 64 and seen.mean() > _WHITE else "white"
+
+
+def _flat(picture: Image.Image) -> Image.Image:
+    """RGB without transparency; grey of 16 bits and of numbers, which Pillow would clip, scaled by its range."""
+    if picture.mode.startswith("I"):
         grey = np.asarray(picture)
         clear = grey == picture.info.get("transparency", -1)
-        return Image.fromarray(np.where(clear, 255, grey >> 8).astype(np.uint8)).convert("RGB")
+        return Image.fromarray(np.where(clear, 255, grey >> picture.info["shift"]).astype(np.uint8)).convert("RGB")
+    if picture.mode == "F":
+        low, high = picture.info["range"]
+        grey = np.nan_to_num((np.asarray(picture) - low) * (255 / (high - low)), posinf=255.0)
+        return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
     if not picture.has_transparency_data:
         return picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    ground, picture = picture.info["ground"], picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, ground), picture).convert("RGB")
+
+
+def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """The colours that an RGB profile means, such as those of a phone's Display P3; by a damaged one as they are."""
+    if not profile or len(profile) > _MOST_PROFILE:
+        return picture
+    try:
+        given = ImageCms.ImageCmsProfile(BytesIO(profile))
+        about = given.profile
+        if about.xcolor_space.strip() != "RGB" or "sRGB" in (about.profile_description or ""):
+            return picture
+        return ImageCms.profileToProfile(picture, given, ImageCms.createProfile("sRGB"), outputMode="RGB") or picture
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return picture
 
 
 def _turn(picture: Image.Image) -> Image.Transpose | None:
     try:
-        return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
+        return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 – damaged metadata is no reason to refuse pixels that are whole
         return None
 

@@ -1,4 +1,4 @@
-"""Numbers of bytes and of seconds as people write them; separate because pages and commands say them alike."""
+"""Numbers of bytes and of seconds as people write them, on pages and in commands."""
 
 
 def size(number: float) -> str:
@@ -8,4 +8,6 @@ def size(number: float) -> str:
 
 def duration(seconds: float) -> str:
     """A time: "12 s", "10 min", "2.0 h"."""
-    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+    if seconds >= 5400:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

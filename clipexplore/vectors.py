@@ -1,7 +1,4 @@
-"""Geometry of unit vectors: their cosines, and paths between them.
-
-Separate because everything else rests on it, and it on NumPy alone.
-"""
+"""Geometry of unit vectors: their cosines, and paths between them."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from clipexplore.errors import InputError
+from clipexplore.language import _
 
 _TINY_ANGLE = 1e-6  # radians: some thirty times the rounding error of a float32 unit vector
 
@@ -125,7 +123,7 @@ def slerp(a: np.ndarray, b: np.ndarray, t: float | np.ndarray) -> np.ndarray:
     a, b = a / _lengths(a), b / _lengths(b)
     angle = 2 * np.arctan2(np.linalg.norm(a - b), np.linalg.norm(a + b))
     if np.pi - angle < _TINY_ANGLE:
-        raise InputError("Two points are opposite, so no way between them is the shortest; put a stop between them.")
+        raise InputError(_("Two points are opposite, so no way between them is the shortest; put a stop between them."))
     if angle < _TINY_ANGLE:
         return lerp(a, b, t)  # arc and chord differ by less than float32 can hold, also in length
     t = np.asarray(t, np.float64)[..., np.newaxis]
@@ -156,9 +154,10 @@ def frame_positions(stops: int, frames: int) -> np.ndarray:
         When there are fewer than 2 stops, or fewer frames than stops.
     """
     if stops < 2:
-        raise InputError(f"A path needs at least 2 stops and has {stops}; add one.")
+        raise InputError(_("A path needs at least 2 stops and has {stops}; add one.").format(stops=stops))
     if frames < stops:
-        raise InputError(f"{frames} frames are too few: each of the {stops} stops is one; ask for {stops} or more.")
+        message = _("{frames} frames are too few: each of the {stops} stops is one; ask for {stops} or more.")
+        raise InputError(message.format(frames=frames, stops=stops))
     frame_of_stop = np.arange(stops) * (frames - 1) // (stops - 1)
     return np.interp(np.arange(frames), frame_of_stop, np.arange(stops))
 
@@ -187,10 +186,28 @@ def path(stops: np.ndarray, frames: int, curve: Curve = "slerp", easing: Easing 
     InputError
         As in `frame_positions` and `slerp`, and for an unknown curve or easing.
     """
+    return path_at(stops, _eased(frame_positions(len(stops), frames), easing), curve)
+
+
+def path_at(stops: np.ndarray, positions: np.ndarray, curve: Curve = "slerp") -> Path:
+    """A path through all stops, at given positions.
+
+    Parameters
+    ----------
+    stops, curve
+        As in `path`.
+    positions
+        `(frames,)` float64 in [0, s − 1], rising, in units of stops.
+
+    Raises
+    ------
+    InputError
+        As in `slerp`, and for an unknown curve.
+    """
     curves = {"slerp": slerp, "lerp": lerp}
     if curve not in curves:
-        raise InputError(f"There is no curve {curve!r}; use one of {', '.join(curves)}.")
-    positions = _eased(frame_positions(len(stops), frames), easing)
+        message = _("There is no curve {curve!r}; use one of {curves}.")
+        raise InputError(message.format(curve=curve, curves=", ".join(curves)))
     segments = np.minimum(positions.astype(int), len(stops) - 2)
     legs = [curves[curve](stops[i], stops[i + 1], positions[segments == i] - i) for i in range(len(stops) - 1)]
     return Path(np.concatenate(legs), positions)
@@ -198,7 +215,7 @@ def path(stops: np.ndarray, frames: int, curve: Curve = "slerp", easing: Easing 
 
 def _eased(positions: np.ndarray, easing: Easing) -> np.ndarray:
     if easing not in ("linear", "smooth"):
-        raise InputError(f"There is no easing {easing!r}; use one of linear, smooth.")
+        raise InputError(_("There is no easing {easing!r}; use one of linear, smooth.").format(easing=easing))
     stop = np.floor(positions)
     t = positions - stop
     return positions if easing == "linear" else stop + t * t * (3 - 2 * t)
@@ -210,5 +227,6 @@ def _lengths(x: np.ndarray) -> np.ndarray:
     usable = np.isfinite(lengths) & (lengths > 0)
     if not usable.all():
         row = int(np.flatnonzero(~usable)[0])
-        raise InputError(f"Vector {row + 1} of {usable.size} is zero or not finite and has no direction; leave it out.")
+        message = _("Vector {number} of {count} is zero or not finite and has no direction; leave it out.")
+        raise InputError(message.format(number=row + 1, count=usable.size))
     return lengths[..., np.newaxis]

@@ -1,59 +1,94 @@
 """Hat minus no hat: the difference of two points, and the words, captions and pictures it points at.
 
-What one learns: what two pictures share cancels; the order of the words is the result, not the size of the cosines. Averaging several
-pairs gives a cleaner direction. Source of the experiment: WelchLabs/videos, `_2025/sora/cosine_similarities.csv`.
+What one learns: what two pictures share cancels; the order of the words is the result, not the size of the cosines.
+Averaging several pairs gives a cleaner direction. Source: WelchLabs/videos, `_2025/sora/cosine_similarities.csv`.
 """
 
 import streamlit as st
 
-from clipexplore import links, ui
-from clipexplore.properties import direction
+from clipexplore import ui
+from clipexplore.explore.arithmetic import arithmetic
+from clipexplore.language import _
 
-DEFAULTS = links.PAGES["arithmetic"]
-
-ui.header("arithmetic")
-point = ui.expression_box(DEFAULTS["q"])
+ui.header(
+    lead=_("Subtract a bare head from one with a hat, and the nearest words are about hats."),
+    why=_(
+        "What two pictures share cancels in their difference; what remains points to what only the first one has. Its "
+        "cosines with the words of a bank are small, so read the **order**, and z: a word at z = 4 lies four standard "
+        "deviations above the bank. The sign matters: with − without."
+    ),
+    formula=r"d = \frac{x_\text{hat} - x_\text{bare}}{\lVert x_\text{hat} - x_\text{bare} \rVert}, "
+    r"\qquad \text{score}_w = d \cdot w",
+    attempt=_(
+        "Give several pairs, one per line: their mean is a cleaner direction; the agreement says how parallel they are."
+    ),
+)
+point = ui.expression_box()
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     if point:
-        st.button(ui.text("arithmetic.reverse"), icon=":material/swap_horiz:", on_click=ui.preset, kwargs={"q": ui.reversed_sum(point.expression)})
-    what = st.segmented_control(ui.text("arithmetic.bank"), ["words", "captions", "pictures"], default=DEFAULTS["bank"], required=True, key="bank",
-                                bind="query-params") or DEFAULTS["bank"]  # fmt: skip
-    k = st.slider(ui.text("search.k"), 1, 50, DEFAULTS["k"], key="k", bind="query-params", width=220)
-    without_inputs = st.toggle(ui.text("arithmetic.exclude"), DEFAULTS["exclude"], key="exclude", bind="query-params", help=ui.text("arithmetic.exclude_help"))
-with st.expander(ui.text("arithmetic.several"), icon=":material/functions:", expanded=bool(st.session_state.get("pairs"))):
-    pairs = ui.lines_box(ui.text("arithmetic.pairs"), DEFAULTS["pairs"], key="pairs", least=0, most=12, help=ui.text("arithmetic.pairs_help"))
+        st.button(
+            _("Turn around"),
+            icon=":material/swap_horiz:",
+            on_click=ui.preset,
+            kwargs={"q": ui.reversed_sum(point.expression)},
+        )
+    what = ui.choice("bank", _("Search in"), ui.space().searchable[::-1])
+    k = ui.slider("k", _("Results"), 1, 50, width=220)
+    without_inputs = ui.toggle(
+        "exclude",
+        _("Leave the inputs out"),
+        help=_("Removes the expression’s own pictures and texts from the results."),
+    )
+with st.expander(_("Average several pairs"), icon=":material/functions:", expanded=bool(st.session_state.get("pairs"))):
+    pairs = ui.lines_box(
+        "pairs",
+        _("Further pairs to average, one per line"),
+        least=0,
+        most=12,
+        help=_("Each line is a difference like the one above. All are normalised and averaged."),
+    )
 
 if point:
-    points = [point, *ui.points_of(pairs or [])]
-    mean = direction(ui.stack(points))
-    if len(points) > 1:
-        st.metric(ui.text("arithmetic.agreement"), f"{mean.agreement:.2f}", help=ui.text("arithmetic.agreement_help"), width="content")
-    hits = ui.space().search(mean.vector, what, k, exclude=point if without_inputs else None)
-    words, pictures = st.columns([3, 2], gap="large")
+    others = [str(each.expression) for each in ui.points_of(pairs or [])]
+    found = ui.call(arithmetic, q=str(point.expression), pairs=others, bank=what, k=k, exclude=without_inputs)
+    result = found.result
+    if others:
+        st.metric(
+            _("Agreement of the pairs"),
+            f"{result.agreement:.2f}",
+            help=_(
+                "The mean cosine between the differences: 1 if all point the same way, 0 if they have nothing in "
+                "common."
+            ),
+            width="content",
+        )
+    words, pictures = st.columns(2, gap="large")
     with words:
         if what == "pictures":
-            ui.gallery(hits, key="arithmetic")
+            ui.gallery(result.hits, key="arithmetic")
         else:
-            ui.result_bars(hits, key="arithmetic-bars", alt=ui.text("search.alt", what=what, q=point.expression))
-        ui.score_context(mean.vector, what)
-        ui.distribution(mean.vector, what, key="arithmetic")
+            ui.result_bars(
+                result.hits,
+                key="arithmetic-bars",
+                alt=_("Bars: the {what} nearest to {q}, with cosine and z").format(what=what, q=point.expression),
+            )
+        ui.score_context(result.context, what)
+        ui.distribution(result.context, key="arithmetic")
     with pictures:
-        st.subheader(ui.text("arithmetic.pictures"), anchor=False)
-        ui.gallery(ui.space().search(mean.vector, "pictures", 9, exclude=point if without_inputs else None), key="arithmetic-pictures")
+        st.subheader(_("Nearest pictures"), anchor=False)
+        ui.gallery(result.pictures, key="arithmetic-pictures")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        draw = ui.draw_toggle(DEFAULTS["draw"])
-        onto = st.text_input(ui.text("draw.onto"), DEFAULTS["onto"], key="onto", bind="query-params", max_chars=200, disabled=not draw,
-                             help=ui.text("draw.onto_help"), width=320)  # fmt: skip
+        draw = ui.draw_toggle()
+        onto = ui.text_line(
+            "onto",
+            _("Added to"),
+            max_chars=200,
+            disabled=not draw,
+            help=_("The last drawing adds the sum to this expression."),
+            width=320,
+        )
     if draw:
         ui.draw_points(ui.sum_as_points(point, onto), "arithmetic-drawn")
     ui.open_in(point.expression, "arithmetic")
-    ui.download_row(hits, mean.vector, key="arithmetic")
-    ui.code(f"""
-from clipexplore import Space, direction
-import numpy as np
-
-space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
-points = [space.point(line).vector for line in {[str(each.expression) for each in points]!r}]
-for hit in space.search(direction(np.stack(points)).vector, {what!r}, k={k}):
-    print(f"{{hit.cosine:.3f}}  z {{hit.z:.1f}}  {{hit.caption}}")
-""")
+    ui.download_row(result.hits, result.vector, key="arithmetic")
+    ui.code(found)

@@ -1,89 +1,117 @@
-"""Zero-shot classification: pictures against class names that anybody can write down; a whole collection; and where in a picture.
+"""Zero-shot classification: pictures against classes that anybody can write down; a whole collection; and where in a
+picture.
 
-What one learns: a classifier made of sentences, why templates help, that the probabilities are conditional on the list, how to judge it on labelled
-pictures, and what CLIP knows about parts of a picture (Radford et al. 2021, §3.1).
+What one learns: a classifier made of sentences, why templates help, that the probabilities are conditional on the list,
+how to judge it on labelled pictures, and what CLIP knows about parts of a picture (Radford et al. 2021, §3.1).
 """
 
 import streamlit as st
 
-from clipexplore import links, ui
-from clipexplore.zeroshot import class_embeddings, classify
+from clipexplore import ui
+from clipexplore.explore.classify import classify, judge
+from clipexplore.explore.where import judge_where, where
+from clipexplore.language import _
 
-DEFAULTS = links.PAGES["classify"]
-
-ui.header("classify")
-task = st.segmented_control(ui.text("classify.task"), ["pictures", "collection", "where"], default=DEFAULTS["task"], required=True, key="task", bind="query-params",
-                            help=ui.text("classify.task_help")) or DEFAULTS["task"]  # fmt: skip
-image, classes, template = st.columns([3, 3, 2])
+ui.header(
+    lead=_("Describe the classes in words: no training, no labels."),
+    why=_(
+        "Each class name is put into the templates, embedded, averaged and normalised. The picture's cosines with the "
+        "classes, times the scale that CLIP has learned, go through a softmax. The probabilities are **conditional on "
+        "one of your classes being right**: CLIP never answers “none of these”. Look at the cosines to see whether any "
+        "class fits at all. Source: Radford et al. 2021, §3.1."
+    ),
+    formula=r"p_i = \frac{e^{s\,(x \cdot c_i)}}{\sum_j e^{s\,(x \cdot c_j)}}",
+    attempt=_("Remove the right class from the list and watch which wrong one becomes almost certain."),
+)
+task = ui.choice(
+    "task",
+    _("Classify"),
+    ["pictures", "collection", "where"],
+    help=_(
+        "**pictures**: a few, with all their probabilities. **collection**: all labelled pictures at once, judged by "
+        "their labels. **where**: which part of the first picture shows each class."
+    ),
+)
+left, middle, right = st.columns([3, 3, 2])
 if task == "collection":
-    with image:
-        fields = ui.label_fields()
-        field = st.selectbox(ui.text("judge.field"), fields, index=fields.index(DEFAULTS["field"]) if DEFAULTS["field"] in fields else 0, key="field",
-                             bind="query-params", help=ui.text("judge.field_help"))  # fmt: skip
-    with classes:
-        using = st.segmented_control(ui.text("judge.using"), ["bare", "one", "yours", "many"], default=DEFAULTS["using"], required=True, key="using",
-                                     bind="query-params", help=ui.text("judge.using_help")) or DEFAULTS["using"]  # fmt: skip
+    with left:
+        field = ui.label_box()
+    with middle:
+        using = ui.choice(
+            "using",
+            _("Look closer at"),
+            ["bare", "one", "yours", "many"],
+            help=_(
+                "Bare names; one template, “a photo of a …”; yours, the mean of those on the right; many, the mean of "
+                "25."
+            ),
+        )
 else:
-    with image:
-        pictures = ui.lines_box(ui.text("classify.image"), DEFAULTS["image"], key="image", least=1, most=12, help=ui.text("classify.image_help"))
+    with left:
+        pictures = ui.lines_box(
+            "image",
+            _("Pictures, one a line"),
+            least=1,
+            most=12,
+            help=_("An `@id`, or any other expression, on each line. Upload your own with the button below."),
+        )
         ui.add_picture(lambda id: ui.preset(image=f"@{id}"))
-    with classes:
-        class_names = ui.lines_box(ui.text("classify.class_names"), DEFAULTS["class_names"], key="class_names", least=1, most=200)
-with template:
-    templates = ui.lines_box(ui.text("classify.templates"), DEFAULTS["templates"], key="templates", least=1, most=80, help=ui.text("classify.templates_help"))
+    with middle:
+        names = _("Classes, one a line")
+        class_names = ui.lines_box("class_names", names, least=1, most=200)
+with right:
+    templates = ui.lines_box(
+        "templates",
+        _("Templates, one a line"),
+        least=1,
+        most=80,
+        help=_("`{}` stands where the class name goes. Several templates are averaged."),
+    )
 
-if task == "collection" and templates and (found := ui.judged(field, templates)):
-    ui.judged_accuracies(found)
-    ui.say_figures("classify")
-    ui.judged_classes(found, using)
-    ui.judged_trust(found, using)
-    ui.judged_mistakes(found, using)
-    ui.code(f"""
-from clipexplore import Space, class_embeddings, classify, report
-from clipexplore.evaluation import TEMPLATE_SETS
-import numpy as np
+if task == "collection" and templates:
+    call = ui.call(judge, field=field, templates=templates)
+    if judged := call.awaited("judged", "classes"):
+        ui.judged_accuracies(judged)
+        ui.say_figures(
+            _(
+                "**Emoji World’s own CLIP**, every one of its things drawn once more: top-1 {of[zero-shot top-1, 1 "
+                "template]:.1%} with the bare name, {of[zero-shot top-1, 2 templates]:.1%} with 2 templates, "
+                "{of[zero-shot top-1, 4 templates]:.1%} with 4, {of[zero-shot top-1, 8 templates]:.1%} with 8, "
+                "{of[zero-shot top-1, 16 templates]:.1%} with 16, {of[zero-shot top-1, 25 templates]:.1%} with all 25."
+            )
+        )
+        ui.judged_classes(judged, using)
+        ui.judged_trust(judged, using)
+        ui.judged_mistakes(judged, using)
+        ui.code(call)
 
-space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
-names, labels = {found.names!r}, space.collection.fields[{field!r}].astype("string")
-known = labels.isin(names).to_numpy()
-classes = class_embeddings(space.embed_texts, names, TEMPLATE_SETS["many"])
-scores = classify(space.collection.embeddings(space.model.key, "pictures")[known], classes, space.model.logit_scale)
-print(report(scores.cosines, np.array([names.index(each) for each in labels[known]])).accuracy)
-""")
+if task == "where" and pictures and class_names and templates and (seen := ui.windows_of(pictures[0])):
+    few = class_names[:6]
+    classes = ui.classes_for(few, templates)
+    call = ui.call(where, image=pictures[0], class_names=few, templates=templates)
+    if classes:
+        ui.where_maps(call.knowing(seen=seen, classes=classes.vectors).result)
+    if ui.toggle(
+        "judge",
+        _("How good is this?"),
+        help=_(
+            "Looks for both things in scenes of the collection whose boxes are known; about a minute without a GPU."
+        ),
+    ) and (measured := ui.call(judge_where).awaited("where-judged", "classes")):
+        ui.where_judged(measured)
+    ui.say_figures(
+        _(
+            "**Emoji World’s own CLIP**, in 200 new scenes of two things: mean IoU {of[detection: mean IoU]:.2f}, "
+            "{of[detection: right thing]:.1%} of the boxes on the right thing."
+        )
+    )
+    ui.code(call)
 
-if task == "where" and pictures and class_names and templates and (seen := ui.window_vectors(pictures[0])):
-    boxes, vectors = seen
-    ui.where_maps(pictures[0], boxes, vectors, class_names[:6], templates)
-    if st.toggle(ui.text("where.judge"), DEFAULTS["judge"], key="judge", bind="query-params", help=ui.text("where.judge_help")):
-        ui.where_judged()
-    ui.say_figures("where")
-    ui.code(f"""
-from clipexplore import Space, best_box, class_embeddings, crops, relevance_maps, windows
-from clipexplore.images import open_picture
-
-space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
-picture = open_picture(space.picture({pictures[0][1:]!r}))
-picture.thumbnail((512, 512))
-boxes = windows(*picture.size)
-classes = class_embeddings(space.embed_texts, {class_names[:6]!r}, {templates!r})
-cosines = space.embedder.embed_images(crops(picture, boxes)) @ classes.T
-for found in relevance_maps(cosines, boxes, picture.size, space.model.logit_scale):
-    print(best_box(found))
-""")
-
-points = ui.points_of(pictures or []) if task == "pictures" else []
-if points and class_names and templates:
-    ui.warn_of_cuts([each.replace("{}", name) for each in templates for name in class_names])
-    scores = classify(ui.stack(points), class_embeddings(ui.space().embed_texts, class_names, templates), ui.space().model.logit_scale)
-    for row, point in enumerate(points):
-        ui.class_bars(point, class_names, scores, row, key=f"classes-{row}")
-    st.caption(ui.text("classify.conditional", scale=ui.space().model.logit_scale))
-    ui.scores_download([str(point.expression) for point in points], class_names, scores)
-    ui.code(f"""
-from clipexplore import Space, class_embeddings, classify
-
-space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
-picture = space.point({str(points[0].expression)!r}).vector
-classes = class_embeddings(space.embed_texts, {class_names!r}, {templates!r})
-print(classify(picture[None], classes, space.model.logit_scale).probs)
-""")
+if task == "pictures" and (points := ui.points_of(pictures or [])) and class_names and templates:
+    call = ui.call(
+        classify, image=[str(each.expression) for each in points], class_names=class_names, templates=templates
+    )
+    if classes := ui.classes_for(class_names, templates):
+        ui.class_bars(call.knowing(classes=classes).result)
+        ui.open_in(points[0].expression, "classify")
+        ui.code(call)

@@ -1,60 +1,90 @@
 """PCA you can take apart: spectrum, components as directions, fingerprints, and what a projection keeps.
 
-What one learns: PCA is the best linear autoencoder, what a component means, and that the first joint component is the modality gap.
+What one learns: PCA is the best linear autoencoder, what a component means, and that the first joint component is the
+modality gap.
 Sources: Eckart and Young 1936; Liang et al., arXiv 2203.02053; Halko, Martinsson and Tropp 2011.
 """
 
 import streamlit as st
 
-from clipexplore import links, ui
+from clipexplore import ui
+from clipexplore.explore import components
+from clipexplore.language import _
 
-DEFAULTS = links.PAGES["components"]
-PARTS = ["spectrum", "plane", "walk", "fingerprint", "distances", "solvers"]
-
-ui.header("components")
+ui.header(
+    lead=_(
+        "Principal components you can take apart: what they keep, what each one means, and how a point is made of them."
+    ),
+    why=_(
+        "PCA turns the axes of the space so that the first points where the cloud varies most, the second where most "
+        "of the rest varies, and so on. Keeping the first k is the best any linear method can do: no other matrix of "
+        "rank k is nearer to the data, and what is lost is the sum of the squares that were left out "
+        "(Eckart–Young–Mirsky). A point's coordinates z are its **fingerprint**: x is the mean plus the sum of zᵢ vᵢ."
+    ),
+    formula=r"\lVert X - X_k \rVert_F^2 = \sum_{i>k} \sigma_i^2, \qquad x \approx \bar x + \sum_{i \le k} z_i v_i",
+    attempt=_(
+        "Choose **both**: pictures and captions together. Their first component is the gap between the two; walk along "
+        "it."
+    ),
+)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-    of = st.segmented_control(ui.text("components.of"), ui.CLOUDS, default=DEFAULTS["of"], required=True, key="of", bind="query-params") or DEFAULTS["of"]
-    center = st.toggle(ui.text("components.center"), DEFAULTS["center"], key="center", bind="query-params", help=ui.text("components.center_help"))
-    standardize = st.toggle(ui.text("components.standardize"), DEFAULTS["standardize"], key="standardize", bind="query-params",
-                            help=ui.text("components.standardize_help"))  # fmt: skip
-part = st.segmented_control(ui.text("components.part"), PARTS, default=DEFAULTS["part"], required=True, key="part", bind="query-params", label_visibility="collapsed")
-cloud = ui.cloud_of(of, center, standardize)
-ui.say_gap(cloud)
+    of = ui.choice("of", _("Cloud"), components.clouds(ui.space()))
+    center = ui.toggle(
+        "center",
+        _("Centre"),
+        help=_(
+            "Takes the mean away first. Without it the first component points at the mean, which all CLIP vectors "
+            "share."
+        ),
+    )
+    standardize = ui.toggle(
+        "standardize",
+        _("Standardise"),
+        help=_("Divides every dimension by its standard deviation, so that all count the same."),
+    )
+part = ui.choice(
+    "part",
+    _("What to look at"),
+    ["spectrum", "plane", "walk", "fingerprint", "distances", "solvers"],
+    label_visibility="collapsed",
+)
+given = {"of": of, "center": center, "standardize": standardize}
+cloud = components.cloud(ui.space(), **given)
+ui.say_cloud(cloud)
 
-if part not in ("plane", "walk", "fingerprint"):
-    rank = st.slider(ui.text("components.rank"), 1, 100, DEFAULTS["rank"], key="rank", bind="query-params", width=320)
-if part == "plane":
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        x = st.slider(ui.text("map.x"), 1, 50, DEFAULTS["x"], key="x", bind="query-params", width=220)
-        y = st.slider(ui.text("map.y"), 1, 50, DEFAULTS["y"], key="y", bind="query-params", width=220)
-        solid = st.toggle(ui.text("components.solid"), DEFAULTS["solid"], key="solid", bind="query-params")
-        if solid:
-            z = st.slider(ui.text("components.z"), 1, 50, DEFAULTS["z"], key="z", bind="query-params", width=220)
-    lines = ui.lines_box(ui.text("map.points"), DEFAULTS["points"], key="points", least=0, most=24, help=ui.text("map.points_help"))
-    ui.plane(cloud, [x, y, z] if solid else [x, y], ui.points_of(lines or []), solid)
-elif part == "walk":
-    component = st.slider(ui.text("components.component"), 1, 50, DEFAULTS["component"], key="component", bind="query-params", width=320)
-    ui.walk(cloud, component)
-elif part == "fingerprint":
-    point = ui.expression_box(DEFAULTS["q"])
-    if point:
-        ui.fingerprint(cloud, point)
-        ui.open_in(point.expression, "components")
+if part in ("spectrum", "distances", "solvers"):
+    rank = ui.slider("rank", _("Components kept, k"), 1, 100, width=320)
+if part == "spectrum":
+    call = ui.call(components.spectrum, **given, rank=rank)
+    ui.show_spectrum(call.result, of, rank)
 elif part == "distances":
-    ui.kept_by_projection(cloud, rank)
+    call = ui.call(components.distances, **given, rank=rank)
+    ui.show_kept(call.result, rank)
 elif part == "solvers":
-    ui.solvers(cloud, rank)
+    call = ui.call(components.solvers, **given, rank=rank)
+    if race := call.awaited("solvers"):
+        ui.show_race(race, cloud, rank)
+elif part == "plane":
+    axes = ui.axes_box()
+    lines = ui.lines_box(
+        "points",
+        _("Your points, one a line"),
+        least=0,
+        most=24,
+        help=_("Each line is an expression; it is shown on the map as a diamond."),
+    )
+    points = [str(point.expression) for point in ui.points_of(lines or [])]
+    call = ui.call(components.plane, **given, axes=axes, points=points)
+    ui.show_plane(call.result, of)
+elif part == "walk":
+    component = ui.slider("component", _("Component"), 1, 50, width=320)
+    call = ui.call(components.walk, **given, component=component)
+    ui.show_walk(call.result, component)
+elif point := ui.expression_box():
+    call = ui.call(components.fingerprint, q=str(point.expression), **given)
+    ui.show_fingerprint(call.result)
+    ui.open_in(point.expression, "components")
 else:
-    ui.spectrum(cloud, rank)
-
-ui.code(f"""
-import numpy as np
-from clipexplore import Space, pca
-from clipexplore.components import lost
-
-space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
-points = {ui.cloud_code(of)}
-fit = pca(points, k=50, center={center}, standardize={standardize})
-print(fit.explained_variance_ratio[:10])
-print(lost(points, fit, [1, 10, 50]))
-""")
+    call = None
+if call:
+    ui.code(call)

@@ -1,51 +1,94 @@
 """A walk through the space: stops, a path through them, what lies nearest along the way, and every frame as a picture.
 
-What one learns: slerp and lerp; that the straight way leaves the sphere on which all embeddings lie; and that a point of the space can be drawn
-(traberph/CLIP-Interpolation compares the two curves; Ramesh et al. 2022 draw from embeddings).
+What one learns: slerp and lerp; that the straight way leaves the sphere on which all embeddings lie; and that a point
+of the space can be drawn (traberph/CLIP-Interpolation compares the two curves; Ramesh et al. 2022 draw from
+embeddings).
 """
 
 import streamlit as st
 
-from clipexplore import links, ui
-from clipexplore.vectors import path
+from clipexplore import ui
+from clipexplore.explore.interpolate import walk
+from clipexplore.language import _
 
-DEFAULTS = links.PAGES["interpolate"]
-
-ui.header("interpolate")
-given, settings = st.columns([3, 2])
-with given:
-    lines = ui.lines_box(ui.text("interpolate.stops"), DEFAULTS["stops"], key="stops", least=2, most=8, help=ui.text("interpolate.stops_help"))
-with settings:
-    frames = st.slider(ui.text("interpolate.frames"), 2, 240, DEFAULTS["frames"], key="frames", bind="query-params", help=ui.text("interpolate.frames_help"))
+ui.header(
+    lead=_("Walk from one point to another, and see what lies along the way."),
+    why=_(
+        "**slerp** walks along the sphere at constant speed; **lerp** takes the straight line through it, so its "
+        "points are shorter than 1 and it passes the middle faster. Every frame shows its nearest picture and caption, "
+        "and how far it still is from each stop."
+    )
+    + "\n\n"
+    + _(
+        "**even** walks by what is drawn. A decoder holds on to one picture for long and turns it into the next within "
+        "a few frames. So a coarse pass is drawn and embedded again; its length *L*, in angles between drawings, says "
+        "where frames of equal steps lie, which are drawn next, and those of all are kept whose steps are most alike: "
+        "half as many frames more. **What can mislead.** Even steps of CLIP’s vector need not look even, and a change "
+        "that comes all at once stays one step. Source: Guenter and Parent 1990 (arc length)."
+    ),
+    formula=r"\operatorname{slerp}(a, b; t) = \frac{\sin((1-t)\,\Omega)}{\sin \Omega}\,a + "
+    r"\frac{\sin(t\,\Omega)}{\sin \Omega}\,b, \qquad \cos \Omega = a \cdot b, \qquad "
+    r"t_k = L^{-1}\Bigl(\tfrac{k}{n-1}\,L(1)\Bigr)",
+    attempt=_("Give a third stop on a line of its own, or start at a picture: `@lion-jungle-07`."),
+)
+left, right = st.columns([3, 2])
+with left:
+    lines = ui.lines_box(
+        "stops",
+        _("Stops, one per line"),
+        least=2,
+        most=8,
+        help=_("Each line is an expression: a text, an `@id`, or a sum."),
+    )
+with right:
+    frames = ui.slider("frames", _("Frames"), 2, 240, help=_("How many points in all, the stops included."))
     with st.container(horizontal=True):
-        curve = st.segmented_control(ui.text("interpolate.curve"), ["slerp", "lerp", "both"], default=DEFAULTS["curve"], required=True, key="curve",
-                                     bind="query-params", help=ui.text("interpolate.curve_help")) or DEFAULTS["curve"]  # fmt: skip
-        easing = st.segmented_control(ui.text("interpolate.easing"), ["linear", "smooth"], default=DEFAULTS["easing"], required=True, key="easing",
-                                      bind="query-params", help=ui.text("interpolate.easing_help")) or DEFAULTS["easing"]  # fmt: skip
-    with st.popover(ui.text("interpolate.drawing"), icon=":material/brush:"):
-        drawing = ui.walk_draw_settings()
+        curve = ui.choice(
+            "curve",
+            _("Path"),
+            ["slerp", "lerp", "both", "even"],
+            help=_(
+                "**slerp** follows the sphere, **lerp** the straight line. **both** draws them side by side; charts "
+                "and table then show slerp. A decoder takes only the direction of a point, so in the joint space both "
+                "cross the same arc, lerp faster in the middle; between token states they differ."
+            )
+            + " "
+            + _("**even** follows the sphere too, at places where what is drawn changes evenly."),
+        )
+        easing = ui.choice(
+            "easing",
+            _("Easing"),
+            ["linear", "smooth"],
+            help=_("**smooth** leaves each stop slowly and comes to the next slowly."),
+        )
+    drawn_how = st.popover(_("How it is drawn"), icon=":material/brush:")
+    with drawn_how:
+        settings = ui.walk_draw_settings()
 
 points = ui.points_of(lines or [])
 if len(points) >= 2:
-    route = ui.Route(tuple(str(point.expression) for point in points), max(frames, len(points)), curve, easing)
-    walk = path(ui.stack(points), route.frames, route.curves[0], easing)
-    near = ui.nearest(walk)
-    tracks = ui.drawn_walk(route, points, drawing)
-    ui.path_view(walk, points, near, tracks)
-    if tracks:
-        ui.drawn_strip(tracks)
-        ui.walk_download(tracks, route, drawing)
-    with st.expander(ui.text("interpolate.strip"), icon=":material/photo_library:", expanded=not tracks):
-        ui.frame_strip(near)
-    ui.path_curves(walk, points)
-    ui.path_download(walk, points)
-    ui.code(f"""
-from clipexplore import Space, path
-import numpy as np
-
-space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
-stops = np.stack([space.point(line).vector for line in {list(route.stops)!r}])
-walk = path(stops, frames={route.frames}, curve={route.curves[0]!r}, easing={easing!r}).points
-for vector in walk:
-    print(space.search(vector, "captions", k=1)[0].caption)
-{ui.drawing_code(points, route, drawing)}""")
+    stops = [str(point.expression) for point in points]
+    route = {"stops": stops, "frames": max(frames, len(stops)), "curve": curve, "easing": easing}
+    with drawn_how:
+        places = ui.places_box(curve, stops, route["frames"], settings)
+    if curve == "even":
+        route["places"] = places
+    way = ui.call(walk, **route)
+    along = way.in_time("way")
+    drawing = ui.walk_drawing(route, points, settings)
+    tracks = ui.drawn_walk(drawing) if drawing else None
+    if drawing and tracks:
+        ui.note_places(drawing.result, tracks)
+    if along:
+        ui.path_view(along, tracks)
+    if drawing and tracks and settings:
+        ui.drawn_strip(tracks, drawing.result)
+        ui.show_evenness(tracks, drawing.result)
+        ui.walk_download(tracks, route, drawing.result, settings)
+    if along:
+        with st.expander(_("Nearest pictures along the way"), icon=":material/photo_library:", expanded=not tracks):
+            ui.frame_strip(along)
+        ui.path_curves(along)
+        ui.path_download(along)
+    ui.open_in(ui.change_of(points), "interpolate")
+    ui.code(*[each for each in (way, drawing) if each])

@@ -1,66 +1,110 @@
-"""What CLIP was trained to do: find, in a batch of pictures and captions, which belong together; and the gap that it leaves between them.
+"""What CLIP was trained to do: find, in a batch of pictures and captions, which belong together; and the gap that it
+leaves between them.
 
-What one learns: the symmetric cross-entropy and what it pulls and pushes, chance, and why pictures and texts still live in two places.
-Sources: Radford et al. 2021, §2.3; Liang et al., Mind the gap, arXiv 2203.02053.
+What one learns: the symmetric cross-entropy and what it pulls and pushes, chance, and why pictures and texts still live
+in two places. Sources: Radford et al. 2021, §2.3; Liang et al., Mind the gap, arXiv 2203.02053.
 """
 
 import streamlit as st
 
-from clipexplore import links, ui
-from clipexplore.contrast import match_pairs
+from clipexplore import ui
+from clipexplore.explore.gap import gap
+from clipexplore.explore.match import match
+from clipexplore.language import _
 
-DEFAULTS = links.PAGES["match"]
-
-ui.header("match")
+ui.header(
+    lead=_("What CLIP was trained to do: in a batch of pictures and captions, find the pairs."),
+    why=_(
+        "Every picture is compared with every caption. Times the scale, each row goes through a softmax – which "
+        "caption belongs to this picture? – and each column through another. The loss is the mean of −log of the right "
+        "probabilities, both ways; guessing costs ln N. Its gradient says what training does next: the frame on the "
+        "diagonal is **pulled together**, everything else **pushed apart**, the likeliest mistakes hardest. Source: "
+        "Radford et al. 2021, §2.3."
+    ),
+    formula=r"L = -\frac{1}{2N} \sum_i \log \frac{e^{s\,x_i \cdot y_i}}{\sum_j e^{s\,x_i \cdot y_j}}"
+    r" + \log \frac{e^{s\,x_i \cdot y_i}}{\sum_j e^{s\,x_j \cdot y_i}}, "
+    r"\qquad \frac{\partial L}{\partial\,(s\,x_i \cdot y_j)} = \frac{p_{ij} + q_{ij} - 2\,[i = j]}{2N}",
+    attempt=_("Break it on purpose: swap the captions of half of the pictures and watch the loss climb above chance."),
+)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-    count = st.slider(ui.text("match.count"), 2, 200, DEFAULTS["n"], key="n", bind="query-params", width=200, help=ui.text("match.count_help"))
-    seed = st.slider(ui.text("match.seed"), 0, 99, DEFAULTS["seed"], key="seed", bind="query-params", width=140, help=ui.text("match.seed_help"))
-    swap = st.slider(ui.text("match.swap"), 0, 100, DEFAULTS["swap"], step=5, key="swap", bind="query-params", width=240, help=ui.text("match.swap_help"))
-    own_scale = ui.space().model.logit_scale
-    scale = st.number_input(ui.text("match.scale"), 0.1, 1000.0, DEFAULTS["logit_scale"], step=1.0, key="logit_scale", bind="query-params", width=180,
-                            placeholder=ui.text("match.own_scale", scale=own_scale), help=ui.text("match.scale_help"))  # fmt: skip
-    dot = st.toggle(ui.text("match.dot"), DEFAULTS["dot"], key="dot", bind="query-params", help=ui.text("match.dot_help"))
-with st.expander(ui.text("match.own"), icon=":material/edit:", expanded=bool(st.session_state.get("image"))):
-    st.caption(ui.text("match.own_lead"))
+    more = _(
+        "How many pairs are drawn from the collection. More pairs, more rivals: the loss and its chance level grow."
+    )
+    n = ui.slider("n", _("Pairs"), 2, 200, width=200, help=more)
+    same = _("Which pairs are drawn; the same number draws the same.")
+    seed = ui.slider("seed", _("Sample"), 0, 99, width=140, help=same)
+    swap = ui.slider(
+        "swap",
+        _("Swapped captions, %"),
+        0,
+        100,
+        step=5,
+        width=240,
+        help=_("The captions of this share of the pictures, from the first on, each go to the next of them."),
+    )
+    scale = ui.number(
+        "logit_scale",
+        _("Scale of the logits"),
+        0.1,
+        1000.0,
+        step=1.0,
+        width=180,
+        placeholder=ui.own_scale(),
+        help=_("Cosines are multiplied by it before the softmax. The model learned its own; OpenAI’s models have 100."),
+    )
+    dot = ui.toggle(
+        "dot",
+        _("Without normalising"),
+        help=_(
+            "Compares by dot product instead of cosine: the lengths that the model gave its vectors count, and long "
+            "ones win. For pairs of your own they are known where all are of the collection; else only a sum is longer "
+            "or shorter than 1."
+        ),
+    )
+with st.expander(_("Your own pairs"), icon=":material/edit:", expanded=bool(st.session_state.get("image"))):
+    st.caption(
+        _(
+            "One a line, in the same order: the first caption belongs to the first picture. Each line is an "
+            "expression. Leave both empty to draw from the collection."
+        )
+    )
     left, right = st.columns(2)
     with left:
-        images = ui.lines_box(ui.text("classify.image"), DEFAULTS["image"], key="image", least=0, most=50)
+        image = ui.lines_box("image", _("Pictures, one a line"), least=0, most=50)
         ui.add_picture(ui.append_picture)
     with right:
-        captions = ui.lines_box(ui.text("match.own_captions"), DEFAULTS["captions"], key="captions", least=0, most=50)
+        captions = ui.lines_box("captions", _("Captions, one a line"), least=0, most=50)
 
-pairs = ui.own_pairs(images, captions) if images or captions else ui.drawn_pairs(count, seed)
-batch = ui.swapped(pairs, swap)
-found = match_pairs(*batch.vectors(dot), scale or own_scale, normalized=not dot)
-ui.match_metrics(found)
-if dot:
-    ui.match_lengths(batch, match_pairs(*batch.vectors(False), scale or own_scale), found)
-show = st.segmented_control(ui.text("match.show"), ["cosines", "by picture", "by caption", "gradient"], default=DEFAULTS["show"], required=True, key="show",
-                            bind="query-params") or DEFAULTS["show"]  # fmt: skip
-matrix, training = st.columns([3, 2], gap="large")
-with matrix:
-    ui.match_matrix(batch, found, show)
-with training:
-    ui.match_training(batch, found)
-ui.match_download(batch, found)
+image, captions = ui.meaningful(image, captions)
+matched = ui.call(match, n=n, seed=seed, swap=swap, logit_scale=scale, dot=dot, image=image, captions=captions)
+ui.match_metrics(matched.result)
+show = ui.choice("show", _("Show"), ["cosines", "by picture", "by caption", "gradient"])
+left, right = st.columns([3, 2], gap="large")
+with left:
+    ui.match_matrix(matched.result, show)
+with right:
+    ui.match_training(matched.result)
+ui.match_download(matched.result)
+ui.open_hardest(matched.result)
 
 st.divider()
-st.subheader(ui.text("match.gap_title"), anchor=False)
-st.markdown(ui.text("match.gap_lead"))
-closed = st.slider(ui.text("match.closed"), -100, 100, DEFAULTS["closed"], step=10, key="closed", bind="query-params", width=420)
-ui.gap_lab(seed, closed, scale or own_scale)
-ui.say_figures("match")
-ui.code(f"""
-from clipexplore import Space, close_gap, match_pairs, modality_gap
-import numpy as np
-
-space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
-images, texts = (np.stack([space.point(line).vector for line in lines]) for lines in (
-    {batch.pictures[:12]!r},
-    {batch.captions[:12]!r},
-))
-lengths = {batch.image_lengths[:12].tolist() if dot else 1}, {batch.text_lengths[:12].tolist() if dot else 1}
-found = match_pairs((images.T * lengths[0]).T, (texts.T * lengths[1]).T, logit_scale={scale or own_scale:.4g}, normalized={not dot})
-print(found.loss)
-print(np.linalg.norm(modality_gap(*close_gap(images, texts, {closed / 100}))))
-""")
+st.subheader(_("The modality gap"), anchor=False)
+st.markdown(
+    _(
+        "Pictures and captions lie in two separate clouds, matched pairs included. Close the gap, or widen it, and see "
+        "what that costs."
+    )
+)
+close = _("Close the gap by, %")
+closed = ui.slider("closed", close, -100, 100, step=10, width=420)
+moved = ui.call(gap, seed=seed, closed=closed, logit_scale=scale)
+ui.show_gap(moved.result, closed)
+ui.say_figures(
+    _(
+        "**Emoji World’s own CLIP**, on 500 pairs it has never seen: gap {of[modality gap]:.3f}, loss {of[loss of 500 "
+        "pairs]:.3f} where guessing costs {of[chance, ln 500]:.3f}, R@1 {of[R@1 of 500, picture → caption]:.1%} and "
+        "{of[R@1 of 500, caption → picture]:.1%}; {of[pictures in a caption's top ten]:.1%} pictures in a caption’s "
+        "top ten."
+    )
+)
+ui.code(matched, moved)

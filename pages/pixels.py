@@ -1,46 +1,66 @@
-"""The same picture as plain pixels and in CLIP's space: components, a reconstruction of rank k, and the nearest pictures in both.
+"""The same picture as plain pixels and in CLIP's space: components, a reconstruction of rank k, and the nearest
+pictures in both.
 
-What one learns: PCA is a linear autoencoder of anything; near by pixels is alike in paint, near by CLIP is alike in meaning.
+What one learns: PCA is a linear autoencoder of anything; near by pixels is alike in paint, near by CLIP is alike in
+meaning.
 Source: Sirovich and Kirby 1987 (components of pictures); the digits are those of scikit-learn.
 """
 
 import streamlit as st
 
-from clipexplore import links, ui
+from clipexplore import ui
+from clipexplore.explore.pixels import in_clip, in_pixels, pixel_space, rebuilt
+from clipexplore.language import _
 
-DEFAULTS = links.PAGES["pixels"]
-
-ui.header("pixels")
+ui.header(
+    lead=_("The same picture as plain pixels and as CLIP sees it: what each space keeps, and what it forgets."),
+    why=_(
+        "A picture is a long row of numbers, one for the red, green and blue of every pixel. Its principal components "
+        "are pictures themselves: light above, dark below, a round thing in the middle. Few of them rebuild "
+        "backgrounds and colours, and near by pixels means alike in **paint**. CLIP's components rebuild no picture, "
+        "and near means alike in **meaning**: another pose, another size, another place."
+    ),
+    formula=r"x \approx \bar x + \sum_{i \le k} z_i v_i, \qquad z_i = v_i \cdot (x - \bar x)",
+    attempt=_("Raise k and watch the ears come last. Compare the nearest pictures on both sides."),
+)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-    source = st.segmented_control(ui.text("pixels.source"), ["collection", "digits"], default=DEFAULTS["source"], required=True, key="source", bind="query-params")
-    if source != "digits":
-        id = st.text_input(ui.text("pixels.picture"), DEFAULTS["picture"], key="picture", bind="query-params", max_chars=200, width=260, help=ui.text("pixels.picture_help"))
-        ui.add_picture(lambda id: ui.preset(picture=f"@{id}"))
+    source = ui.choice("source", _("Pictures"), ["collection", "digits"])
+    digits = source == "digits"
+    if digits:
+        digit = ui.slider("digit", _("Which digit"), 0, 1796, width=260)
+        given = {"source": source, "digit": digit}
     else:
-        id = str(st.slider(ui.text("pixels.digit"), 0, 1796, DEFAULTS["digit"], key="digit", bind="query-params", width=260))
-    rank = st.slider(ui.text("components.rank"), 1, 100, DEFAULTS["rank"], key="rank", bind="query-params", width=260)
+        typed = ui.text_line(
+            "picture",
+            _("Picture"),
+            max_chars=200,
+            width=260,
+            help=_("The `@id` of a picture of the collection or of one that you uploaded."),
+        )
+        ui.add_picture(lambda id: ui.preset(picture=f"@{id}"))
+        given = {"picture": typed.strip()}
+    rank = ui.slider("rank", _("Components kept, k"), 1, 100, width=260)
 
-found, cloud = ui.pixel_space(source), None
-row = ui.chosen_row(source, found, id.strip())
+pixels = ui.call(pixel_space, source=source).awaited("pixels")
+if digits:
+    row, clip = pixels.rows[digit] if pixels else None, None
+else:
+    row = ui.pixels_here(given["picture"])
+    clip = None if row is None else ui.call(in_clip, **given, rank=rank)
+
 left, right = st.columns(2, gap="large")
 with right:
-    if source == "digits" and found:
-        ui.draw_components(found)
-    elif row is not None:
-        cloud = ui.rebuild_in_clip(id.strip(), rank)
-if found and row is not None:
+    if clip:
+        ui.show_rebuilt_in_clip(clip.result, given["picture"], rank)
+    elif digits and pixels:
+        ui.show_components(pixels)
+if pixels and row is not None:
+    found = rebuilt(pixels, row, rank)
     with left:
-        ui.rebuild(found, row, rank)
-    ui.compare(found, row, cloud, id.strip())
-    if source != "digits":
-        ui.draw_components(found)
-ui.code(f"""
-from clipexplore import Space
-from clipexplore.pixels import digits, error, pixel_pca, pixels
-
-space = Space.open(model={ui.space().model.key!r}, collection={ui.space().collection.name!r})
-rows = {"digits()[0]" if source == "digits" else "pixels([space.collection.picture(id) for id in space.collection.ids])"}
-fit = pixel_pca(rows, k={rank})
-row = {f"rows[{id}]" if source == "digits" else f"pixels([space.picture({id.strip().removeprefix('@')!r})])[0]"}
-print(error(row, fit.inverse_transform(fit.transform(row[None]))[0]))
-""")
+        ui.show_rebuilt(found, rank)
+    ui.compare(found, clip and clip.result, given.get("picture", str(given.get("digit"))))
+    if clip:
+        ui.open_in(given["picture"], "pixels")
+        ui.show_components(pixels)
+calls = [ui.call(in_pixels, **given, rank=rank), clip]
+ui.code(*filter(None, calls))

@@ -5,32 +5,41 @@ What one learns: pictures and texts are points of one space, and can be added an
 
 import streamlit as st
 
-from clipexplore import links, ui
+from clipexplore import ui
+from clipexplore.explore.search import search
+from clipexplore.language import _
 
-ui.header("start")
-point = ui.expression_box(links.PAGES["start"]["q"])
+ui.header(
+    lead=_("Pictures and texts as points of one space. Type anything below, or pick an example."),
+    why=_(
+        "CLIP turns every picture and every text into a vector of length 1, so that those that match point the same "
+        "way. How well two match is their cosine: 1 for the same direction, 0 for nothing in common. Here a point of "
+        "that space is written as an **expression** – texts and pictures, added and subtracted – and every page takes "
+        "one."
+    ),
+    formula=r"\cos(a, b) = a \cdot b, \qquad \lVert a \rVert = \lVert b \rVert = 1",
+    attempt=_(
+        "Take the hat off: replace `@man-top-hat - @man` by `@man - @man-top-hat` and watch the words turn around."
+    ),
+)
+point = ui.expression_box()
+ui.surprise_button()
 if point:
+    q = str(point.expression)
+    said, shown = (ui.space().instead_of(what) for what in ("words", "pictures"))
+    near_words, near_pictures = ui.call(search, q=q, what=said, k=14), ui.call(search, q=q, what=shown, k=9)
     words, pictures = st.columns(2, gap="large")
     with words:
-        st.subheader(ui.text("start.words"), anchor=False)
-        ui.result_bars(ui.space().search(point.vector, "words", 14), key="start-words", alt=ui.text("start.words_alt", q=point.expression))
+        st.subheader(_("Nearest words") if said == "words" else _("Nearest captions"), anchor=False)
+        alt = _("Bars: the words nearest to {q}, with cosine and z").format(q=q)
+        ui.result_bars(near_words.result.hits, key="start-words", alt=alt)
     with pictures:
-        st.subheader(ui.text("start.pictures"), anchor=False)
-        ui.gallery(ui.space().search(point.vector, "pictures", 9), key="start-pictures")
+        st.subheader(_("Nearest pictures"), anchor=False)
+        ui.gallery(near_pictures.result.hits, key="start-pictures")
     ui.open_in(point.expression, "start")
 
 st.divider()
-with st.grid("auto", min_column_width=190):
-    for name in list(ui.PAGES)[1:]:
-        with st.container(border=True, height="stretch"):
-            st.page_link(f"pages/{name}.py", label=f"**{ui.PAGES[name].title}**")
-            st.caption(ui.PAGES[name].lead)
+ui.doors()
 
-ui.code(f"""
-from clipexplore import Space
-
-space = Space.open()
-point = space.point({(str(point.expression) if point else "cat + snow")!r})
-for hit in space.search(point.vector, "words", k=10):
-    print(f"{{hit.cosine:.3f}}  z {{hit.z:.1f}}  {{hit.caption}}")
-""")
+if point:
+    ui.code(near_words, near_pictures)

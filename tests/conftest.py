@@ -7,11 +7,13 @@ import tempfile
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports a Hugging Face library
-os.environ["CLIPEXPLORE_HOME"] = tempfile.mkdtemp(prefix="clipexplore-")  # whoever runs the tests may have collections of their own
+# whoever runs the tests may have collections of their own
+os.environ["CLIPEXPLORE_HOME"] = tempfile.mkdtemp(prefix="clipexplore-")
 
 import numpy as np
 import pytest
-from fixtures_drawing import drawing_assets, tiny_diffusion, tiny_unclip  # noqa: F401
+from fixtures_drawing import classic, drawing_assets, tiny_diffusion, tiny_unclip, unclip  # noqa: F401
+from fixtures_hub import hub  # noqa: F401
 from fixtures_models import tiny_clip  # noqa: F401
 from hypothesis import settings as hypothesis_settings
 

@@ -1,4 +1,6 @@
-"""Coroutines in tests, in a thread of their own: once a browser was open, the event loop of Playwright runs in the main one."""
+"""Coroutines in tests, in a thread of their own: once a browser was open, the event loop of Playwright runs in the main
+one.
+"""
 
 import asyncio
 from collections.abc import Coroutine

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures_models import MAX_TOKENS, build_tiny_clip
 
 DIM, WIDTH, SIDE = 24, 32, 32  # of the tiny CLIP: its joint space and its text tower; pixels of a picture
 LATENT = {"block_out_channels": (8, 16, 16), "layers_per_block": 1, "norm_num_groups": 4}
@@ -25,17 +24,39 @@ def tiny_diffusion(tmp_path_factory, tiny_clip) -> Path:
     return build_tiny_diffusion(tmp_path_factory.mktemp("models") / "tiny-diffusion", tiny_clip)
 
 
+@pytest.fixture(scope="session")
+def unclip(tiny_unclip, tiny_clip):
+    """The loaded `tiny_unclip`, in float32."""
+    import torch
+
+    from clipexplore.draw.renderer import Renderer
+
+    return Renderer.load(tiny_unclip, tiny_clip, device="cpu", dtype=torch.float32)
+
+
+@pytest.fixture(scope="session")
+def classic(tiny_diffusion):
+    """The loaded `tiny_diffusion`, in float32."""
+    import torch
+
+    from clipexplore.draw.renderer import Renderer
+
+    return Renderer.load(tiny_diffusion, device="cpu", dtype=torch.float32)
+
+
 def build_tiny_unclip(folder: Path, clip: Path) -> Path:
     from diffusers import DDPMScheduler, StableUnCLIPImg2ImgPipeline
     from diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer import StableUnCLIPImageNormalizer
     from safetensors.numpy import save_file
 
-    from clipexplore.embedder import WEIGHTS, revision_of
+    from clipexplore.models.weights import WEIGHTS, revision_of
 
     unet, vae, scheduler = _parts({"class_embed_type": "projection", "projection_class_embeddings_input_dim": 2 * DIM})
     parts = {"unet": unet, "vae": vae, "scheduler": scheduler, "image_normalizer": StableUnCLIPImageNormalizer(DIM)}
     parts["image_noising_scheduler"] = DDPMScheduler(beta_schedule="squaredcos_cap_v2")
-    StableUnCLIPImg2ImgPipeline(**parts, tokenizer=None, text_encoder=None, image_encoder=None, feature_extractor=None).save_pretrained(folder)
+    StableUnCLIPImg2ImgPipeline(
+        **parts, tokenizer=None, text_encoder=None, image_encoder=None, feature_extractor=None
+    ).save_pretrained(folder)
     facts = {"clip": revision_of(clip / WEIGHTS), "norm": DIM**0.5, "num_inference_steps": 4, "guidance_scale": 3.0}
     (folder / "drawing.json").write_text(json.dumps(facts))
     save_file({"gap": np.linspace(-0.2, 0.2, DIM, dtype=np.float32)}, folder / "gap.safetensors")
@@ -68,7 +89,8 @@ def drawing_assets(tmp_path, monkeypatch) -> Path:
     from clipexplore.settings import settings
 
     build = partial(build_drawing_assets, tmp_path, settings().assets)
-    shared.get(tmp_path, build)  # in turn with what a test before may still be loading: diffusers loads by changing how all modules are made
+    # in turn with what a test before may still be loading: diffusers loads by changing how all modules are made
+    shared.get(tmp_path, build)
     shared.drop(tmp_path)
     monkeypatch.setenv("CLIPEXPLORE_ASSETS", str(tmp_path))
     settings.cache_clear()
@@ -84,29 +106,48 @@ def build_tiny_diffusion(folder: Path, clip: Path) -> Path:
     from transformers import CLIPModel, CLIPTokenizer
 
     unet, vae, _ = _parts({})
-    text = {"text_encoder": CLIPModel.from_pretrained(clip).text_model, "tokenizer": CLIPTokenizer.from_pretrained(clip)}
-    pipeline = StableDiffusionPipeline(unet=unet, vae=vae, scheduler=PNDMScheduler(skip_prk_steps=True, steps_offset=1, beta_schedule="scaled_linear"), **text,
-                                       safety_checker=None, feature_extractor=None, requires_safety_checker=False)  # fmt: skip
+    text = {
+        "text_encoder": CLIPModel.from_pretrained(clip).text_model,
+        "tokenizer": CLIPTokenizer.from_pretrained(clip),
+    }
+    pipeline = StableDiffusionPipeline(
+        unet=unet,
+        vae=vae,
+        scheduler=PNDMScheduler(skip_prk_steps=True, steps_offset=1, beta_schedule="scaled_linear"),
+        **text,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
     pipeline.save_pretrained(folder)
     return folder
 
 
 def add_checker(diffusion: Path, folder: Path, threshold: float) -> Path:
-    """A copy with a safety checker that withholds what is nearer to anything than the threshold: −2 finds everything, 2 nothing; returns the folder."""
+    """A copy with a safety checker that withholds what is nearer to anything than the threshold: −2 finds everything, 2
+    nothing; returns the folder.
+    """
     import torch
     from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
     from transformers import CLIPConfig, CLIPImageProcessorPil
 
     shutil.copytree(diffusion, folder)
     tower = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    checker = StableDiffusionSafetyChecker(CLIPConfig(vision_config={**tower, "image_size": 32, "patch_size": 16}, text_config=tower, projection_dim=8))
+    checker = StableDiffusionSafetyChecker(
+        CLIPConfig(vision_config={**tower, "image_size": 32, "patch_size": 16}, text_config=tower, projection_dim=8)
+    )
     with torch.no_grad():
         checker.concept_embeds_weights.fill_(threshold)
         checker.special_care_embeds_weights.fill_(2.0)
     checker.save_pretrained(folder / "safety_checker")
-    CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}).save_pretrained(folder / "feature_extractor")
+    CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}).save_pretrained(
+        folder / "feature_extractor"
+    )
     index = json.loads((folder / "model_index.json").read_text())
-    index |= {"safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"], "feature_extractor": ["transformers", "CLIPImageProcessorPil"]}
+    index |= {
+        "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"],
+        "feature_extractor": ["transformers", "CLIPImageProcessorPil"],
+    }
     (folder / "model_index.json").write_text(json.dumps(index))
     return folder
 
@@ -128,15 +169,30 @@ def _parts(conditioned: dict):
     from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
 
     torch.manual_seed(0)
-    unet = UNet2DConditionModel(sample_size=SIDE // 4, in_channels=4, out_channels=4, block_out_channels=(16, 32), layers_per_block=1, norm_num_groups=4,
-                                down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-                                cross_attention_dim=WIDTH, attention_head_dim=2, **conditioned)  # fmt: skip
-    vae = AutoencoderKL(latent_channels=4, sample_size=SIDE, down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3, **LATENT)
-    with torch.no_grad():  # as initialised, every condition gives nearly the same grey: make the tests look at something
+    unet = UNet2DConditionModel(
+        sample_size=SIDE // 4,
+        in_channels=4,
+        out_channels=4,
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        norm_num_groups=4,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=WIDTH,
+        attention_head_dim=2,
+        **conditioned,
+    )
+    vae = AutoencoderKL(
+        latent_channels=4,
+        sample_size=SIDE,
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        **LATENT,
+    )
+    with (
+        torch.no_grad()
+    ):  # as initialised, every condition gives nearly the same grey: make the tests look at something
         for name, value in [*unet.named_parameters(), *vae.named_parameters()]:
             if value.ndim > 1:
                 value.mul_(2.0 if "conv_out" in name else 1.5)
     return unet, vae, DPMSolverMultistepScheduler(beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction")
-
-
-__all__ = ["DIM", "MAX_TOKENS", "SIDE", "WIDTH", "add_checker", "build_tiny_clip", "build_tiny_diffusion", "build_tiny_unclip", "tiny_diffusion", "tiny_unclip", "write_lora"]

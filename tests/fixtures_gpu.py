@@ -1,7 +1,8 @@
 """A GPU that is not there: tensors of the CPU that say they are on it, and refuse what tensors on a GPU refuse.
 
-So a machine without one finds what would fail on the first real one: tensors of two devices in one operation, a generator of the wrong device, an array
-made of a tensor that was not copied back. It knows no speed and runs out of no memory. Threads that the code under test starts are outside of it.
+So a machine without one finds what would fail on the first real one: tensors of two devices in one operation, a
+generator of the wrong device, an array made of a tensor that was not copied back. It knows no speed and runs out of no
+memory. Threads that the code under test starts are outside of it.
 """
 
 from types import SimpleNamespace
@@ -10,9 +11,11 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-FREE, MEMORY, KEPT, TAKEN = 500_000_000, 800_000_000, 100_000_000, 60_000_000  # bytes: free, in all, held by torch, and of those in use
+# bytes: free, in all, held by torch, and of those in use
+FREE, MEMORY, KEPT, TAKEN = (500_000_000, 800_000_000, 100_000_000, 60_000_000)
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
-_MIXED = {"__setitem__", "__getitem__", "to", "copy_", "index_put_"}  # which take an index or a source of another device
+# which take an index or a source of another device
+_MIXED = {"__setitem__", "__getitem__", "to", "copy_", "index_put_"}
 
 
 class OnGpu(torch.Tensor):
@@ -39,7 +42,10 @@ class PretendGpu(TorchFunctionMode):
         there = any(map(_is_there, given))
         if there and name == "__get__" and func.__self__ in (torch.Tensor.device, torch.Tensor.is_cuda):
             return CUDA if func.__self__ is torch.Tensor.device else True
-        if func is torch.device or name in ("_parse_to", "__set__"):  # what only names a device; and `data`, which is set on the tensor itself
+        if func is torch.device or name in (
+            "_parse_to",
+            "__set__",
+        ):  # what only names a device; and `data`, which is set on the tensor itself
             return func(*args, **kwargs)
         if name == "_has_compatible_shallow_copy_type":  # whether a parameter that moves stays the same object
             return _is_there(args[0]) == _is_there(args[1])
@@ -51,9 +57,15 @@ class PretendGpu(TorchFunctionMode):
 
     def _refuse(self, name, given, there):
         if there and name in ("numpy", "__array__"):
-            raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
+            raise TypeError(
+                "can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy the "
+                "tensor to host memory first."
+            )
         if there and name not in _MIXED and any(not _is_there(each) and each.ndim for each in given):
-            raise RuntimeError(f"Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu! ({name})")
+            raise RuntimeError(
+                "Expected all tensors to be on the same device, but found at least two devices, "
+                f"cuda:0 and cpu! ({name})"
+            )
 
 
 def _target(name, args, kwargs, there):
@@ -99,8 +111,17 @@ def _mapped(value, there: bool):
 @pytest.fixture
 def gpu(monkeypatch):
     """A machine whose default device is a GPU, for as long as the test runs."""
-    numbers = {"mem_get_info": (FREE, MEMORY), "memory_reserved": KEPT, "memory_allocated": TAKEN, "max_memory_allocated": KEPT, "get_device_name": "Pretended"}
-    for name, answer in (numbers | {"is_available": True, "get_device_properties": SimpleNamespace(name="Pretended", total_memory=MEMORY)}).items():
+    numbers = {
+        "mem_get_info": (FREE, MEMORY),
+        "memory_reserved": KEPT,
+        "memory_allocated": TAKEN,
+        "max_memory_allocated": KEPT,
+        "get_device_name": "Pretended",
+    }
+    for name, answer in (
+        numbers
+        | {"is_available": True, "get_device_properties": SimpleNamespace(name="Pretended", total_memory=MEMORY)}
+    ).items():
         monkeypatch.setattr(torch.cuda, name, lambda device=None, answer=answer: answer)
     for name in ("empty_cache", "synchronize", "reset_peak_memory_stats"):
         monkeypatch.setattr(torch.cuda, name, lambda device=None: None)

@@ -1,6 +1,7 @@
 """A hub on this machine: repositories served as huggingface.co serves them, with every failure on request.
 
-Import `hub` by `pytest_plugins` or by name; `hub.add("owner/name", {"file": bytes})` makes a repository and gives its commit.
+Import `hub` by `pytest_plugins` or by name; `hub.add("owner/name", {"file": bytes})` makes a repository and gives its
+commit.
 """
 
 import hashlib
@@ -15,8 +16,11 @@ LFS = 1000  # bytes; larger files are kept by SHA-256 and served from elsewhere,
 
 
 class Hub:
-    """`refuse` answers every request with a status and an error code; `drop_after` ends connections to large files early, that many times;
-    `alter` changes what is sent; `no_range` sends whole files whatever part is asked for. `asked` lists (method, path, Range)."""
+    """`refuse` answers every request with a status and an error code; `drop_after` ends connections to large files
+    early, that many times; `alter` changes what is sent; `no_range` sends whole files whatever part is asked for,
+    `no_checksums` says nothing of what they should be.
+    `asked` lists (method, path, Range).
+    """
 
     def __init__(self):
         self.repos: dict[str, dict[str, dict[str, bytes]]] = {}
@@ -24,7 +28,8 @@ class Hub:
         self.refuse: tuple[int, str] | None = None
         self.drop_after, self.drops = 0, 0
         self.alter = lambda data: data
-        self.no_range = False
+        self.no_range = self.no_checksums = False
+        self.card: dict[str, str] = {}
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -74,10 +79,18 @@ class Hub:
         commit = revision if revision not in (None, "main") else list(commits)[-1]
         if commit not in commits:
             return self._send(request, 404, b"", {"X-Error-Code": "RevisionNotFound"})
-        told = {"id": repo, "modelId": repo, "sha": commit, "siblings": [self._sibling(*each) for each in commits[commit].items()]}
+        told = {
+            "id": repo,
+            "modelId": repo,
+            "sha": commit,
+            "cardData": self.card,
+            "siblings": [self._sibling(*each) for each in commits[commit].items()],
+        }
         return self._send(request, 200, json.dumps(told).encode(), {"Content-Type": "application/json"})
 
     def _sibling(self, name, data):
+        if self.no_checksums:
+            return {"rfilename": name, "size": len(data)}
         blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
         lfs = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest(), "pointerSize": 130}
         return {"rfilename": name, "size": len(data), "blobId": blob, **({"lfs": lfs} if len(data) > LFS else {})}
@@ -97,7 +110,9 @@ class Hub:
             self.drops -= 1
             request.close_connection = True
             return self._send(request, status, body, length=len(body), only=self.drop_after)
-        return self._send(request, status, body, {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {})
+        return self._send(
+            request, status, body, {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
+        )
 
     def _send(self, request, status, body, headers=(), length=None, only=None):
         request.send_response(status)

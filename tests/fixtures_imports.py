@@ -1,14 +1,15 @@
-"""What the tests of imports share: pictures that tell themselves apart, and an embedder that counts what it is asked."""
+"""What the tests of imports share: pictures that tell themselves apart, and an embedder that counts its work."""
 
 import io
+from contextlib import closing
 
 import numpy as np
 from PIL import Image
 
-from clipexplore.collections.importing import add
-from clipexplore.collections.shards import Shards
-from clipexplore.collections.sources import open_source
-from clipexplore.collections.storage import Store
+from clipexplore.store.database import FILE
+from clipexplore.store.importing import REJECTED, add
+from clipexplore.store.recognise import open_source
+from clipexplore.store.stored import Stored
 
 
 def jpeg(number: int, size: tuple[int, int] = (40, 30), format: str = "JPEG", **options) -> bytes:
@@ -20,7 +21,10 @@ def jpeg(number: int, size: tuple[int, int] = (40, 30), format: str = "JPEG", **
 
 
 class Toy:
-    """An embedder by rule: a picture is its 4 × 4 grey values, a text the counts of its letters. It counts what it embeds."""
+    """An embedder by rule: a picture is its 4 × 4 grey values, a text the counts of its letters.
+
+    It counts what it embeds.
+    """
 
     dim, revision = 16, "toy-1"
 
@@ -58,20 +62,28 @@ def silent(progress: float, stage: str | None) -> None:
     """A report to nobody."""
 
 
-def shards_in(folder, kind: str = "pictures") -> Shards:
+def store_in(folder, kind: str = "pictures") -> Stored:
     """The collection in a folder, a new one if there is none."""
-    return Shards.open(folder) if (folder / "manifest.json").exists() else Shards.create(folder, name="it", title="It", kind=kind)
+    there = (folder / FILE).exists()
+    return Stored.open(folder) if there else Stored.create(folder, name="it", title="It", kind=kind)
 
 
 def take(folder, path, embedder=None, report=silent, **options):
     """Imports a path into the collection of a folder."""
     source = open_source(path)
     embedder = embedder or Toy()
-    return add(shards_in(folder, source.kind), source, None if source.dim else embedder, "toy", embedder.revision, report, **options)
+    store = store_in(folder, source.kind)
+    with closing(store):
+        return add(store, source, None if source.dim else embedder, "toy", embedder.revision, report, **options)
 
 
-def checksums(folder) -> dict:
-    """All that a collection consists of, by its manifest, which is compared with the files."""
-    store = Store.open(folder)
-    assert all(store.is_whole(name) for name in store.manifest["files"])
-    return store.manifest
+def contents(folder) -> dict:
+    """All that a collection holds, every row compared with its checksum."""
+    with closing(Stored.open(folder)) as store:
+        store.verify()
+        tables = ("items", "pictures", "vectors", "maps")
+        return {
+            "facts": {key: value for key, value in store.facts.items() if key != "title"},
+            **{table: sorted(store.read(f"SELECT * FROM {table}"), key=repr) for table in tables},
+            "rejected": (folder / REJECTED).read_bytes() if (folder / REJECTED).exists() else None,
+        }

@@ -11,9 +11,11 @@ from PIL import Image
 
 from clipexplore import batcher as batching
 from clipexplore.batcher import Batcher, SharedEmbedder
-from clipexplore.embedder import Embedder
 from clipexplore.errors import InputError
+from clipexplore.models.embedder import Embedder
 from clipexplore.models.residents import Residents
+from clipexplore.models.weights import Revisions
+from clipexplore.settings import settings
 
 LONG = 30  # seconds after which a test that hangs fails
 
@@ -43,7 +45,7 @@ def threads():
 
 def until_waiting(batcher, count):
     with batcher._lock:
-        assert batcher._lock.wait_for(lambda: len(batcher._waiting) == count, LONG)
+        assert batcher._lock.wait_for(lambda: batcher._waiting() == count, LONG)
 
 
 def test_each_caller_gets_its_own_answers_in_order():
@@ -70,6 +72,24 @@ def test_no_call_is_larger_than_allowed_and_the_longest_waiting_come_first():
         assert batcher.call(range(30)) == [2 * n for n in range(30)]
     assert [len(call) for call in double.calls] == [8, 8, 8, 6]
     assert [item for call in double.calls for item in call] == list(range(30))
+
+
+def test_callers_have_their_turns_however_much_each_brings(threads):
+    """Of somebody with a thousand questions no more than a call's worth is answered before somebody with three."""
+    double = Doubler(held=True)
+    with closing(Batcher(double, max_batch=8)) as batcher:
+        first = threads.submit(batcher.call, [0])
+        assert double.started.wait(LONG)
+        greedy = threads.submit(batcher.call, range(1000, 2000))
+        until_waiting(batcher, 1000)
+        modest = [threads.submit(batcher.call, [n, n + 1, n + 2]) for n in (1, 11)]
+        until_waiting(batcher, 1006)
+        double.opened.set()
+        assert [each.result(LONG) for each in (first, *modest)] == [[0], [2, 4, 6], [22, 24, 26]]
+        assert greedy.result(LONG) == [2 * n for n in range(1000, 2000)]
+    turns = [item for item in double.calls[1] + double.calls[2] if item < 1000]
+    assert {1, 2, 11, 12} < set(turns) and len(turns) == 6
+    assert [item for call in double.calls[1:] for item in call if item >= 1000] == [*range(1000, 2000)]
 
 
 def test_a_full_batch_does_not_wait_for_the_window():
@@ -162,7 +182,9 @@ def test_thirty_visitors_typing_at_once(threads):
 def loads(monkeypatch) -> list:
     """Every loading of a model, in order."""
     seen, load = [], Embedder.load
-    monkeypatch.setattr(batching.Embedder, "load", lambda folder, **more: (seen.append(folder), load(folder, **more))[1])
+    monkeypatch.setattr(
+        batching.Embedder, "load", lambda folder, **more: (seen.append(folder), load(folder, **more))[1]
+    )
     return seen
 
 
@@ -173,14 +195,21 @@ def test_a_shared_embedder_gives_what_the_model_gives(tiny_clip):
     np.testing.assert_allclose(shared.embed_texts(texts), own.embed_texts(texts), atol=1e-5)
     np.testing.assert_allclose(shared.embed_images(pictures), own.embed_images(pictures), atol=1e-5)
     assert shared.embed_texts([]).shape == (0, own.dim) == shared.embed_images([]).shape
-    assert (shared.max_tokens, shared.revision, shared.count_tokens(texts)) == (own.max_tokens, own.revision, own.count_tokens(texts))
+    assert (shared.max_tokens, shared.revision, shared.count_tokens(texts)) == (
+        own.max_tokens,
+        own.revision,
+        own.count_tokens(texts),
+    )
 
 
 def test_a_model_is_loaded_once_by_whoever_first_needs_it(tiny_clip, loads, threads):
     shared = SharedEmbedder(tiny_clip, residents=Residents())
     assert not loads, "the first page is painted before"
     asked = [threads.submit(shared.embed_texts, [f"{n} cats", "a dog"]) for n in range(20)]
-    asked += [threads.submit(shared.embed_images, [Image.new("RGB", (8, 8))]), threads.submit(lambda: shared.max_tokens)]
+    asked += [
+        threads.submit(shared.embed_images, [Image.new("RGB", (8, 8))]),
+        threads.submit(lambda: shared.max_tokens),
+    ]
     done, late = wait(asked, LONG)
     assert not late and loads == [tiny_clip]
     alone = Embedder.load(tiny_clip)
@@ -190,7 +219,7 @@ def test_a_model_is_loaded_once_by_whoever_first_needs_it(tiny_clip, loads, thre
 
 def test_a_model_that_was_unloaded_is_loaded_again(tiny_clip, loads):
     residents = Residents()
-    shared = SharedEmbedder(tiny_clip, revision="here", residents=residents)
+    shared = SharedEmbedder(tiny_clip, revisions=Revisions(*["here"] * 3), residents=residents)
     first = shared.embed_texts(["a cat"])
     for key in residents.keys():  # noqa: SIM118 – not a dict
         residents.drop(key)
@@ -210,6 +239,35 @@ def test_a_model_that_cannot_be_loaded_is_told_to_everybody_and_tried_again(tmp_
 
 def test_a_picture_that_cannot_be_embedded_fails_alone(tiny_clip, threads):
     shared = SharedEmbedder(tiny_clip)
-    asked = [threads.submit(shared.embed_images, [each]) for each in (Image.new("RGB", (8, 8)), "no picture", Image.new("RGB", (9, 9)))]
+    asked = [
+        threads.submit(shared.embed_images, [each])
+        for each in (Image.new("RGB", (8, 8)), "no picture", Image.new("RGB", (9, 9)))
+    ]
     wait(asked, LONG)
     assert asked[0].result().shape == (1, 24) == asked[2].result().shape and asked[1].exception()
+
+
+def test_what_others_ask_meanwhile_changes_the_last_digits_at_most(threads):
+    """Of the bundled model, in whatever company a text is embedded: far below what a page shows of a cosine."""
+    folder = settings().assets / "models/emoji/clip"
+    texts = [
+        f"{number} {thing} {place}"
+        for number in range(12)
+        for thing in ("cats", "a red hat")
+        for place in ("", "in snow")
+    ]
+    alone = Embedder.load(folder)
+    expected = {text: alone.embed_texts([text])[0] for text in texts}
+    embedder = SharedEmbedder(folder)
+
+    def visit(seed):
+        rng = random.Random(seed)
+        for _ in range(6):
+            asked = rng.sample(texts, rng.randrange(1, 9))
+            for text, vector in zip(asked, embedder.embed_texts(asked), strict=True):
+                np.testing.assert_allclose(vector, expected[text], atol=1e-5)
+
+    done, late = wait([threads.submit(visit, seed) for seed in range(10)], 10 * LONG)
+    assert not late
+    for visitor in done:
+        visitor.result()

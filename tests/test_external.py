@@ -1,7 +1,8 @@
-"""The reference figures of OpenAI's CLIP, on any machine that has its weights: `python -m clipexplore models get clip-b32`, then `pytest -m external`.
+"""The reference figures of OpenAI's CLIP, on any machine that has its weights: `python -m clipexplore models get
+clip-b32`, then `pytest -m external`.
 
-Every picture is looked for in the folder that CLIPEXPLORE_PICTURES names (CLIP.png of the repository openai/CLIP, 000000039769.jpg of COCO val2017) or taken
-from the package scikit-image; what is not there is skipped.
+Every picture is looked for in the folder that CLIPEXPLORE_PICTURES names (CLIP.png of the repository openai/CLIP,
+000000039769.jpg of COCO val2017) or taken from the package scikit-image; what is not there is skipped.
 """
 
 import os
@@ -11,19 +12,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipexplore import catalog
-from clipexplore.embedder import Embedder
-from clipexplore.zeroshot import classify
+from clipexplore.labs.zeroshot import classify
+from clipexplore.models import catalog
+from clipexplore.models.embedder import Embedder
+from clipexplore.models.weights import Revisions
 
 pytestmark = pytest.mark.external
 TOLERANCE = 0.005  # in float32
 
 # The notebook of openai/CLIP, "Interacting with CLIP": cosines of eight pictures of scikit-image with their captions.
 NOTEBOOK = {
-    "page": ("a page of text about segmentation", 0.35), "astronaut": ("a portrait of an astronaut with the American flag", 0.28),
-    "rocket": ("a rocket standing on a launchpad", 0.30), "chelsea": ("a facial photo of a tabby cat", 0.31), "horse": ("a black-and-white silhouette of a horse", 0.35),
-    "coffee": ("a cup of coffee on a saucer", 0.29), "camera": ("a person looking at a camera on a tripod", 0.29), "motorcycle_right": ("a red motorcycle standing in a garage", 0.32),
-}  # fmt: skip
+    "page": ("a page of text about segmentation", 0.35),
+    "astronaut": ("a portrait of an astronaut with the American flag", 0.28),
+    "rocket": ("a rocket standing on a launchpad", 0.30),
+    "chelsea": ("a facial photo of a tabby cat", 0.31),
+    "horse": ("a black-and-white silhouette of a horse", 0.35),
+    "coffee": ("a cup of coffee on a saucer", 0.29),
+    "camera": ("a person looking at a camera on a tripod", 0.29),
+    "motorcycle_right": ("a red motorcycle standing in a garage", 0.32),
+}
 
 
 def loaded(key):
@@ -32,7 +39,7 @@ def loaded(key):
     model = catalog.get(key)
     if not model.present:
         pytest.skip(f"the weights are not here: python -m clipexplore models get {key} --part clip")
-    return Embedder.load(model.clip_folder, device="cpu", dtype=torch.float32, revision=model.clip.identity)
+    return Embedder.load(model.clip.folder, device="cpu", dtype=torch.float32, revisions=model.clip.revisions)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +56,12 @@ def picture(name):
 
 def test_sizes_and_scale(b32):
     assert sum(each.numel() for each in b32._model.parameters()) == 151_277_313
-    assert (b32.dim, b32.max_tokens, b32._prepare.side, b32._tokenizer.get_vocab_size()) == (512, 77, 224, 49_408)
+    assert (b32.dim, b32.max_tokens, b32._prepare.side, b32._reader.tokenizer.get_vocab_size()) == (
+        512,
+        77,
+        224,
+        49_408,
+    )
     assert b32.logit_scale == pytest.approx(100, abs=0.01)
     assert b32._model.config.text_config.hidden_act == b32._model.config.vision_config.hidden_act == "quick_gelu"
 
@@ -57,7 +69,9 @@ def test_sizes_and_scale(b32):
 def test_the_example_of_the_readme(b32):
     vector, texts = b32.embed_images([picture("CLIP.png")])[0], b32.embed_texts(["a diagram", "a dog", "a cat"])
     np.testing.assert_allclose(texts @ vector, [0.2555, 0.2009, 0.1975], atol=TOLERANCE)
-    np.testing.assert_allclose(classify(vector[None], texts, b32.logit_scale).probs[0], [0.9928, 0.0042, 0.0030], atol=TOLERANCE)
+    np.testing.assert_allclose(
+        classify(vector[None], texts, b32.logit_scale).probs[0], [0.9928, 0.0042, 0.0030], atol=TOLERANCE
+    )
 
 
 def test_the_cats_of_the_transformers_tests(b32):
@@ -73,7 +87,8 @@ def test_the_pictures_of_the_notebook(b32):
     except (AttributeError, OSError, ModuleNotFoundError) as error:
         pytest.skip(f"scikit-image has not all of its pictures here: {error}")
     cosines = seen @ b32.embed_texts([caption for caption, _ in NOTEBOOK.values()]).T
-    np.testing.assert_allclose(np.diag(cosines), [cosine for _, cosine in NOTEBOOK.values()], atol=0.01)  # published to two digits
+    # published to two digits
+    np.testing.assert_allclose(np.diag(cosines), [cosine for _, cosine in NOTEBOOK.values()], atol=0.01)
     others = cosines[~np.eye(len(NOTEBOOK), dtype=bool)]
     assert others.min() > 0.10 and others.max() < 0.23
 
@@ -91,7 +106,9 @@ def test_sixteen_bits_keep_the_order(key, dim):
     import torch
 
     exact = loaded(key)
-    half = Embedder.load(catalog.get(key).clip_folder, device="cpu", dtype=torch.bfloat16, revision="half")
+    half = Embedder.load(
+        catalog.get(key).clip.folder, device="cpu", dtype=torch.bfloat16, revisions=Revisions(*["half"] * 3)
+    )
     texts = ["a cat", "a dog", "a red car in the snow", "nothing at all"]
     assert exact.dim == dim and (exact.embed_texts(texts) * half.embed_texts(texts)).sum(1).min() > 0.999
 
@@ -99,12 +116,14 @@ def test_sixteen_bits_keep_the_order(key, dim):
 def test_stable_diffusion_reads_with_the_tower_of_l14():
     from transformers import CLIPTextModel
 
-    from clipexplore.models.sharing import share_weights
+    from clipexplore.draw.pipelines import share_weights
     from clipexplore.models.weights import variant_of
 
     large, weights = loaded("clip-l14"), catalog.get("clip-l14").draws_prompts
     if not weights.present:
         pytest.skip("the weights are not here: python -m clipexplore models get clip-l14 --part draws_prompts")
-    encoder = CLIPTextModel.from_pretrained(weights.folder / "text_encoder", variant=variant_of(weights.folder), local_files_only=True, use_safetensors=True)
+    encoder = CLIPTextModel.from_pretrained(
+        weights.folder / "text_encoder", variant=variant_of(weights.folder), local_files_only=True, use_safetensors=True
+    )
     large._model.half()  # as on a GPU, where both are in fp16
     assert share_weights(encoder.half(), large.text_model) == 2 * 123_060_480

@@ -9,9 +9,13 @@ from clipexplore.__main__ import COMMANDS, main
 
 
 def test_help_lists_every_command_and_imports_nothing_heavy():
-    run = subprocess.run([sys.executable, "-X", "importtime", "-m", "clipexplore", "--help"], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "clipexplore", "--help"], capture_output=True, text=True, check=True
+    )
     assert all(command.__name__.startswith("clipexplore.") for command in COMMANDS) and "serve" in run.stdout
-    assert not {"torch", "transformers", "streamlit"} & {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
+    assert not {"torch", "transformers", "streamlit"} & {
+        line.rpartition("|")[2].strip() for line in run.stderr.splitlines()
+    }
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["serve", "--port", "many"]])

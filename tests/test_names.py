@@ -6,17 +6,25 @@ from hypothesis import strategies as st
 
 from clipexplore.errors import InputError
 from clipexplore.expression import Expression, Term, format, parse
-from clipexplore.names import MAX_CHARACTERS, add, define
+from clipexplore.names import MAX_CHARACTERS, add, define, ids_like
 
-WORD = st.from_regex(r"[a-z0-9]([a-z0-9._-]{0,14}[a-z0-9])?", fullmatch=True).filter(lambda name: not name.startswith("up-"))
-TERMS = st.builds(Term, st.text(min_size=1, max_size=12).filter(lambda text: text.split() and text.isprintable()), st.sampled_from([1.0, -1.0, 0.5]))
+WORD = st.from_regex(r"[a-z0-9]([a-z0-9._-]{0,14}[a-z0-9])?", fullmatch=True).filter(
+    lambda name: not name.startswith("up-")
+)
+TERMS = st.builds(
+    Term,
+    st.text(min_size=1, max_size=12).filter(lambda text: text.split() and text.isprintable()),
+    st.sampled_from([1.0, -1.0, 0.5]),
+)
 EXPRESSIONS = st.lists(TERMS, min_size=1, max_size=3).map(lambda terms: Expression(tuple(terms)))
 
 
 def test_lines_become_names_in_their_order():
     found = define("blueness = a blue rose - a red rose\n\n  cold.1=@lion-snow-07 - @blueness \n")
     assert list(found) == ["blueness", "cold.1"]
-    assert found["blueness"] == parse("a blue rose - a red rose") and found["cold.1"].terms[1] == Term("blueness", -1.0, True)
+    assert found["blueness"] == parse("a blue rose - a red rose") and found["cold.1"].terms[1] == Term(
+        "blueness", -1.0, True
+    )
     assert define("") == define(" \n ") == {}
 
 
@@ -64,3 +72,10 @@ def test_any_text_is_names_or_a_sentence(text):
         assert all(parse(str(meaning)) == meaning for meaning in define(text).values())
     except InputError as error:
         assert str(error).startswith("Line ")
+
+
+def test_ids_that_begin_like_a_text_come_before_those_that_hold_it():
+    ids = ["a-lion", "lion-2", "cat", "Lion-1", "sea-lion", "lion-3"]
+    assert ids_like(ids, "LION", 4) == ["lion-2", "Lion-1", "lion-3", "a-lion"]
+    assert ids_like(ids, "lion-1", 4) == ["Lion-1"] and ids_like([*ids, "lion"], "lion", 2) == ["lion", "lion-2"]
+    assert ids_like(ids, "", 2) == ["a-lion", "lion-2"] and not ids_like(ids, "dog", 3)

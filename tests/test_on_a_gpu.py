@@ -1,4 +1,6 @@
-"""What runs on a GPU, on one that is only pretended (see fixtures_gpu): nothing mixes devices, and results are those of the CPU."""
+"""What runs on a GPU, on one that is only pretended (see fixtures_gpu): nothing mixes devices, and results are those of
+the CPU.
+"""
 
 from importlib.util import find_spec
 
@@ -10,12 +12,12 @@ from fixtures_gpu import FREE, KEPT, TAKEN, OnGpu, gpu  # noqa: F401
 from PIL import Image
 
 from benchmarks import gpu as gpu_benchmark
-from clipexplore.embedder import Embedder
+from clipexplore.draw.renderer import Renderer
 from clipexplore.errors import InputError
-from clipexplore.maps import layout
+from clipexplore.maps import umap
 from clipexplore.models.devices import default_device, free_memory
+from clipexplore.models.embedder import Embedder
 from clipexplore.models.residents import Residents, shared, size_of
-from clipexplore.renderer import Renderer
 from clipexplore.retrieval.coarse import Coarse
 from clipexplore.retrieval.nearest import search
 from clipexplore.vectors import normalize
@@ -34,10 +36,15 @@ def pixels(drawn):
     return np.stack([np.asarray(each) for each in drawn]).astype(int)
 
 
-@pytest.mark.parametrize("wrong", [
-    lambda there: there + torch.ones(3), lambda there: there.numpy(), lambda there: torch.randn(2, generator=torch.Generator(), device="cuda"),
-    lambda there: torch.nn.functional.linear(there, torch.ones(3, 3)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda there: there + torch.ones(3),
+        lambda there: there.numpy(),
+        lambda there: torch.randn(2, generator=torch.Generator(), device="cuda"),
+        lambda there: torch.nn.functional.linear(there, torch.ones(3, 3)),
+    ],
+)
 def test_what_a_gpu_refuses_is_refused(wrong):
     there = torch.ones(3, device="cuda")
     assert there.device.type == "cuda" and there.is_cuda and isinstance(there * 2 + torch.tensor(1.0), OnGpu)
@@ -54,22 +61,40 @@ def test_it_is_the_default_and_what_torch_keeps_counts_as_free():
 def test_vectors_are_those_of_the_cpu(tiny_clip):
     here, there = Embedder.load(tiny_clip, device="cpu"), Embedder.load(tiny_clip)
     assert there._model.device.type == "cuda" and there._model.dtype == torch.float16
-    for ours, theirs in ((there.embed_texts(TEXTS), here.embed_texts(TEXTS)), (there.embed_images(pictures(5)), here.embed_images(pictures(5)))):
+    for ours, theirs in (
+        (there.embed_texts(TEXTS), here.embed_texts(TEXTS)),
+        (there.embed_images(pictures(5)), here.embed_images(pictures(5))),
+    ):
         assert type(ours) is np.ndarray and ours.dtype == np.float32
         assert (ours * theirs).sum(1).min() > 0.9999
 
 
-@pytest.mark.parametrize(("kind", "scheduler"), [("prompts", "own"), ("prompts", "pndm"), ("points", "own"), ("both", "ddim")])
+@pytest.mark.parametrize(
+    ("kind", "scheduler"), [("prompts", "own"), ("prompts", "pndm"), ("points", "own"), ("both", "ddim")]
+)
 def test_pixels_are_those_of_the_cpu(request, kind, scheduler, tiny_clip):
     folder = request.getfixturevalue("tiny_diffusion" if kind == "prompts" else "tiny_unclip")
     here, there = Renderer.load(folder, tiny_clip, device="cpu", dtype=torch.float16), Renderer.load(folder, tiny_clip)
-    assert there.pipeline.device.type == "cuda" and there.pipeline.dtype == torch.float16 and here.revision != there.revision
+    assert (
+        there.pipeline.device.type == "cuda"
+        and there.pipeline.dtype == torch.float16
+        and here.revision != there.revision
+    )
     seen = []
 
     def drawn(renderer):
         given = {} if kind == "points" else {"prompt_embeds": renderer.encode_prompts(TEXTS * 2)}
         given |= {} if kind == "prompts" else {"embeddings": POINTS}
-        return pixels(renderer.render(**given, seed=3, num_inference_steps=4, guidance_scale=3.0, scheduler=scheduler, report=lambda share, preview: seen.append(preview)))
+        return pixels(
+            renderer.render(
+                **given,
+                seed=3,
+                num_inference_steps=4,
+                guidance_scale=3.0,
+                scheduler=scheduler,
+                report=lambda share, preview: seen.append(preview),
+            )
+        )
 
     first = drawn(there)
     assert np.abs(first - drawn(here)).mean() < 0.5  # float16 in another order of memory
@@ -90,7 +115,9 @@ def test_the_text_tower_is_one_copy_there(tiny_clip, tiny_diffusion):
     try:
         embedder = shared.get(("clip", tiny_clip), lambda: Embedder.load(tiny_clip), needs=lambda: size_of(tiny_clip))
         encoder = Renderer.load(tiny_diffusion, tiny_clip).pipeline.text_encoder
-        assert {each.data_ptr() for each in encoder.parameters()} == {each.data_ptr() for each in embedder.text_model.parameters()}
+        assert {each.data_ptr() for each in encoder.parameters()} == {
+            each.data_ptr() for each in embedder.text_model.parameters()
+        }
         with pytest.raises(InputError, match="needs about 1.0 GB of memory and 0.5 GB are free"):
             Residents().get("large", lambda: None, needs=lambda: FREE * 3 // 2)
     finally:
@@ -98,10 +125,10 @@ def test_the_text_tower_is_one_copy_there(tiny_clip, tiny_diffusion):
 
 
 def test_a_map_and_a_search_are_made_there(monkeypatch):
-    monkeypatch.setattr(layout, "EPOCHS", 8)
+    monkeypatch.setattr(umap, "EPOCHS", 8)
     x = normalize(np.random.default_rng(0).normal(size=(300, 16)))
-    places = layout.fit_layout(x, n_neighbors=8)
-    np.testing.assert_array_equal(places, layout.fit_layout(x, n_neighbors=8))
+    places = umap.fit_layout(x, n_neighbors=8)
+    np.testing.assert_array_equal(places, umap.fit_layout(x, n_neighbors=8))
     assert np.isfinite(places).all() and places.std() > 1
     found, exact = search(x[:3], x, 5, scan=Coarse(x)), search(x[:3], x, 5)
     np.testing.assert_array_equal(found.indices, exact.indices)

@@ -26,14 +26,16 @@ def test_what_the_container_copies_and_starts_is_there():
     copied = [shlex.split(rest)[0] for name, rest in _instructions() if name == "COPY"]
     assert copied == ["requirements.txt", "."] and all((ROOT / each).exists() for each in copied)
     started = dict(_instructions())["CMD"]
-    assert '"serve.py"' in started and (ROOT / "serve.py").is_file()
+    assert '"app.py"' in started and (ROOT / "app.py").is_file()
     assert "/healthz" in dict(_instructions())["HEALTHCHECK"]
 
 
 def test_the_container_has_the_torch_that_the_requirements_ask_for():
     (asked,) = re.findall(r"^(torch[^\s#]*)", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.M)
     assert f'"{asked}"' in (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    assert re.search(r"ARG TORCH=https://download\.pytorch\.org/whl/cpu$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.M)
+    assert re.search(
+        r"ARG TORCH=https://download\.pytorch\.org/whl/cpu$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.M
+    )
 
 
 def test_compose_opens_the_port_to_this_machine_only_and_knows_real_settings():
@@ -44,7 +46,9 @@ def test_compose_opens_the_port_to_this_machine_only_and_knows_real_settings():
     from clipexplore.settings import Settings
 
     assert service["ports"] == ["127.0.0.1:8501:8501"] and service["volumes"] == ["data:/data"]
-    assert {name.removeprefix("CLIPEXPLORE_").lower() for name in service["environment"]} <= {each.name for each in fields(Settings)}
+    assert {name.removeprefix("CLIPEXPLORE_").lower() for name in service["environment"]} <= {
+        each.name for each in fields(Settings)
+    }
 
 
 def test_dependencies_have_floors():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clipexplore.errors import InputError
-from clipexplore.settings import Settings, read_settings, settings
+from clipexplore.settings import Settings, checked, read_settings, settings
 
 
 @pytest.fixture
@@ -62,16 +62,34 @@ def test_an_empty_variable_counts_as_unset(folder):
         ("[home]", "home in .* is {}; give the path"),
         ('roots = "assets"', "roots in .* is 'assets'; give a list of folders"),
         ('roots = ["assets", 7]', "roots in .* give a list of folders"),
-        ('roots = ["gone"]', "gone among the roots does not exist"),
+        ('roots = ["gone"]', "gone in roots does not exist"),
         ('log_level = "LOUD"', "log_level in .* is 'LOUD'; give one of DEBUG, INFO"),
         ("session_pictures = 2.5", "session_pictures in .* is 2.5; give a whole number"),
         ("session_pictures = true", "session_pictures in .* is True; give a whole number"),
-        ("jobs_waiting = 0", "jobs_waiting in .* is 0; give a number of at least 1"),
+        ("jobs_waiting = 0", "jobs_waiting in .* is 0; give a number from 1 to 10,000"),
         ('abandon_seconds = "long"', "abandon_seconds in .* is 'long'; give a number"),
-        ("abandon_seconds = nan", "abandon_seconds in .* is nan; give a number of at least 1"),
+        ("abandon_seconds = nan", "abandon_seconds in .* is nan; give a number from 1 to"),
         ("home = ", "cannot be read: .*; correct it"),
         ('assets = "missing"', "assets folder .*missing does not exist; set CLIPEXPLORE_ASSETS"),
-        ('home = "clipexplore.toml"', "is a file; set CLIPEXPLORE_HOME"),
+        ('home = "clipexplore.toml/below"', "is not a folder and cannot become one"),
+        ('home = "/proc/1/x"', "is not a folder and cannot become one"),
+        ('home = "a\\u0000b"', "give the path of a folder"),
+        ('home = "~nobody-of-that-name/x"', "give the path of a folder"),
+        ('public_url = "javascript:alert(1)"', "public_url in .*; give an address such as"),
+        ('public_url = "clip.example.org"', "give an address such as"),
+        ('public_url = "http://user:secret@clip.example.org"', "give an address such as"),
+        ('public_url = "http://clip.example.org/?q=1"', "give an address such as"),
+        ('public_url = "http://clip.example.org:99999"', "give an address such as"),
+        ('public_url = "http://[::1"', "give an address such as"),
+        ('public_url = "http://a b"', "give an address such as"),
+        ('passcode = "   "', "passcode in .*; give what people can type"),
+        ('operator_code = "short"', "operator_code in .*; give at least six characters"),
+        ('passcode = "violet"\noperator_code = " violet "', "the passcode are the same"),
+        ("kept_days = inf", "kept_days in .* is inf; give a number from 0 to"),
+        ("kept_days = nan", "kept_days in .* is nan; give a number from 0 to"),
+        ("session_pictures = 99999999999999999999", "session_pictures in .*; give a number from 0 to"),
+        (f"abandon_seconds = {10**400}", "abandon_seconds in .*; give a number from 1 to"),
+        ('home = "clipexplore.toml"', "is not a folder and cannot become one; set CLIPEXPLORE_HOME"),
     ],
 )
 def test_mistakes_in_the_file_are_told(folder, text, message):
@@ -84,8 +102,15 @@ def test_mistakes_in_the_file_are_told(folder, text, message):
     ("variable", "value", "message"),
     [
         ("JOBS_WAITING", "many", "CLIPEXPLORE_JOBS_WAITING is 'many'; give a whole number"),
-        ("ABANDON_SECONDS", "0", "CLIPEXPLORE_ABANDON_SECONDS is 0.0; give a number of at least 1"),
-        ("ROOTS", "assets:gone", "gone among the roots does not exist"),
+        ("ABANDON_SECONDS", "0", "CLIPEXPLORE_ABANDON_SECONDS is 0.0; give a number from 1 to"),
+        ("JOBS_WAITING", "٣", "is '٣'; give a whole number"),
+        ("JOBS_WAITING", "1_0", "is '1_0'; give a whole number"),
+        ("JOBS_WAITING", "9" * 5000, "9…'; give a whole number"),
+        ("KEPT_DAYS", "inf", "is 'inf'; give a number"),
+        ("KEPT_DAYS", "é", "is 'é'; give a number"),
+        ("KEPT_DAYS", "1e999", "is inf; give a number from 0 to"),
+        ("PASSCODE", "\t", "give what people can type"),
+        ("ROOTS", "assets:gone", "gone in roots does not exist"),
     ],
 )
 def test_mistakes_in_the_environment_are_told(folder, variable, value, message):
@@ -96,8 +121,16 @@ def test_mistakes_in_the_environment_are_told(folder, variable, value, message):
 def test_values_of_every_type_are_read_from_both_places(folder):
     write(folder / "clipexplore.toml", 'roots = ["assets"]\njobs_waiting = 8\nabandon_seconds = 5\nlog_level = "DEBUG"')
     found = read_settings({}, folder)
-    assert (found.roots, found.jobs_waiting, found.abandon_seconds, found.log_level) == ((folder / "assets",), 8, 5.0, "DEBUG")
-    found = read_settings({"CLIPEXPLORE_ROOTS": "assets:other", "CLIPEXPLORE_JOBS_WAITING": "9", "CLIPEXPLORE_ABANDON_SECONDS": "2.5"}, folder)
+    assert (found.roots, found.jobs_waiting, found.abandon_seconds, found.log_level) == (
+        (folder / "assets",),
+        8,
+        5.0,
+        "DEBUG",
+    )
+    found = read_settings(
+        {"CLIPEXPLORE_ROOTS": "assets:other", "CLIPEXPLORE_JOBS_WAITING": "9", "CLIPEXPLORE_ABANDON_SECONDS": "2.5"},
+        folder,
+    )
     assert (found.roots, found.jobs_waiting, found.abandon_seconds) == ((folder / "assets", folder / "other"), 9, 2.5)
 
 
@@ -108,7 +141,8 @@ def test_the_example_shows_every_key_at_its_default(folder, monkeypatch):
     write(folder / "own/clipexplore.toml", example.read_text(encoding="utf-8"))
     assert read_settings({}, folder / "own") == read_settings({}, folder)
     told = set(re.findall(r"^(?:# )?(\w+) =", example.read_text(encoding="utf-8"), re.M))
-    assert told == {each.name for each in fields(Settings)} - {"assets"}  # where the assets are is for those who package the program
+    # where the assets are is for those who package the program
+    assert told == {each.name for each in fields(Settings)} - {"assets"}
 
 
 def test_a_file_that_is_not_text_is_told(folder):
@@ -124,3 +158,16 @@ def test_a_named_file_must_exist(folder):
 
 def test_the_settings_of_the_process_are_read_once():
     assert settings() is settings()
+
+
+def test_codes_are_kept_without_the_spaces_around_them_and_addresses_without_a_slash(folder):
+    write(folder / "clipexplore.toml", 'passcode = " lion "\noperator_code = " violet-otter\\n"')
+    found = read_settings({"CLIPEXPLORE_PUBLIC_URL": " https://clip.example.org:8443/ "}, folder)
+    assert (found.passcode, found.operator_code) == ("lion", "violet-otter")
+    assert found.public_url == "https://clip.example.org:8443"
+
+
+def test_a_text_given_elsewhere_is_checked_alike():
+    assert checked("passcode", " lion ") == "lion" and checked("passcode", "") == ""
+    with pytest.raises(InputError, match="passcode is '  '; give what people can type"):
+        checked("passcode", "  ")

@@ -1,4 +1,5 @@
-"""The true configurations of OpenAI's CLIP and Stable Diffusion 1.5, with random weights in folders as on the hub: loaded offline, and run.
+"""The true configurations of OpenAI's CLIP and Stable Diffusion 1.5, with random weights in folders as on the hub:
+loaded offline, and run.
 
 What the weights mean is tested where they are, by `pytest -m external`.
 """
@@ -12,10 +13,12 @@ import pytest
 from PIL import Image
 
 from benchmarks.true_models import write_clip, write_unet
-from clipexplore import catalog
-from clipexplore.embedder import Embedder, _load_model
-from clipexplore.models.devices import has_bfloat16
-from clipexplore.models.sharing import share_weights
+from clipexplore.draw.pipelines import share_weights
+from clipexplore.models import catalog
+from clipexplore.models.cpu import has_bfloat16
+from clipexplore.models.embedder import Embedder
+from clipexplore.models.families import CLIP
+from clipexplore.models.weights import Revisions
 from clipexplore.settings import settings
 
 pytestmark = pytest.mark.slow
@@ -23,7 +26,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def hub_cache(tmp_path, monkeypatch):
-    """Puts the folder of a model where the hub's own library would, links and all; nothing may open a connection from here on."""
+    """Puts the folder of a model where the hub's own library would, links and all; nothing may open a connection from
+    here on.
+    """
 
     def place(weights, folder):
         root = tmp_path / "cache" / f"models--{weights.repo.replace('/', '--')}"
@@ -63,20 +68,24 @@ def test_vit_b32_through_our_loader(hub_cache, tmp_path):
     assert not model.present
     snapshot = hub_cache(model.clip, write_clip(tmp_path / "made", "clip-b32"))
     assert model.present and model.clip.require(model.key) == snapshot
-    embedder = Embedder.load(model.clip_folder, device="cpu", revision=model.clip.identity)
+    embedder = Embedder.load(model.clip.folder, device="cpu", revisions=model.clip.revisions)
     assert parameters(embedder._model) == 151_277_313 == model.clip.parameters
-    assert (embedder.dim, embedder.max_tokens, embedder._prepare.side) == (model.dim, model.tokens, model.size) == (512, 77, 224)
-    assert embedder._tokenizer.get_vocab_size() == 49_408 and embedder.revision == "3d74acf9a28c"
+    assert (
+        (embedder.dim, embedder.max_tokens, embedder._prepare.side)
+        == (model.dim, model.tokens, model.size)
+        == (512, 77, 224)
+    )
+    assert embedder._reader.tokenizer.get_vocab_size() == 49_408 and embedder.revision == "3d74acf9a28c"
     assert embedder._model.dtype == (torch.bfloat16 if has_bfloat16() else torch.float32)
     assert embedder.logit_scale == pytest.approx(100, rel=1e-3) == model.logit_scale
     texts = ["a cat", "a dog in the snow", "word " * 90]
     assert embedder.count_tokens(texts)[2] > 77
     with torch.inference_mode():  # against the model itself, one by one, padded, in float32
-        tokens = [embedder._cut(each.ids) for each in embedder._tokenizer.encode_batch(texts)]
-        padded = torch.tensor([row + [embedder._end] * (77 - len(row)) for row in tokens])
+        tokens = embedder._reader.cut(texts)
+        padded = torch.tensor([row + embedder._reader.ends * (77 - len(row)) for row in tokens])
         seen = torch.stack([embedder._prepare(each) for each in pictures(3)])
         found = embedder.embed_texts(texts), embedder.embed_images(pictures(3))
-        plain = _load_model(snapshot, torch.float32)(padded, embedder._prepare.normalized(seen, torch.float32))
+        plain = CLIP.load_model(snapshot, torch.float32)(padded, embedder._prepare.normalized(seen, torch.float32))
     for ours, theirs in zip(found, (plain.text_embeds, plain.image_embeds), strict=True):
         assert ours.shape == (3, 512) and ours.dtype == np.float32
         assert (ours * theirs.numpy()).sum(1).min() > 0.999
@@ -88,12 +97,14 @@ def test_vit_l14_shares_its_text_tower_with_stable_diffusion(hub_cache, tmp_path
 
     model = catalog.get("clip-l14")
     hub_cache(model.clip, write_clip(tmp_path / "made", "clip-l14"))
-    embedder = Embedder.load(model.clip_folder, device="cpu", dtype=torch.bfloat16, revision="r")
+    embedder = Embedder.load(model.clip.folder, device="cpu", dtype=torch.bfloat16, revisions=Revisions(*"rrr"))
     assert parameters(embedder._model) == 427_616_513 == model.clip.parameters
     assert (embedder.dim, embedder.max_tokens, embedder._prepare.side) == (768, 77, 224)
     assert embedder.embed_images(pictures(1)).shape == embedder.embed_texts(["a cat"]).shape == (1, 768)
     embedder.text_model.save_pretrained(tmp_path / "text_encoder")  # what Stable Diffusion 1.5 has in this place
-    encoder = CLIPTextModel.from_pretrained(tmp_path / "text_encoder", dtype=torch.bfloat16, local_files_only=True).eval()
+    encoder = CLIPTextModel.from_pretrained(
+        tmp_path / "text_encoder", dtype=torch.bfloat16, local_files_only=True
+    ).eval()
     assert share_weights(encoder, embedder.text_model) == 2 * 123_060_480
     before = encoder(torch.tensor([[0, 5, 9]])).last_hidden_state
     assert torch.equal(before, embedder.text_model(torch.tensor([[0, 5, 9]])).last_hidden_state)
@@ -105,11 +116,11 @@ def test_the_unet_of_stable_diffusion_runs_a_step(tmp_path):
 
     folder = write_unet(tmp_path / "unet")
     dtype = torch.bfloat16 if has_bfloat16() else torch.float32
-    unet = UNet2DConditionModel.from_pretrained(folder, torch_dtype=dtype, use_safetensors=True, local_files_only=True).eval()
+    unet = UNet2DConditionModel.from_pretrained(
+        folder, torch_dtype=dtype, use_safetensors=True, local_files_only=True
+    ).eval()
     shutil.rmtree(folder)
     assert parameters(unet) == 859_520_964
     with torch.inference_mode():
         step = unet(torch.randn(1, 4, 64, 64, dtype=dtype), 500, torch.randn(1, 77, 768, dtype=dtype)).sample
     assert step.shape == (1, 4, 64, 64) and step.isfinite().all() and step.std() > 0
-
-

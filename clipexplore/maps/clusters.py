@@ -1,11 +1,9 @@
-"""Groups of points that lie together, and names for them from a word bank.
-
-Separate because scikit-learn does the grouping, and is slow to import.
-"""
+"""Groups of points that lie together, by scikit-learn, and names for them from a word bank."""
 
 import numpy as np
 
 from clipexplore.errors import InputError
+from clipexplore.language import _
 from clipexplore.vectors import cosine_similarity, normalize
 
 
@@ -23,7 +21,8 @@ def group(x: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
         For fewer than one group, or more groups than points.
     """
     if not 1 <= count <= len(x):
-        raise InputError(f"{len(x)} points cannot make {count} groups; ask for 1 to {len(x)}.")
+        message = _("{points} points cannot make {count} groups; ask for 1 to {points}.")
+        raise InputError(message.format(points=len(x), count=count))
     from sklearn.cluster import KMeans
 
     return _by_size(KMeans(count, n_init=3, random_state=seed).fit_predict(normalize(x)))
@@ -45,14 +44,15 @@ def dense_groups(coordinates: np.ndarray, least: int) -> np.ndarray:
         For `least` out of range.
     """
     if not 2 <= least <= len(coordinates):
-        raise InputError(f"A group of {least} is not possible among {len(coordinates)} points; ask for 2 to {len(coordinates)}.")
+        message = _("A group of {least} is not possible among {points} points; ask for 2 to {points}.")
+        raise InputError(message.format(least=least, points=len(coordinates)))
     from sklearn.cluster import HDBSCAN
 
     return _by_size(HDBSCAN(min_cluster_size=least, copy=True).fit_predict(coordinates))
 
 
 def group_names(x: np.ndarray, groups: np.ndarray, words: np.ndarray, names: list[str]) -> list[str]:
-    """A word for each group 0, 1, …: the one nearest to what sets its middle apart from the middle of all; no word is used twice.
+    """A word for each group 0, 1, …: the one nearest to what sets its middle apart from that of all; none twice.
 
     Pictures and words are two clouds with a gap between, so each is taken from its own middle.
 

@@ -1,6 +1,7 @@
-"""umap-learn in a process of its own, so that a fit can be stopped at any moment and the server stays quick while it compiles.
+"""UMAP by umap-learn, the reference, in this process or in one of its own.
 
-Separate because a thread cannot be stopped while compiled code runs. `python -m clipexplore.maps.reference` is what that process runs.
+There a fit can be stopped at any moment, unlike a thread in compiled code, and the server stays quick meanwhile.
+That process runs `python -m clipexplore.maps.reference`.
 """
 
 import json
@@ -10,31 +11,99 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import IO, Any
 
 import numpy as np
 
-from clipexplore.projection import check_umap, umap_and_transform
+from clipexplore.language import _
+from clipexplore.maps.umap import check_umap
+from clipexplore.reports import Report, silent
+from clipexplore.vectors import normalize
 
 _LOOK = 0.2  # seconds between two looks at the process
+_one_fit = threading.Lock()  # two umap fits at once abort the process (umap#665)
 _ASKED, _FOUND = "asked.npz", "found.npz"
 
-Report = Callable[[float, str | None], None]
 
+def fit_umap(
+    x: np.ndarray, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0, metric: str = "cosine"
+) -> np.ndarray:
+    """A map on which near points were near before: UMAP by umap-learn, the reference.
 
-def fit_umap_apart(x: np.ndarray, query: np.ndarray | None = None, report: Report = lambda progress, stage: None, **settings: object) -> tuple[np.ndarray, np.ndarray]:
-    """As `umap_and_transform`, by another process; that one ends with this call, however it ends.
+    Takes about 10 s for 10,000 points on one core, and up to a minute more the first time in a process, which compiles.
+    One fit runs at a time; others wait. `umap.fit_layout` is faster and holds to this one.
 
     Parameters
     ----------
-    x, query
-        `(n, dim)` and `(q, dim)` or None.
+    x
+        `(n, dim)`, at least `n_neighbors` + 2 rows.
+    n_neighbors
+        At least 2: few show detail, many the large picture.
+    min_dist
+        In [0, 1]: how closely points may be packed, in units of the map.
+    seed
+        The same seed gives the same map, on the same versions and the same kind of machine.
+    metric
+        "cosine" or "euclidean".
+
+    Returns
+    -------
+    np.ndarray
+        `(n, 2)` float32. Only nearness means something on it, not direction, size or empty space.
+
+    Raises
+    ------
+    InputError
+        When a setting is out of range or there are too few points.
+
+    Source
+    ------
+    L. McInnes, J. Healy, J. Melville, UMAP: uniform manifold approximation and projection, arXiv 1802.03426, 2018.
+    """
+    check_umap(len(x), n_neighbors, min_dist, metric)
+    return umap_and_transform(x, None, n_neighbors=n_neighbors, min_dist=min_dist, seed=seed, metric=metric)[0]
+
+
+def umap_and_transform(
+    x: np.ndarray,
+    query: np.ndarray | None,
+    *,
+    seed: int = 0,
+    metric: str = "cosine",
+    verbose: bool = False,
+    **settings: Any,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The map of `fit_umap`, and where umap-learn's own `.transform` puts new points `(q, dim)`: `(n, 2)`, `(q, 2)`.
+
+    `settings` are those of `umap.UMAP`; with `verbose` it prints how far it is.
+    """
+    with _one_fit:
+        from umap import UMAP
+
+        fit = UMAP(metric=metric, random_state=seed, n_jobs=1, verbose=verbose, tqdm_kwds={"disable": True}, **settings)
+        coordinates = fit.fit_transform(normalize(x)).astype(np.float32)
+        if query is None or not len(query):
+            return coordinates, np.empty((0, 2), np.float32)
+        return coordinates, fit.transform(normalize(query)).astype(np.float32)
+
+
+def fit_umap_apart(
+    x: np.ndarray,
+    query: np.ndarray | None = None,
+    report: Report = silent,
+    n_neighbors: int = 15,
+    min_dist: float = 0.1,
+    seed: int = 0,
+    metric: str = "cosine",
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `fit_umap` and `umap_and_transform`, in another process, which ends with this call, however that ends.
+
+    Parameters
+    ----------
     report
-        Is told a few times a second how far the fit is, in [0, 1], and the name of the stage, None while it compiles; may raise to stop it.
-    settings
-        `n_neighbors`, `min_dist`, `seed` and `metric`, as `fit_umap` takes them.
+        Is called a few times a second; the stage is None while it compiles.
 
     Raises
     ------
@@ -43,40 +112,41 @@ def fit_umap_apart(x: np.ndarray, query: np.ndarray | None = None, report: Repor
     RuntimeError
         When the process failed, with the end of what it said.
     """
-    check_umap(len(x), settings.get("n_neighbors", 15), settings.get("min_dist", 0.1), settings.get("metric", "cosine"))
+    check_umap(len(x), n_neighbors, min_dist, metric)
+    settings = {"n_neighbors": n_neighbors, "min_dist": min_dist, "seed": seed, "metric": metric}
     with TemporaryDirectory(prefix="clipexplore-umap-") as name:
-        folder = Path(name)
+        folder, log = Path(name), Path(name) / "log"
         np.savez(folder / _ASKED, x=x, query=np.empty((0, x.shape[1]), np.float32) if query is None else query)
-        with (folder / "said").open("wb") as said:
-            process = _start(folder, settings, said)
+        with log.open("wb") as output:
+            process = _start(folder, settings, output)
             try:
                 while process.poll() is None:
-                    report(*how_far((folder / "said").read_text(errors="replace")))
+                    report(*how_far(log.read_text(errors="replace")))
                     time.sleep(_LOOK)
             finally:
                 process.kill()
                 process.communicate()
         if process.returncode:
-            raise RuntimeError(f"umap-learn ended with {process.returncode}: {(folder / 'said').read_text(errors='replace')[-2000:]}")
+            raise RuntimeError(f"umap-learn ended with {process.returncode}: {log.read_text(errors='replace')[-2000:]}")
         with np.load(folder / _FOUND, allow_pickle=False) as found:
             return found["places"], found["moved"]
 
 
-def _start(folder: Path, settings: dict[str, object], said: object) -> subprocess.Popen:
+def _start(folder: Path, settings: dict[str, Any], output: IO[bytes] | int) -> subprocess.Popen:
     command = [sys.executable, "-u", "-m", "clipexplore.maps.reference", str(folder), json.dumps(settings)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said, cwd=Path(__file__).parents[2])
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=Path(__file__).parents[2])
 
 
-def how_far(said: str) -> tuple[float, str | None]:
+def how_far(printed: str) -> tuple[float, str | None]:
     """Progress in [0, 1] and stage, from what umap-learn prints on its way."""
-    if "Finished embedding" in said:
-        return 0.9, "Placing new points"
-    if "Construct embedding" in said:
-        done = re.findall(r"completed\s+(\d+)\s*/\s*(\d+)", said)
-        return 0.3 + 0.6 * (int(done[-1][0]) / int(done[-1][1]) if done else 0), "Arranging points"
-    if "Finished Nearest" in said:
-        return 0.2, "Weighing neighbours"
-    return (0.1, "Finding neighbours") if "Finding Nearest" in said else (0.02, None)
+    if "Finished embedding" in printed:
+        return 0.9, _("Placing new points")
+    if "Construct embedding" in printed:
+        done = re.findall(r"completed\s+(\d+)\s*/\s*(\d+)", printed)
+        return 0.3 + 0.6 * (int(done[-1][0]) / int(done[-1][1]) if done else 0), _("Arranging points")
+    if "Finished Nearest" in printed:
+        return 0.2, _("Weighing neighbours")
+    return (0.1, _("Finding neighbours")) if "Finding Nearest" in printed else (0.02, None)
 
 
 def _end_with_parent() -> None:
@@ -85,7 +155,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def main(folder: Path, settings: dict[str, object]) -> None:
+def main(folder: Path, settings: dict[str, Any]) -> None:
     """The work of the process: from `asked.npz` to `found.npz`."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with np.load(folder / _ASKED, allow_pickle=False) as asked:

@@ -1,13 +1,11 @@
-"""How far a map can be trusted: whether neighbours on it are neighbours in the space.
-
-Separate because it judges any map, however it was made.
-"""
+"""How far a map can be trusted, however it was made: whether neighbours on it are neighbours in the space."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from clipexplore.errors import InputError
+from clipexplore.language import _
 from clipexplore.vectors import normalize
 
 _SCORES_AT_ONCE = 1 << 22  # 16 MB of float32
@@ -57,7 +55,8 @@ def trust_in(x: np.ndarray, coordinates: np.ndarray, k: int = 15, rows: np.ndarr
     J. Venna and S. Kaski, Neighborhood preservation in nonlinear projection methods, 2001.
     """
     if not 1 <= k < len(x) / 2:
-        raise InputError(f"k is {k}; with {len(x)} points it can be 1 to {(len(x) - 1) // 2}.")
+        message = _("k is {k}; with {points} points it can be 1 to {most}.")
+        raise InputError(message.format(k=k, points=len(x), most=(len(x) - 1) // 2))
     x, rows = normalize(x), np.arange(len(x)) if rows is None else np.unique(rows)
     on_map = _on_map(coordinates, rows, k)
     penalty, shares = 0, np.empty(len(rows))

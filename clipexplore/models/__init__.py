@@ -1,1 +1,1 @@
-"""Weights: fetched, checked, loaded once for all visitors, on the device that is there."""
+"""Models: the catalogue, their weights on this machine, and what embeds with them."""

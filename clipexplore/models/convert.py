@@ -1,7 +1,7 @@
 """`python -m clipexplore.models.convert SOURCE TARGET`: the tensors of a `.bin` file as safetensors.
 
-The one place that opens a file which can hold code, so a process of its own that does nothing else, with `weights_only=True`:
-PyTorch then builds tensors and plain containers, and refuses everything else.
+The one place that opens a file which can hold code, so a process of its own that does nothing else, with
+`weights_only=True`: PyTorch then builds tensors and plain containers, and refuses everything else.
 """
 
 import sys
@@ -17,7 +17,9 @@ def main(source: str, target: str) -> None:
     tensors = {name: tensor for name, tensor in found.items() if isinstance(tensor, torch.Tensor)}
     if len(tensors) != len(found):
         raise SystemExit("it holds more than tensors")
-    save_file({name: tensor.clone().contiguous() for name, tensor in tensors.items()}, target, metadata={"format": "pt"})
+    save_file(
+        {name: tensor.clone().contiguous() for name, tensor in tensors.items()}, target, metadata={"format": "pt"}
+    )
 
 
 if __name__ == "__main__":

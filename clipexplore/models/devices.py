@@ -1,7 +1,4 @@
-"""Which device a model runs on, in which numbers, with how many threads, and how much memory is left for it.
-
-Separate because the embedder, the renderer and the keeper of loaded models must decide alike. torch is imported when asked.
-"""
+"""Where a model runs: on which device, in which numbers, with how many threads, and how much memory is left for it."""
 
 from __future__ import annotations
 
@@ -16,6 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import psutil
 
+from clipexplore.models.cpu import has_bfloat16
+
 if TYPE_CHECKING:
     import torch
 
@@ -23,8 +22,17 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 SMALL = 100_000_000  # bytes of weights below which 16 bits gain nothing on a CPU
-# What libraries below torch say when memory is out; cuBLAS and cuDNN may then not even start, and cuDNN finds no way to compute a convolution.
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED", "ALLOCATION_FAILED", "STATUS_NOT_INITIALIZED", "unable to find an engine")
+# What libraries below torch say when memory is out; cuBLAS and cuDNN may then not even start, and cuDNN finds no way
+# to compute a convolution.
+_NO_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "ALLOC_FAILED",
+    "ALLOCATION_FAILED",
+    "STATUS_NOT_INITIALIZED",
+    "unable to find an engine",
+)
 _ROUNDS = 5  # of a calibration, which takes the best: other programs only ever make it slower
 
 
@@ -36,7 +44,9 @@ def default_device() -> torch.device:
 
 
 def default_dtype(device: torch.device, size: int) -> torch.dtype:
-    """The numbers that weights of `size` bytes run in: float16 on CUDA, bfloat16 on a CPU that computes in it, else float32."""
+    """The numbers that weights of `size` bytes run in: float16 on CUDA, bfloat16 on a CPU that computes in it, else
+    float32.
+    """
     import torch
 
     if device.type == "cuda":
@@ -44,16 +54,8 @@ def default_dtype(device: torch.device, size: int) -> torch.dtype:
     return torch.bfloat16 if device.type == "cpu" and size > SMALL and has_bfloat16() else torch.float32
 
 
-def has_bfloat16() -> bool:
-    """Whether this CPU multiplies in bfloat16, and does not only convert."""
-    import torch
-
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, check, bool)() for check in checks)
-
-
 def free_memory(device: torch.device) -> int:
-    """Bytes that can still be taken on a device, what torch keeps for later included."""
+    """Bytes that can still be allocated on a device, torch's own reserve included."""
     import torch
 
     if device.type == "cuda":
@@ -63,14 +65,20 @@ def free_memory(device: torch.device) -> int:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory is out, of the device or of the machine; torch has a class of its own for some of them only."""
+    """Whether an error says that memory is out, of the device or of the machine; only some of them have a class of
+    their own.
+    """
     import torch
 
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or isinstance(error, RuntimeError) and any(said in str(error) for said in _NO_MEMORY)
+    return (
+        isinstance(error, (torch.OutOfMemoryError, MemoryError))
+        or isinstance(error, RuntimeError)
+        and any(words in str(error) for words in _NO_MEMORY)
+    )
 
 
 def give_back_memory() -> None:
-    """Gives back what nobody holds any more, what was frozen out of the collector's sight included."""
+    """Gives back what nobody holds any more, objects frozen out of the collector's sight included."""
     frozen = gc.get_freeze_count()
     gc.unfreeze()
     gc.collect()
@@ -81,7 +89,7 @@ def give_back_memory() -> None:
 
 
 def if_memory_suffices(work: Callable[[], T]) -> T | None:
-    """What `work` gives; None if memory was out for it, and what it took has been given back."""
+    """The result of `work`; None if it ran out of memory, which has been given back then."""
     try:
         return work()
     except (RuntimeError, MemoryError) as error:
@@ -95,10 +103,10 @@ def if_memory_suffices(work: Callable[[], T]) -> T | None:
 
 @cache
 def calibrate_threads() -> int:
-    """Sets the number of torch's threads, once in a process, to what is fastest just now, and gives it; takes half a second.
+    """Sets torch's number of threads, once in a process, to what is fastest just now; returns it after half a second.
 
-    On cores that others use too, two threads wait for each other and are several times slower than one. A number in
-    OMP_NUM_THREADS is the operator's choice and stays.
+    On cores that other programs use too, two threads wait for each other and are several times slower than one. A
+    number in OMP_NUM_THREADS is the operator's choice and stays.
     """
     import torch
 
@@ -115,9 +123,9 @@ def _seconds_with(threads: int) -> float:
     torch.set_num_threads(threads)
     rows, weights = torch.ones(400, 768), torch.ones(768, 3072)
     best = float("inf")
-    for _ in range(_ROUNDS):
+    for _round in range(_ROUNDS):
         start = time.perf_counter()
-        for _ in range(4):
+        for _repeat in range(4):
             rows @ weights
         best = min(best, time.perf_counter() - start)
     return best

@@ -1,8 +1,8 @@
-"""Fetching weights from the Hugging Face hub: only what is needed, resumed where it stopped, checked, and whole or not there at all.
+"""Fetching weights from the Hugging Face hub: only what is needed, resumed where it stopped, checked, and whole or
+not there at all.
 
-Separate because it is the only module that goes to the network, and it does so in the command `models get` alone, which the server
-runs as a process of its own. Files arrive in `<revision>.partial` beside their place; a receipt is written last, then the folder
-takes its name.
+Files arrive in `<revision>.partial` beside their place; a receipt is written last, then the folder takes its
+name.
 """
 
 from __future__ import annotations
@@ -12,177 +12,152 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Any
 
-from clipexplore.errors import InputError
-from clipexplore.models.choosing import choose
-from clipexplore.models.weights import RECEIPT, Weights, fetched_folder, models_folder, write_json, write_lock
+from clipexplore.errors import DamagedError, InputError, MissingError, NoRoomError
+from clipexplore.language import _
+from clipexplore.models import hub
+from clipexplore.models.hub import Plan, RemoteFile
+from clipexplore.models.weights import (
+    RECEIPT,
+    Weights,
+    fetched_folder,
+    models_folder,
+    write_json,
+    write_licence,
+    write_lock,
+)
 
 Report = Callable[[int, int, str], None]  # bytes done, bytes in all, what is being done; may raise to stop the work
+Receipt = dict[str, dict[str, Any]]
 SPARE = 200_000_000  # bytes that a download leaves free on the disk
 
 
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file of a repository; `sha256` is None for small files, which git's own hash `blob` describes."""
-
-    name: str
-    size: int
-    sha256: str | None
-    blob: str | None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What will be fetched: a repository at a commit, and of it these files."""
-
-    repo: str
-    commit: str
-    files: tuple[RemoteFile, ...]
-
-    @property
-    def size(self) -> int:
-        return sum(file.size for file in self.files)
-
-    @property
-    def folder(self) -> Path:
-        return fetched_folder(self.repo, self.commit)
-
-    @property
-    def partial(self) -> Path:
-        return self.folder.with_name(f"{self.commit}.partial")
-
-
-def plan(weights: Weights) -> Plan:
-    """What fetching these weights means, asked of the hub.
-
-    Raises
-    ------
-    InputError
-        If the hub cannot be reached, or does not give the repository, the revision or anything that can be used.
-    """
-    from huggingface_hub import HfApi
-
-    with _told(weights):
-        info = HfApi().model_info(weights.repo, revision=weights.pinned, files_metadata=True, timeout=20)
-    names = {each.rfilename for each in info.siblings}
-    chosen = choose(names, weights.kind)
-    if not chosen:
-        raise InputError(f"The repository {weights.repo} holds no {weights.kind} that can be used; name another in the configuration.")
-    files = [each for each in info.siblings if each.rfilename in chosen and _is_inside(each.rfilename)]
-    found = (RemoteFile(each.rfilename, each.size or 0, each.lfs.sha256 if each.lfs else None, each.blob_id) for each in files)
-    return Plan(weights.repo, info.sha, tuple(found))
-
-
 def fetch(weights: Weights, report: Report = lambda done, total, stage: None) -> Path:
-    """The folder with all files of these weights, after fetching what is missing; pins the repository if the catalogue does not.
+    """The folder with all files of these weights, after fetching what is missing; pins the repository if the
+    catalogue does not.
 
     Parameters
     ----------
     report
-        Is told of every 10 MB; whatever it raises stops the work, which goes on from there the next time.
+        Called every 10 MB; whatever it raises stops the work, which goes on from there the next time.
 
     Raises
     ------
+    NetworkError, MissingError
+        As in `plan`.
+    NoRoomError
+        If the disk is too small.
+    DamagedError
+        If a file is not what the hub says it is.
     InputError
-        As in `plan`; if the disk is too small, a file is not what the hub says it is, or somebody fetches the same just now.
+        For a folder of this machine, and while another process fetches the same.
     """
     if weights.repo is None:
         raise InputError(f"{weights.name} is a folder of this machine; there is nothing to fetch.")
     if weights.present:
         return weights.folder
-    wanted = plan(weights)
+    wanted = hub.plan(weights)
     with _alone(wanted):
         _check_room(wanted)
-        receipt = _fetch_files(wanted, report)
-        receipt = _convert_all(wanted, receipt, report)
+        receipt = _convert_all(wanted, _fetch_files(wanted, report), report)
         write_json(wanted.partial / RECEIPT, receipt)
         shutil.rmtree(wanted.folder, ignore_errors=True)  # one from which something is missing, or whose pin was lost
         wanted.partial.rename(wanted.folder)
     if weights.revision is None:
         write_lock(weights.repo, wanted.commit)
+    if wanted.licence and not weights.licence:
+        write_licence(weights.repo, wanted.licence)
     return wanted.folder
 
 
-def _fetch_files(wanted: Plan, report: Report) -> dict[str, dict]:
-    """Fetches all files, in which `done` counts what earlier tries have left; the receipt."""
-    receipt, before = {}, 0
+def _fetch_files(wanted: Plan, report: Report) -> Receipt:
+    """Fetches all files, checks each, and gives the receipt; what earlier tries left counts as done."""
+    receipt: Receipt = {}
+    before = 0
     for file in wanted.files:
-        sha256 = _fetch_file(wanted, file, lambda size, before=before, file=file: report(before + size, wanted.size, file.name))
-        receipt[file.name] = {"size": file.size, "sha256": sha256}
+        _fetch_file(wanted, file, before, report)
         before += file.size
+        receipt[file.name] = {"size": file.size, "sha256": _check(wanted, file)}
+        stage = file.name
+        if not file.has_checksum:
+            receipt[file.name]["unchecked"] = True
+            stage = _("{name}, for which the hub gives no checksum").format(name=file.name)
+        report(before, wanted.size, stage)
     return receipt
 
 
-def _fetch_file(wanted: Plan, file: RemoteFile, report: Callable[[int], None]) -> str:
-    """Fetches one file unless it is there; its SHA-256, which for a large one is the hub's."""
-    from huggingface_hub import hf_hub_url
-    from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers, disable_progress_bars
-
+def _fetch_file(wanted: Plan, file: RemoteFile, before: int, report: Report) -> None:
+    """Fetches one file unless it is there, going on from where an earlier try stopped."""
     place = wanted.partial / file.name
-    if not place.is_file():
-        coming = place.with_name(place.name + ".incomplete")
-        coming.parent.mkdir(parents=True, exist_ok=True)
-        if file.sha256 is None or (coming.is_file() and coming.stat().st_size > file.size):
-            coming.unlink(missing_ok=True)  # small, or nonsense: from the beginning
-        disable_progress_bars()
-        url = hf_hub_url(wanted.repo, file.name, revision=wanted.commit)
-        with _told(wanted), open(coming, "ab") as out:
-            start = out.tell()
-            report(start)
-            http_get(url, _Watched(out, report), resume_size=start, headers=build_hf_headers(), expected_size=file.size)
-        _check(wanted, file, coming)
-        coming.rename(place)
-    report(file.size)
-    return file.sha256 or sha256(place)
+    if place.is_file():
+        return
+    coming = place.with_name(place.name + ".incomplete")
+    coming.parent.mkdir(parents=True, exist_ok=True)
+    if file.sha256 is None or (coming.is_file() and coming.stat().st_size > file.size):
+        coming.unlink(missing_ok=True)  # small, or nonsense: from the beginning
+    with open(coming, "ab") as out:
+        hub.receive(wanted, file, out, lambda done: report(before + done, wanted.size, file.name))
+    coming.rename(place)
 
 
-class _Watched:
-    """A file that says how long it is whenever something was written."""
+def _check(wanted: Plan, file: RemoteFile) -> str:
+    """The SHA-256 of a file that arrived; one that is not what the hub says it is is removed and refused.
 
-    def __init__(self, file, report: Callable[[int], None]):
-        self._file, self._report = file, report
-
-    def __getattr__(self, name: str):
-        return getattr(self._file, name)
-
-    def write(self, data: bytes) -> int:
-        written = self._file.write(data)
-        self._report(self._file.tell())
-        return written
-
-
-def _check(wanted: Plan, file: RemoteFile, path: Path) -> None:
-    """Refuses a file that is not what the hub says it is, and removes it."""
-    right = sha256(path) == file.sha256 if file.sha256 else git_hash(path) == (file.blob or git_hash(path))
-    if not right:
+    Where the hub gives no checksum, its size is all that can be compared; what arrived is what `verify` compares with
+    from then on.
+    """
+    path = wanted.partial / file.name
+    digest = sha256(path)
+    if file.sha256:
+        is_right = digest == file.sha256
+    elif file.blob:
+        is_right = git_hash(path) == file.blob
+    else:
+        is_right = path.stat().st_size == file.size
+    if not is_right:
         path.unlink()
-        raise InputError(f"What arrived as {file.name} of {wanted.repo} is not what the hub says it is; fetch it again.")
+        raise DamagedError(
+            f"What arrived as {file.name} of {wanted.repo} is not what the hub says it is; fetch it again."
+        )
+    return digest
 
 
-def _convert_all(wanted: Plan, receipt: dict[str, dict], report: Report) -> dict[str, dict]:
-    """Replaces `.bin` files by safetensors, each in a process of its own; the receipt says what it was converted from."""
-    found = {}
+def unchecked(weights: Weights) -> list[str]:
+    """The fetched files for which the hub gave no checksum: they are known to be as they were when they arrived."""
+    receipt: Receipt = json.loads((weights.folder / RECEIPT).read_bytes())
+    return [name for name, entry in receipt.items() if entry.get("unchecked")]
+
+
+def _convert_all(wanted: Plan, receipt: Receipt, report: Report) -> Receipt:
+    """Replaces `.bin` files by safetensors, each in a process of its own; the receipt says what each was converted
+    from.
+    """
+    converted: Receipt = {}
     for name, entry in receipt.items():
         if not name.endswith(".bin"):
-            found[name] = entry
+            converted[name] = entry
             continue
         report(wanted.size, wanted.size, f"converting {name}, which can hold code, to safetensors, which cannot")
-        new = converted_name(name)
-        convert(wanted.partial / name, wanted.partial / new)
-        found[new] = {"size": (wanted.partial / new).stat().st_size, "sha256": sha256(wanted.partial / new), "from": entry["sha256"]}
-        (wanted.partial / name).unlink()
-    return found
+        source, target = wanted.partial / name, wanted.partial / converted_name(name)
+        convert(source, target)
+        source.unlink()
+        converted[converted_name(name)] = {
+            "size": target.stat().st_size,
+            "sha256": sha256(target),
+            "from": entry["sha256"],
+        }
+    return converted
 
 
 def converted_name(name: str) -> str:
     """What the safetensors of a `.bin` file are called where libraries look for them."""
-    folder, _, file = name.rpartition("/")
-    kept = file if file.startswith("diffusion_") else file.replace("pytorch_model", "model")  # diffusers keeps the word, transformers drops it
+    folder, _slash, file = name.rpartition("/")
+    # diffusers keeps the word "pytorch", transformers drops it
+    kept = file if file.startswith("diffusion_") else file.replace("pytorch_model", "model")
     return f"{folder}/{kept}".lstrip("/").removesuffix(".bin") + ".safetensors"
 
 
@@ -191,14 +166,18 @@ def convert(source: Path, target: Path) -> None:
 
     Raises
     ------
-    InputError
+    DamagedError
         If the file holds anything but tensors, or is damaged.
     """
-    done = subprocess.run([sys.executable, "-m", "clipexplore.models.convert", str(source), str(target)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "clipexplore.models.convert", str(source), str(target)], capture_output=True, text=True
+    )
     if done.returncode:
         target.unlink(missing_ok=True)
         reason = (done.stderr.strip().splitlines() or ["it was killed"])[-1]
-        raise InputError(f"{source.name} cannot be converted to safetensors ({reason[:200]}); use a revision that has them.")
+        raise DamagedError(
+            f"{source.name} cannot be converted to safetensors ({reason[:200]}); use a revision that has them."
+        )
 
 
 def verify(weights: Weights) -> list[str]:
@@ -206,14 +185,21 @@ def verify(weights: Weights) -> list[str]:
 
     Raises
     ------
-    InputError
+    MissingError
         If the weights are not there, or no receipt says what they should be.
     """
     folder = weights.folder
     if not (folder / RECEIPT).is_file():
-        raise InputError(f"{weights.name} was not fetched by this program, so nothing says what its files should be; fetch it with models get.")
+        raise MissingError(
+            f"{weights.name} was not fetched by this program, so nothing says what its files should be; "
+            "fetch it with models get."
+        )
     receipt = json.loads((folder / RECEIPT).read_bytes())
-    return [name for name, entry in receipt.items() if not (folder / name).is_file() or sha256(folder / name) != entry["sha256"]]
+    return [
+        name
+        for name, entry in receipt.items()
+        if not (folder / name).is_file() or sha256(folder / name) != entry["sha256"]
+    ]
 
 
 def remove(weights: Weights) -> int:
@@ -225,7 +211,9 @@ def remove(weights: Weights) -> int:
         For a folder of this machine, which is not ours to delete.
     """
     if weights.repo is None:
-        raise InputError(f"{weights.name} is a folder of this machine and was not fetched; delete it yourself if you mean to.")
+        raise InputError(
+            f"{weights.name} is a folder of this machine and was not fetched; delete it yourself if you mean to."
+        )
     kept = fetched_folder(weights.repo, "any").parent
     freed = sum(path.stat().st_size for path in kept.rglob("*") if path.is_file())
     shutil.rmtree(kept, ignore_errors=True)
@@ -243,13 +231,8 @@ def git_hash(path: Path) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-def _is_inside(name: str) -> bool:
-    """Whether a file name of a repository stays inside its folder."""
-    return not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts and "\\" not in name
-
-
 @contextmanager
-def _alone(wanted: Plan):
+def _alone(wanted: Plan) -> Iterator[None]:
     """Holds the only right to fetch this repository; the system takes it back if the process dies."""
     from filelock import FileLock, Timeout
 
@@ -263,39 +246,12 @@ def _alone(wanted: Plan):
 
 
 def _check_room(wanted: Plan) -> None:
-    """Refuses before anything is fetched what the disk cannot hold; a `.bin` needs room for its conversion too."""
-    there = sum(path.stat().st_size for path in wanted.partial.rglob("*") if path.is_file()) if wanted.partial.is_dir() else 0
+    """Refuses what the disk cannot hold before anything is fetched; a `.bin` needs room for its conversion too."""
+    here = sum(path.stat().st_size for path in wanted.partial.rglob("*") if path.is_file())
     converted = max((file.size for file in wanted.files if file.name.endswith(".bin")), default=0)
-    needed, free = wanted.size - there + converted + SPARE, shutil.disk_usage(models_folder()).free
+    needed, free = wanted.size - here + converted + SPARE, shutil.disk_usage(models_folder()).free
     if free < needed:
-        raise InputError(f"Fetching {wanted.repo} needs {needed / 1e9:.1f} GB and {models_folder()} has {free / 1e9:.1f} GB free; "
-                         "make room, or set CLIPEXPLORE_HOME to a larger disk.")  # fmt: skip
-
-
-@contextmanager
-def _told(about: Weights | Plan):
-    """Turns what the hub or the network refuse into one sentence with a remedy."""
-    from huggingface_hub import errors
-
-    repo = about.repo
-    sentences = {
-        errors.GatedRepoError: f"{repo} is gated: accept its terms at https://huggingface.co/{repo}, log in with `hf auth login`, and fetch it again.",
-        errors.DisabledRepoError: f"{repo} has been disabled by the hub; name another repository or a folder in the configuration.",
-        errors.RevisionNotFoundError: f"{repo} no longer has the revision that is wanted; name another in the configuration.",
-        errors.RepositoryNotFoundError: f"{repo} is not on the hub, or is private; name another repository or a folder in the configuration.",
-        errors.RemoteEntryNotFoundError: f"A file of {repo} has gone from the hub; name another revision in the configuration.",
-        errors.OfflineModeIsEnabled: f"{repo} cannot be fetched while HF_HUB_OFFLINE is set; unset it, or copy the folder of a machine that has the weights.",
-    }
-    try:
-        yield
-    except errors.HfHubHTTPError as error:
-        code = getattr(error.response, "status_code", "an error")
-        other = f"The hub answered {code} for {repo}; try again later, what was fetched is kept."
-        raise InputError(next((said for kind, said in sentences.items() if isinstance(error, kind)), other)) from error
-    except errors.OfflineModeIsEnabled as error:
-        raise InputError(sentences[errors.OfflineModeIsEnabled]) from error
-    except errors.HTTPError as error:
-        raise InputError(f"The hub cannot be reached for {repo} ({type(error).__name__}); connect this machine to the network, "
-                         "or copy the folder of a machine that has the weights. What was fetched is kept.") from error  # fmt: skip
-    except OSError as error:
-        raise InputError(f"{repo} cannot be fetched: {error.strerror or str(error).splitlines()[0]}; what was fetched is kept.") from error
+        raise NoRoomError(
+            f"Fetching {wanted.repo} needs {needed / 1e9:.1f} GB and {models_folder()} has {free / 1e9:.1f} GB free; "
+            "make room, or set CLIPEXPLORE_HOME to a larger disk."
+        )

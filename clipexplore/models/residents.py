@@ -1,7 +1,4 @@
-"""What is loaded: one copy of each model for all visitors, and the least recently used goes before memory runs out.
-
-Separate from the models, which know nothing of each other, and from the caches of the interface, which count entries and not bytes.
-"""
+"""The loaded models: one copy of each for all visitors; the least recently used is unloaded before memory runs out."""
 
 from __future__ import annotations
 
@@ -10,9 +7,10 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from clipexplore.errors import InputError
+from clipexplore.errors import OutOfMemoryError
+from clipexplore.language import _
 from clipexplore.models.devices import default_device, default_dtype, free_memory, give_back_memory, if_memory_suffices
 from clipexplore.models.weights import weight_files
 
@@ -32,37 +30,40 @@ class Residents:
 
     def __init__(self, free: Callable[[], int] | None = None):
         self._free = free or (lambda: free_memory(default_device()))
-        self._held: OrderedDict[Hashable, object] = OrderedDict()  # the last used at the end
+        self._held: OrderedDict[Hashable, Any] = OrderedDict()  # the last used at the end
         self._lock, self._loading = threading.Lock(), threading.RLock()
 
     def get(self, key: Hashable, load: Callable[[], T], needs: Callable[[], int] = int) -> T:
-        """What `load` gave for that key, loaded if it is not here (any more).
+        """The thing under that key, loaded by `load` if it is not in memory.
 
         Parameters
         ----------
         needs
-            Gives the bytes it will take; asked only when it is loaded.
+            Gives the bytes it will take; called only when it is loaded.
 
         Raises
         ------
-        InputError
-            If there is no room even with everything else unloaded, or less than it seemed; and whatever `load` raises.
+        OutOfMemoryError
+            If there is no room even with everything else unloaded; and whatever `load` raises.
         """
-        if (found := self.find(key)) is not None:
-            return found
+        held: T | None
+        if (held := self.find(key)) is not None:
+            return held
         with self._loading:
-            if (found := self.find(key)) is not None:
-                return found
+            if (held := self.find(key)) is not None:
+                return held
             self._make_room(needs())
             made = if_memory_suffices(load)
             if made is None:  # other programs take some too meanwhile
-                raise InputError("There is too little memory to load this model; close other programs or choose a smaller model.")
+                raise OutOfMemoryError(
+                    _("There is too little memory to load this model; close other programs or choose a smaller model.")
+                )
             with self._lock:
                 self._held[key] = made
             return made
 
-    def find(self, key: Hashable) -> object | None:
-        """What is loaded under that key, which counts as used now; None if nothing is."""
+    def find(self, key: Hashable) -> Any:
+        """The thing loaded under that key, which counts as used now; None if there is none."""
         with self._lock:
             if key in self._held:
                 self._held.move_to_end(key)
@@ -74,7 +75,7 @@ class Residents:
             return list(self._held)
 
     def drop(self, key: Hashable) -> None:
-        """Unloads one; whoever uses it just now keeps it until done."""
+        """Unloads one; whoever is using it keeps it until done."""
         with self._lock:
             self._held.pop(key, None)
         give_back_memory()
@@ -85,14 +86,20 @@ class Residents:
             with self._lock:
                 oldest = next(iter(self._held), None)
             if oldest is None:
-                raise InputError(f"This model needs about {wanted / 1e9:.1f} GB of memory and {self._free() / 1e9:.1f} GB are free; "
-                                 "close other programs or choose a smaller model.")  # fmt: skip
+                raise OutOfMemoryError(
+                    _(
+                        "This model needs about {needs:.1f} GB of memory and {free:.1f} GB are free; close other "
+                        "programs or choose a smaller model."
+                    ).format(needs=wanted / 1e9, free=self._free() / 1e9)
+                )
             log.info("unloading %s to make room for %.1f GB", oldest, wanted / 1e9)
             self.drop(oldest)
 
 
 def size_of(folder: Path) -> int:
-    """The most bytes that the weights in a folder take when loaded: those of its files, of 16-bit files twice as many where this machine computes in 32."""
+    """The most bytes that the weights in a folder take when loaded: those of its files, of 16-bit files twice as many
+    where this machine computes in 32.
+    """
     sizes = {path: path.stat().st_size for path in weight_files(folder)}
     wide = default_dtype(default_device(), sum(sizes.values())).itemsize == 4
     return sum(size * (2 if wide and ".fp16." in path.name else 1) for path, size in sizes.items())

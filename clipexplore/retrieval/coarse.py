@@ -1,20 +1,21 @@
-"""A copy of a matrix in bfloat16, which is read twice as fast and multiplied by units made for it: on a GPU, or on a CPU with AMX.
+"""A copy of a matrix in bfloat16: read twice as fast, and multiplied by units made for it on a GPU or a CPU with AMX.
 
-Separate because it only prepares a search and never decides one: it names every row that can be among the nearest, by a bound on
-what rounding can do, and `nearest.search` scores those few in float64. So the result is exact, and torch is imported only where a
-matrix is large and many ask.
+It names every row that can be among the nearest, by a bound on what rounding can do, and `nearest.search` scores those
+few in float64. So the result is exact, and torch is imported only where a matrix is large and many ask.
 """
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 
 from clipexplore.retrieval.nearest import Finder
 
-# Rounding a unit vector to 8 significant bits moves it by at most 2⁻⁸ of its length. Query, row and product are rounded once each, and a
-# GPU may round a sum of parts once more: |score − cosine| ≤ 4 · 2⁻⁸, so two scores are in doubt when they are within twice that.
+# Rounding a unit vector to 8 significant bits moves it by at most 2⁻⁸ of its length. Query, row and product are rounded
+# once each, and a GPU may round a sum of parts once more: |score − cosine| ≤ 4 · 2⁻⁸, so two scores are in doubt when
+# they are within twice that.
 _SLACK = 8 * 2.0**-8
 _SCORES_AT_ONCE = 1 << 21
 _BLOCK = 65_536  # rows that are copied at a time
@@ -36,7 +37,8 @@ class Coarse:
 
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._rows = torch.empty(embeddings.shape, dtype=torch.bfloat16, device=self._device)
-        dim, total, middle = embeddings.shape[1], len(embeddings), None
+        dim, total = embeddings.shape[1], len(embeddings)
+        middle: Any = None
         mean, moment = np.zeros(dim), np.zeros((dim, dim))
         for start in range(0, total, _BLOCK):
             block = torch.from_numpy(np.array(embeddings[start : start + _BLOCK], np.float32)).to(self._device)
@@ -51,7 +53,7 @@ class Coarse:
     def candidates(
         self, queries: np.ndarray, k: int, left_out: np.ndarray
     ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-        """Per query the rows that can be among its k nearest, and mean and standard deviation `(q,)` of all its cosines, both exact."""
+        """Per query the rows that can be among its k nearest; exact mean and deviation `(q,)` of all cosines."""
         import torch
 
         finders = [Finder(k, _SLACK) for _ in queries]
@@ -67,7 +69,11 @@ class Coarse:
                         finder.look(own, start)
         exact = queries.astype(np.float64)
         variance = np.einsum("qi,ij,qj->q", exact, self._covariance, exact, optimize=True)
-        return [finder.rows for finder in finders], (exact @ self._mean).astype(np.float32), np.sqrt(variance.clip(0)).astype(np.float32)
+        return (
+            [finder.rows for finder in finders],
+            (exact @ self._mean).astype(np.float32),
+            np.sqrt(variance.clip(0)).astype(np.float32),
+        )
 
 
 def pays(dim: int = 512) -> bool:

@@ -1,21 +1,23 @@
 """Exact search: the rows of a matrix that are nearest to a query.
 
-Separate because it is a function on arrays, whatever the rows are. A matrix product that many queries share beats an
-approximate index up to a million rows, misses nothing and needs nothing built.
+A matrix product that many queries share beats an approximate index up to a million rows, misses nothing and needs
+nothing built.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
 from clipexplore.errors import InputError
+from clipexplore.language import _
 from clipexplore.vectors import normalize
 
 _SCORES_AT_ONCE = 1 << 19  # 2 MB of float32, which stay in the cache while they are looked through
 _ROWS_AT_ONCE = 4_096, 32_768  # at least and at most
-_ROUNDING = 1e-5  # more than two float32 products of unit vectors of 1,024 dimensions ever differ by
+ROUNDING = 1e-5  # more than two float32 products of unit vectors of 1,024 dimensions ever differ by
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +42,14 @@ class Hits:
     mean: np.ndarray
     std: np.ndarray
 
-    def best(self, k: int) -> "Hits":
-        """The first k of each query."""
-        return Hits(self.indices[:, :k], self.cosines[:, :k], self.z[:, :k], self.mean, self.std)
-
     def of(self, query: int) -> "Hits":
         """Those of one query."""
-        return Hits(*(part[query : query + 1] for part in (self.indices, self.cosines, self.z, self.mean, self.std)))
+        return Hits(*(part[query : query + 1] for part in vars(self).values()))
+
+
+def joined(hits: Sequence[Hits]) -> Hits:
+    """Hits of several queries, at least one, each with as many results, as one."""
+    return Hits(*map(np.concatenate, zip(*(vars(each).values() for each in hits), strict=True)))
 
 
 class Scan(Protocol):
@@ -58,7 +61,12 @@ class Scan(Protocol):
 
 
 def search(
-    queries: np.ndarray, embeddings: np.ndarray, k: int, exclude: Iterable[int] = (), scan: Scan | None = None
+    queries: np.ndarray,
+    embeddings: np.ndarray,
+    k: int,
+    exclude: Iterable[int] = (),
+    scan: Scan | None = None,
+    among: np.ndarray | None = None,
 ) -> Hits:
     """The k rows of highest cosine for each query, found exactly.
 
@@ -78,6 +86,9 @@ def search(
         Rows that are not returned.
     scan
         What finds the candidates instead of a pass through `embeddings`, which it was made of.
+    among
+        The rows `(m,)` that are searched, all different, which are read a block at a time too; all by default. Mean,
+        standard deviation and z are those of these rows.
 
     Raises
     ------
@@ -85,56 +96,56 @@ def search(
         For k below 1, and for a query that is zero or not finite.
     """
     if k < 1:
-        raise InputError(f"k is {k}; ask for at least 1 result.")
+        raise InputError(_("k is {k}; ask for at least 1 result.").format(k=k))
     queries = normalize(queries)
     left_out = np.array(sorted(set(exclude)), np.intp)
-    count, k = len(queries), min(k, len(embeddings) - len(left_out))
+    if among is not None:  # from here on a row is a place in `among`
+        left_out = np.flatnonzero(np.isin(among, left_out))
+    count, k = len(queries), min(k, len(embeddings if among is None else among) - len(left_out))
     indices, cosines = np.empty((count, k), np.intp), np.empty((count, k), np.float32)
-    find = scan.candidates if scan else _Pass(embeddings).candidates
+    find = scan.candidates if scan else partial(_candidates, embeddings, among)
     rows, mean, std = find(queries, k, left_out)
+    if among is not None:
+        rows = [among[places] for places in rows]
     for number in range(count):
         indices[number], cosines[number] = _best(queries[number], rows[number], embeddings, k)
-    spread = np.where(std > _ROUNDING, std, np.inf)
+    spread = np.where(std > ROUNDING, std, np.inf)
     return Hits(indices, cosines, (cosines - mean[:, None]) / spread[:, None], mean, std)
 
 
-class _Pass:
-    """One pass through a matrix, block by block."""
-
-    def __init__(self, embeddings: np.ndarray):
-        self._embeddings = embeddings
-
-    def candidates(
-        self, queries: np.ndarray, k: int, left_out: np.ndarray
-    ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-        """Per query the rows that can be among its k nearest, and mean and standard deviation `(q,)` of all its cosines."""
-        count, total = len(queries), len(self._embeddings)
-        finders = [Finder(k) for _ in range(count)]
-        (sums, squares), first = np.zeros((2, count)), None
-        at_once = min(max(_SCORES_AT_ONCE // max(count, 1), _ROWS_AT_ONCE[0]), _ROWS_AT_ONCE[1])
-        room = np.empty(count * min(at_once, total), np.float32)  # for the scores of every block: new memory for each would cost more than looking
-        for start in range(0, total if count else 0, at_once):
-            block = np.asarray(self._embeddings[start : start + at_once], np.float32)
-            scores = _scores(queries, block, room[: count * len(block)])
-            first = scores[:, :1].copy() if first is None else first
-            scores -= first  # so that squares of nearly equal numbers do not swallow their difference
-            sums += scores.sum(axis=1)
-            squares += np.vecdot(scores, scores)
-            if len(left_out):
-                inside = left_out[np.searchsorted(left_out, start) : np.searchsorted(left_out, start + at_once)]
-                scores[:, inside - start] = -np.inf
-            for finder, own, highest in zip(finders, scores, scores.max(axis=1), strict=True):
-                if highest >= finder.floor:
-                    finder.look(own, start)
-        shift = 0 if first is None else first[:, 0]
-        mean = sums / max(total, 1)
-        std = np.sqrt(np.maximum(squares / max(total, 1) - mean**2, 0))
-        return [finder.rows for finder in finders], (mean + shift).astype(np.float32), std.astype(np.float32)
+def _candidates(
+    embeddings: np.ndarray, among: np.ndarray | None, queries: np.ndarray, k: int, left_out: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Per query the rows, or places in `among`, that can be its k nearest; mean and std `(q,)` of all its cosines."""
+    count, total = len(queries), len(embeddings if among is None else among)
+    finders = [Finder(k) for _ in range(count)]
+    (sums, squares), first = np.zeros((2, count)), None
+    at_once = min(max(_SCORES_AT_ONCE // max(count, 1), _ROWS_AT_ONCE[0]), _ROWS_AT_ONCE[1])
+    # One buffer for the scores of every block: new memory for each would cost more than the search.
+    room = np.empty(count * min(at_once, total), np.float32)
+    for start in range(0, total if count else 0, at_once):
+        part = slice(start, start + at_once)
+        block = np.asarray(embeddings[part if among is None else among[part]], np.float32)
+        scores = _scores(queries, block, room[: count * len(block)])
+        first = scores[:, :1].copy() if first is None else first
+        scores -= first  # so that squares of nearly equal numbers do not swallow their difference
+        sums += scores.sum(axis=1)
+        squares += np.vecdot(scores, scores)
+        if len(left_out):
+            inside = left_out[np.searchsorted(left_out, start) : np.searchsorted(left_out, start + at_once)]
+            scores[:, inside - start] = -np.inf
+        for finder, own, highest in zip(finders, scores, scores.max(axis=1), strict=True):
+            if highest >= finder.floor:
+                finder.look(own, start)
+    shift = 0 if first is None else first[:, 0]
+    mean = sums / max(total, 1)
+    std = np.sqrt(np.maximum(squares / max(total, 1) - mean**2, 0))
+    return [finder.rows for finder in finders], (mean + shift).astype(np.float32), std.astype(np.float32)
 
 
 def _scores(queries: np.ndarray, block: np.ndarray, room: np.ndarray) -> np.ndarray:
     """The products of queries `(q, dim)` and rows `(n, dim)`, `(q, n)`, written into `room`."""
-    if len(queries) == 1:  # row by row, on one core: threads would share so short a product, and wait for each other on a busy machine
+    if len(queries) == 1:  # row by row, on one core: threads that share so short a product wait for each other
         return np.vecdot(block, queries[0], out=room)[None]
     return np.matmul(queries, block.T, out=room.reshape(len(queries), -1))
 
@@ -155,14 +166,14 @@ class Finder:
         In ascending order.
     """
 
-    def __init__(self, k: int, slack: float = _ROUNDING):
+    def __init__(self, k: int, slack: float = ROUNDING):
         self._k, self._slack = k, slack
         self.floor = -np.finfo(np.float32).max if k else np.inf
         self.rows, self._scores = np.empty(0, np.intp), np.empty(0, np.float32)
 
     def look(self, scores: np.ndarray, start: int) -> None:
         """Takes what can be among the best from the scores of the rows from `start` on."""
-        if len(scores) > 4 * self._k and len(self.rows) < self._k:  # at first everything could: begin with the best of these
+        if len(scores) > 4 * self._k and len(self.rows) < self._k:  # at first everything could: begin with the best
             self.floor = max(self.floor, np.partition(scores, -self._k)[-self._k] - self._slack)
         found = np.flatnonzero(scores >= self.floor)
         self.add(found + start, scores[found])

@@ -1,7 +1,6 @@
 """Searches of all visitors in one pass: who asks of the same large matrix at the same time shares each read of it.
 
-Separate from `nearest.py`, which knows no threads, and from the batcher, which knows no matrices. A small matrix is searched where it
-is asked for; nobody waits some milliseconds for company there.
+A small matrix is searched on the caller's thread: waiting for company would take longer than the search.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from functools import cache
 import numpy as np
 
 from clipexplore.batcher import Batcher
-from clipexplore.retrieval.nearest import Hits, Scan, search
+from clipexplore.retrieval.nearest import Hits, Scan, joined, search
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +27,11 @@ LARGE = 2_000_000  # rows, from which a query alone takes long enough that the c
 MOST_QUERIES = 64
 
 
-def shared_search(vector: np.ndarray, embeddings: np.ndarray, k: int, exclude: Rows[int] = ()) -> Hits:
-    """As `nearest.search`, for one query `(dim,)`; waits for the answer."""
-    if len(embeddings) < TOGETHER_FROM:
-        return search(vector[None], embeddings, k, exclude)
-    (hits,) = _together().call([(vector, embeddings, k, tuple(exclude))])
-    return hits
+def shared_search(queries: np.ndarray, embeddings: np.ndarray, k: int, exclude: Rows[int] = ()) -> Hits:
+    """As `nearest.search`, for queries `(q, dim)`; waits for the answer."""
+    if len(embeddings) < TOGETHER_FROM or not len(queries):
+        return search(queries, embeddings, k, exclude)
+    return joined(_together().call([(query, embeddings, k, tuple(exclude)) for query in queries]))
 
 
 @cache
@@ -78,9 +76,10 @@ def _rounded(embeddings: np.ndarray, queries: int) -> Scan | None:
 def _copy(matrix: weakref.ref, key: int) -> None:
     from clipexplore.retrieval.coarse import Coarse, pays
 
+    if (embeddings := matrix()) is None:
+        return
     try:
-        embeddings = matrix()
-        if embeddings is not None and pays(embeddings.shape[1]):
+        if pays(embeddings.shape[1]):
             made = Coarse(embeddings)
             if key in _copies:  # else the matrix has gone meanwhile
                 _copies[key] = made

@@ -1,7 +1,6 @@
 """What this process runs on and how much of it is left: processor, memory, GPU.
 
-Separate so that the status page, the choice of a model and the benchmarks say the same. A GPU is looked for only once
-torch is imported: asking costs the seconds of that import.
+A GPU is looked for only once torch is imported: asking costs the seconds of that import.
 """
 
 import ctypes
@@ -15,10 +14,7 @@ _ARENA_MAX = -8  # malloc.h
 
 @dataclass(frozen=True)
 class Machine:
-    """A look at the machine; memory in bytes, `uptime` of this process in seconds.
-
-    `gpu_free` and `gpu_memory` are 0 where there is no GPU.
-    """
+    """A look at the machine; memory in bytes (of a GPU 0 where there is none), `uptime` of this process in seconds."""
 
     processor: str
     cores: int
@@ -38,19 +34,28 @@ def look() -> Machine:
     process, memory = psutil.Process(), psutil.virtual_memory()
     device, gpu_free, gpu_memory = _gpu()
     return Machine(
-        processor=platform.processor() or platform.machine(), cores=psutil.cpu_count() or 1, device=device, used=process.memory_info().rss,
-        free=memory.available, memory=memory.total, gpu_free=gpu_free, gpu_memory=gpu_memory, uptime=time.time() - process.create_time(),
-    )  # fmt: skip
+        processor=platform.processor() or platform.machine(),
+        cores=psutil.cpu_count() or 1,
+        device=device,
+        used=process.memory_info().rss,
+        free=memory.available,
+        memory=memory.total,
+        gpu_free=gpu_free,
+        gpu_memory=gpu_memory,
+        uptime=time.time() - process.create_time(),
+    )
 
 
 def share_heaps() -> bool:
-    """Has all threads share two heaps; whether this is the C library that needs it. Before there are many threads.
+    """Makes all threads share two heaps; whether this is the C library that needs it. To be called before there are
+    many threads.
 
-    That of Linux gives every thread a heap of its own, up to eight a core. Each run of a page is a new thread, so what all of them
-    leave free here and there adds up to hundreds of megabytes, for no gain in speed.
+    glibc gives every thread a heap of its own, up to eight a core. Each run of a page is a new thread, so what all of
+    them leave free adds up to hundreds of megabytes, for no gain in speed.
     """
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    return hasattr(library, "mallopt") and bool(library.mallopt(_ARENA_MAX, 2))
+    if sys.platform != "linux" or not hasattr(library := ctypes.CDLL(None), "mallopt"):
+        return False
+    return bool(library.mallopt(_ARENA_MAX, 2))
 
 
 def _gpu() -> tuple[str, int, int]:

@@ -1,9 +1,11 @@
 """What can be said of a scene: the grammar of Emoji World.
 
-`literal` says everything and says it one way, so that two different scenes rarely share it. `caption` draws one of the many ways to say
-it. `words` is the set of all bare words that are true of a scene, `training_words` those that it is trained with this time.
+`literal` says everything and says it one way, so that two different scenes rarely share it. `caption` draws one of the
+many ways to say it. `words` is the set of all bare words that are true of a scene, `training_words` those that it is
+trained with this time.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from random import Random
 
@@ -20,37 +22,106 @@ RELATIONS = {
     "on": ("{0} on {1}", "{0} on top of {1}", "{1} with {0} on top"),
 }
 SIDES = {
-    "left": ("on the left", "on the right"), "right": ("on the right", "on the left"),
-    "above": ("at the top", "at the bottom"), "below": ("at the bottom", "at the top"),
-}  # fmt: skip
+    "left": ("on the left", "on the right"),
+    "right": ("on the right", "on the left"),
+    "above": ("at the top", "at the bottom"),
+    "below": ("at the bottom", "at the top"),
+}
 WEARING = ("{0} with {1}", "{0} wearing {1}", "{0} in {1}", "{1} on {0}")
-FRAMES = ("{}", "{}", "{}", "a photo of {}", "a picture of {}", "an image of {}", "a drawing of {}", "an emoji of {}", "this is {}")
+FRAMES = (
+    "{}",
+    "{}",
+    "{}",
+    "a photo of {}",
+    "a picture of {}",
+    "an image of {}",
+    "a drawing of {}",
+    "an emoji of {}",
+    "this is {}",
+)
 BACKGROUND = ("on {} background", "against {} background", "in front of {} wall")
 COLOUR_WORDS = {
-    "red": ("crimson", "scarlet"), "orange": ("tangerine",), "yellow": ("golden",), "green": ("emerald",), "blue": ("azure",),
-    "purple": ("violet",), "pink": ("rosy",), "brown": ("chocolate-coloured",), "black": ("jet-black",), "white": ("snow-white",), "grey": ("gray",),
-}  # fmt: skip
+    "red": ("crimson", "scarlet"),
+    "orange": ("tangerine",),
+    "yellow": ("golden",),
+    "green": ("emerald",),
+    "blue": ("azure",),
+    "purple": ("violet",),
+    "pink": ("rosy",),
+    "brown": ("chocolate-coloured",),
+    "black": ("jet-black",),
+    "white": ("snow-white",),
+    "grey": ("gray",),
+}
 # What people call things where CLDR has no word for it: names and feelings.
 SYNONYMS = {
-    "man": ("guy", "gentleman"), "woman": ("lady",), "boy": ("lad",), "girl": ("young girl",), "baby": ("infant",), "child": ("kid",),
-    "old man": ("grandfather", "elderly man"), "old woman": ("grandmother", "elderly woman"), "older person": ("elderly person",),
-    "dog face": ("dog", "puppy"), "cat face": ("cat", "kitty"), "tiger face": ("tiger",), "rabbit face": ("rabbit", "bunny"),
-    "mouse face": ("mouse",), "pig face": ("pig",), "cow face": ("cow",), "monkey face": ("monkey",), "horse face": ("horse",),
-    "dog": ("hound",), "automobile": ("car",), "bus": ("coach",), "bicycle": ("bike",), "airplane": ("aeroplane", "plane"),
-    "lion": ("big cat",), "pensive face": ("melancholy", "sad"), "crying face": ("sadness", "tears"), "angry face": ("anger", "furious"),
-    "grinning face": ("happy", "joy"), "loudly crying face": ("grief", "despair"), "fearful face": ("fear",), "worried face": ("worry",),
-    "disappointed face": ("disappointment",), "smiling face with heart-eyes": ("in love", "adoration"), "sleeping face": ("asleep", "tired"),
-    "astonished face": ("surprise",), "thinking face": ("thoughtful", "curious"), "yawning face": ("boredom", "bored"),
-    "relieved face": ("calm", "serene"), "nauseated face": ("disgust", "sick"), "confused face": ("confusion",),
-    "partying face": ("celebration", "party"), "enraged face": ("rage", "fury"), "red heart": ("love",), "alarm clock": ("clock",),
-    "sunglasses": ("shades",), "glasses": ("spectacles",),
-}  # fmt: skip
+    "man": ("guy", "gentleman"),
+    "woman": ("lady",),
+    "boy": ("lad",),
+    "girl": ("young girl",),
+    "baby": ("infant",),
+    "child": ("kid",),
+    "old man": ("grandfather", "elderly man"),
+    "old woman": ("grandmother", "elderly woman"),
+    "older person": ("elderly person",),
+    "dog face": ("dog", "puppy"),
+    "cat face": ("cat", "kitty"),
+    "tiger face": ("tiger",),
+    "rabbit face": ("rabbit", "bunny"),
+    "mouse face": ("mouse",),
+    "pig face": ("pig",),
+    "cow face": ("cow",),
+    "monkey face": ("monkey",),
+    "horse face": ("horse",),
+    "dog": ("hound",),
+    "automobile": ("car",),
+    "bus": ("coach",),
+    "bicycle": ("bike",),
+    "airplane": ("aeroplane", "plane"),
+    "lion": ("big cat",),
+    "pensive face": ("melancholy", "sad"),
+    "crying face": ("sadness", "tears"),
+    "angry face": ("anger", "furious"),
+    "grinning face": ("happy", "joy"),
+    "loudly crying face": ("grief", "despair"),
+    "fearful face": ("fear",),
+    "worried face": ("worry",),
+    "disappointed face": ("disappointment",),
+    "smiling face with heart-eyes": ("in love", "adoration"),
+    "sleeping face": ("asleep", "tired"),
+    "astonished face": ("surprise",),
+    "thinking face": ("thoughtful", "curious"),
+    "yawning face": ("boredom", "bored"),
+    "relieved face": ("calm", "serene"),
+    "nauseated face": ("disgust", "sick"),
+    "confused face": ("confusion",),
+    "partying face": ("celebration", "party"),
+    "enraged face": ("rage", "fury"),
+    "red heart": ("love",),
+    "alarm clock": ("clock",),
+    "sunglasses": ("shades",),
+    "glasses": ("spectacles",),
+}
 KINDS = {
-    "animal-mammal": "animal", "animal-bird": "bird", "animal-bug": "insect", "animal-marine": "sea creature", "plant-flower": "flower",
-    "food-fruit": "fruit", "food-vegetable": "vegetable", "drink": "drink", "musical-instrument": "musical instrument", "tool": "tool",
-    "transport-ground": "vehicle", "transport-water": "boat", "transport-air": "aircraft", "place-building": "building",
-    "clothing": "clothing", "food-sweet": "dessert", "person-sport": "sport", "family": "family",
-}  # fmt: skip
+    "animal-mammal": "animal",
+    "animal-bird": "bird",
+    "animal-bug": "insect",
+    "animal-marine": "sea creature",
+    "plant-flower": "flower",
+    "food-fruit": "fruit",
+    "food-vegetable": "vegetable",
+    "drink": "drink",
+    "musical-instrument": "musical instrument",
+    "tool": "tool",
+    "transport-ground": "vehicle",
+    "transport-water": "boat",
+    "transport-air": "aircraft",
+    "place-building": "building",
+    "clothing": "clothing",
+    "food-sweet": "dessert",
+    "person-sport": "sport",
+    "family": "family",
+}
 PLURALS = set(IRREGULAR.values()) - set(IRREGULAR)  # that do not end in s
 
 
@@ -60,7 +131,7 @@ def literal(scene: Scene) -> str:
 
 
 def synonymous(scene: Scene, rng: Random) -> str:
-    """Everything about the scene in other words: CLDR's and everyday synonyms, other phrases for places and relations."""
+    """Everything about the scene in other words: CLDR's and everyday synonyms, other phrases for places."""
     text = " ".join(filter(None, (_subject(scene, rng), _setting(scene, rng))))
     return rng.choice(FRAMES).format(text)
 
@@ -80,13 +151,19 @@ def caption(scene: Scene, rng: Random) -> str:
 
 def main_words(scene: Scene) -> list[str]:
     """One bare word for each element – thing, synonym, headwear, colour, place – to draw a short caption from."""
-    found = [word for item in scene.items for word in _item_words(item)[:2]]
+    found = [word for item in scene.items for word in item_words(item)[:2]]
     return found + [word for item in scene.items if item.colour for word in (item.colour,)] + _where_words(scene)[:1]
 
 
 def training_words(scene: Scene, rng: Random) -> set[str]:
-    """Bare words to train on: the name of everything in the scene, one word more of all that are true, and what is on which side."""
-    return {_item_words(item)[0] for item in scene.items} | {rng.choice(main_words(scene)), rng.choice(sorted(words(scene)))} | sides(scene)
+    """Bare words to train on: the name of everything in the scene, one word more of all that are true, and what is on
+    which side.
+    """
+    return (
+        {item_words(item)[0] for item in scene.items}
+        | {rng.choice(main_words(scene)), rng.choice(sorted(words(scene)))}
+        | sides(scene)
+    )
 
 
 def sides(scene: Scene) -> set[str]:
@@ -98,7 +175,7 @@ def sides(scene: Scene) -> set[str]:
 
 def words(scene: Scene) -> set[str]:
     """Every bare word that is true of the scene: names, keywords, kinds, colours, place, count."""
-    found = {word for item in scene.items for word in _item_words(item)} | set(_where_words(scene))
+    found = {word for item in scene.items for word in item_words(item)} | set(_where_words(scene))
     found |= {word for item in scene.items if item.colour for word in (item.colour, *COLOUR_WORDS[item.colour])}
     if scene.kind == "count":
         found.add(NUMBERS[scene.count])
@@ -110,8 +187,15 @@ def vocabulary() -> tuple[str, ...]:
     """Every bare word the grammar can say, in order."""
     found = {word for thing in things() for word in _thing_words(thing)}
     found |= {word for own in HEADWEAR.values() for word in own} | set(COLOURS) | set(NUMBERS.values())
-    found |= {word for place in PLACES.values() for word in place.words} | {word for many in COLOUR_WORDS.values() for word in many}
+    found |= {word for place in PLACES.values() for word in place.words} | {
+        word for many in COLOUR_WORDS.values() for word in many
+    }
     return tuple(sorted(found))
+
+
+def short(words: Iterable[str]) -> list[str]:
+    """Words of at most two parts and 24 letters."""
+    return [word for word in words if len(word.split()) <= 2 and len(word) <= 24]
 
 
 @cache
@@ -122,7 +206,7 @@ def _thing_words(thing: Thing) -> tuple[str, ...]:
     return tuple(dict.fromkeys((thing.name, *SYNONYMS.get(thing.name, ()), *thing.keywords, *kind)))
 
 
-def _item_words(item: Item) -> tuple[str, ...]:
+def item_words(item: Item) -> tuple[str, ...]:
     return _thing_words(by_name()[item.name])
 
 
@@ -178,6 +262,8 @@ def _nouns(thing: Thing) -> tuple[str, ...]:
     """What the thing can be called in a sentence."""
     if thing.name in HEADWEAR:
         return HEADWEAR[thing.name]
-    synonyms = () if thing.kind.startswith(("face-", "heart")) else SYNONYMS.get(thing.name, ())  # those are feelings, said as bare words only
+    synonyms = (
+        () if thing.kind.startswith(("face-", "heart")) else SYNONYMS.get(thing.name, ())
+    )  # those are feelings, said as bare words only
     known = tuple(word for word in (*synonyms, *noun_keywords(thing)) if not word.endswith("s") and word not in PLURALS)
     return (thing.name, *known[:3])

@@ -1,7 +1,8 @@
 """What Emoji World is made of: every thing the emoji font can draw, with its English name, grammar and synonyms.
 
 Names and keywords come from Unicode CLDR, groups from Unicode's emoji-test.txt, pictures from Noto Color Emoji;
-Debian packages `unicode-cldr-core`, `unicode-data` and `fonts-noto-color-emoji`. They are needed to draw the world, not to explore it.
+Debian packages `unicode-cldr-core`, `unicode-data` and `fonts-noto-color-emoji`. They are needed to draw the world, not
+to explore it.
 """
 
 import re
@@ -17,35 +18,206 @@ from PIL import Image, ImageDraw, ImageFont
 
 FONT = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
 EMOJI_TEST = Path("/usr/share/unicode/emoji/emoji-test.txt")
-ANNOTATIONS = [Path(f"/usr/share/unicode/cldr/common/{folder}/en.xml") for folder in ("annotations", "annotationsDerived")]
+ANNOTATIONS = [
+    Path(f"/usr/share/unicode/cldr/common/{folder}/en.xml") for folder in ("annotations", "annotationsDerived")
+]
 STRIKE = 109  # the font holds bitmaps of this one size
 
 RENAMED = {"woman's hat": "sun hat", "billed cap": "baseball cap", "rescue worker's helmet": "rescue helmet"}
 LEFT_OUT = {"Symbols", "Flags", "Component"}
 SKIN_TONE = re.compile("[\U0001f3fb-\U0001f3ff]")
 IRREGULAR = {
-    "man": "men", "woman": "women", "person": "people", "child": "children", "mouse": "mice", "goose": "geese", "tooth": "teeth",
-    "foot": "feet", "sheep": "sheep", "deer": "deer", "fish": "fish", "squid": "squid", "bison": "bison", "ox": "oxen", "knife": "knives",
-    "leaf": "leaves", "wolf": "wolves", "wife": "wives", "shrimp": "shrimp", "mailman": "mailmen", "snowman": "snowmen",
-    "policeman": "policemen", "calf": "calves", "loaf": "loaves", "radio": "radios", "piano": "pianos", "photo": "photos",
-    "kangaroo": "kangaroos", "avocado": "avocados", "flamingo": "flamingos", "video": "videos", "yo-yo": "yo-yos", "dodo": "dodos",
-    "taco": "tacos", "burrito": "burritos", "banjo": "banjos", "igloo": "igloos", "merman": "mermen", "merperson": "merpeople",
-    "metro": "metros", "memo": "memos", "kimono": "kimonos", "dango": "dango", "moai": "moai", "elf": "elves", "sheaf": "sheaves",
-    "scarf": "scarves", "blowfish": "blowfish", "die": "dice", "crossbones": "crossbones",
-}  # fmt: skip
+    "man": "men",
+    "woman": "women",
+    "person": "people",
+    "child": "children",
+    "mouse": "mice",
+    "goose": "geese",
+    "tooth": "teeth",
+    "foot": "feet",
+    "sheep": "sheep",
+    "deer": "deer",
+    "fish": "fish",
+    "squid": "squid",
+    "bison": "bison",
+    "ox": "oxen",
+    "knife": "knives",
+    "leaf": "leaves",
+    "wolf": "wolves",
+    "wife": "wives",
+    "shrimp": "shrimp",
+    "mailman": "mailmen",
+    "snowman": "snowmen",
+    "policeman": "policemen",
+    "calf": "calves",
+    "loaf": "loaves",
+    "radio": "radios",
+    "piano": "pianos",
+    "photo": "photos",
+    "kangaroo": "kangaroos",
+    "avocado": "avocados",
+    "flamingo": "flamingos",
+    "video": "videos",
+    "yo-yo": "yo-yos",
+    "dodo": "dodos",
+    "taco": "tacos",
+    "burrito": "burritos",
+    "banjo": "banjos",
+    "igloo": "igloos",
+    "merman": "mermen",
+    "merperson": "merpeople",
+    "metro": "metros",
+    "memo": "memos",
+    "kimono": "kimonos",
+    "dango": "dango",
+    "moai": "moai",
+    "elf": "elves",
+    "sheaf": "sheaves",
+    "scarf": "scarves",
+    "blowfish": "blowfish",
+    "die": "dice",
+    "crossbones": "crossbones",
+}
 # Names that are no nouns to count, although scenes count what they stand for: no article, no ending.
 UNINFLECTED = re.compile(
-    r"people \w+ing|[\w-]+-thirty|(?:un)?locked.*|rolling on the floor laughing|star-struck|dizzy|foggy|ZZZ|dashing away|high voltage|dna"
+    r"people \w+ing|[\w-]+-thirty|(?:un)?locked.*|rolling on the floor "
+    r"laughing|star-struck|dizzy|foggy|ZZZ|dashing away|high voltage|dna"
     r"|breast-feeding|camping|cooking|horse racing|tennis|(?:field|ice) hockey|lacrosse|ping pong|badminton"
 )
-ARTICLE_ALONE = {"rhinoceros", "seedling", "shamrock", "tornado", "gear"}  # the other way round: not counted, yet one takes an article
+ARTICLE_ALONE = {
+    "rhinoceros",
+    "seedling",
+    "shamrock",
+    "tornado",
+    "gear",
+}  # the other way round: not counted, yet one takes an article
 # What ends the head of a noun phrase: nothing behind it changes with number.
 AFTER_HEAD = re.compile(
     r" (?:with|without|of|in|on|from|behind|for|over|and|at|to|facing|tilted|not|done|wearing|(?:up|down)(?! hand))\b"
     r"|(?:(?<=person)|(?<=m[ae]n)|(?<=face)|(?<=globe)|(?<=index)|(?<=chart)|(?<=leaf)) (?=(?:mountain )?\w+ing\b)"
 )
 # Names that are already plural, or are stuff rather than pieces; they take no article and are not counted.
-UNCOUNTED = set(["scissors", "glasses", "sunglasses", "goggles", "jeans", "shorts", "gloves", "socks", "skis", "chopsticks", "clothes", "trousers", "people", "hands", "lips", "eyes", "fries", "cards", "arts", "chains", "thongs", "briefs", "sandals", "boots", "footprints", "dominos", "beans", "dumplings", "noodles", "waves", "sparkles", "notes", "scales", "grapes", "cherries", "olives", "peanuts", "bubbles", "droplets", "sake", "broccoli", "garlic", "ginger", "bread", "bacon", "butter", "salt", "honey", "cheese", "milk", "rice", "tea", "wine", "spaghetti", "oden", "ice", "cream", "sushi", "hair", "clothing", "luggage", "money", "fire", "water", "fog", "rain", "snow", "wind", "lightning", "tornado", "smoke", "dust", "cash", "paper", "anger", "basketballing", "tears", "cream", "meat", "popcorn", "bowling", "o'clock", "thirty", "men", "women", "thumbs", "volume", "arts", "soap", "thread", "yarn", "yen", "dollars", "euro", "pounds", "wrestlers", "wings", "dizziness", "sweat", "coral", "bamboo", "seedling", "shamrock", "ears", "legs", "feet", "partying", "fireworks", "bricks", "rocks", "logs", "gear", "knobs", "thumbs", "crossed", "silver", "gold"])
+UNCOUNTED = set(
+    [
+        "scissors",
+        "glasses",
+        "sunglasses",
+        "goggles",
+        "jeans",
+        "shorts",
+        "gloves",
+        "socks",
+        "skis",
+        "chopsticks",
+        "clothes",
+        "trousers",
+        "people",
+        "hands",
+        "lips",
+        "eyes",
+        "fries",
+        "cards",
+        "arts",
+        "chains",
+        "thongs",
+        "briefs",
+        "sandals",
+        "boots",
+        "footprints",
+        "dominos",
+        "beans",
+        "dumplings",
+        "noodles",
+        "waves",
+        "sparkles",
+        "notes",
+        "scales",
+        "grapes",
+        "cherries",
+        "olives",
+        "peanuts",
+        "bubbles",
+        "droplets",
+        "sake",
+        "broccoli",
+        "garlic",
+        "ginger",
+        "bread",
+        "bacon",
+        "butter",
+        "salt",
+        "honey",
+        "cheese",
+        "milk",
+        "rice",
+        "tea",
+        "wine",
+        "spaghetti",
+        "oden",
+        "ice",
+        "cream",
+        "sushi",
+        "hair",
+        "clothing",
+        "luggage",
+        "money",
+        "fire",
+        "water",
+        "fog",
+        "rain",
+        "snow",
+        "wind",
+        "lightning",
+        "tornado",
+        "smoke",
+        "dust",
+        "cash",
+        "paper",
+        "anger",
+        "basketballing",
+        "tears",
+        "cream",
+        "meat",
+        "popcorn",
+        "bowling",
+        "o'clock",
+        "thirty",
+        "men",
+        "women",
+        "thumbs",
+        "volume",
+        "arts",
+        "soap",
+        "thread",
+        "yarn",
+        "yen",
+        "dollars",
+        "euro",
+        "pounds",
+        "wrestlers",
+        "wings",
+        "dizziness",
+        "sweat",
+        "coral",
+        "bamboo",
+        "seedling",
+        "shamrock",
+        "ears",
+        "legs",
+        "feet",
+        "partying",
+        "fireworks",
+        "bricks",
+        "rocks",
+        "logs",
+        "gear",
+        "knobs",
+        "thumbs",
+        "crossed",
+        "silver",
+        "gold",
+    ]
+)
 TAGS_NOT_NOUNS = re.compile(r"(?:ing|ed|ly|ous|ful|y)$")
 
 
@@ -53,8 +225,9 @@ TAGS_NOT_NOUNS = re.compile(r"(?:ing|ed|ly|ous|ful|y)$")
 class Thing:
     """One emoji as a thing of the world.
 
-    `name` is the literal name; `plural` is None for what is not counted; `keywords` are CLDR's, rarest first, without those that a
-    third of the kin share; `group` and `kind` are Unicode's group and subgroup, such as `Animals & Nature` and `animal-mammal`.
+    `name` is the literal name; `plural` is None for what is not counted; `keywords` are CLDR's, rarest first, without
+    those that a third of the kin share; `group` and `kind` are Unicode's group and subgroup, such as `Animals & Nature`
+    and `animal-mammal`.
     """
 
     emoji: str
@@ -91,7 +264,9 @@ def with_article(noun: str) -> str:
 
 
 def pluralize(name: str) -> str:
-    """The plural of a noun phrase: only its head changes ("person lifting weights" → "people lifting weights"), or each of two ("nuts and bolts")."""
+    """The plural of a noun phrase: only its head changes ("person lifting weights" → "people lifting weights"), or each
+    of two ("nuts and bolts").
+    """
     if UNINFLECTED.fullmatch(name):
         return name
     match = AFTER_HEAD.search(name)
@@ -116,7 +291,9 @@ def _plural_noun(noun: str) -> str:
 
 
 def plain_name(name: str) -> str:
-    """CLDR's name as one would say it: "woman: red hair" → "woman with red hair", "family: man, boy" → "family of man and boy"."""
+    """CLDR's name as one would say it: "woman: red hair" → "woman with red hair", "family: man, boy" → "family of man
+    and boy".
+    """
     name = name.replace("’", "'").replace("“", "").replace("”", "")
     name = RENAMED.get(name, name)
     if ": " in name:
@@ -175,14 +352,20 @@ def things() -> tuple[Thing, ...]:
 
 
 def _thing(emoji: str, name: str, group: str, kind: str, words: list[str], counts: Counter) -> Thing:
-    useful = [w for w in words if w.lower() != name.lower() and counts[w] <= 40 and re.fullmatch(r"[A-Za-z][A-Za-z' -]{1,24}", w)]
+    useful = [
+        w
+        for w in words
+        if w.lower() != name.lower() and counts[w] <= 40 and re.fullmatch(r"[A-Za-z][A-Za-z' -]{1,24}", w)
+    ]
     keywords = tuple(sorted(dict.fromkeys(useful), key=lambda w: (counts[w], w)))
     return Thing(emoji, name, group, kind, keywords, pluralize(name) if _is_counted(name) else None)
 
 
 @cache
 def noun_keywords(thing: Thing) -> tuple[str, ...]:
-    """The keywords that can stand in a sentence in place of the name: rare ones that do not look like verbs or adjectives."""
+    """The keywords that can stand in a sentence in place of the name: rare ones that do not look like verbs or
+    adjectives.
+    """
     return tuple(w for w in thing.keywords if not TAGS_NOT_NOUNS.search(w) and keyword_counts()[w] <= 3)
 
 

@@ -1,13 +1,15 @@
 """Train the autoencoder between pictures of 128 pixels and the 16 × 16 latents that the drawing model works on.
 
-    python -m clipexplore.training.train_autoencoder --hours 2 --cooldown --threads 2      # starts or resumes runs/autoencoder
-    python -m clipexplore.training.train_autoencoder --hours 0.2 --cooldown --device cuda --workers 14 --batch 128
-    python -m clipexplore.training.train_autoencoder --hours 1 --cooldown --threads 2 --decoder                            # the decoder alone: latents stay
-    python -m clipexplore.training.train_autoencoder --measure                             # round trip of 256 held-out scenes, in decibels
+    python -m clipexplore.training.train_autoencoder --hours 2 --cooldown          # starts or resumes runs/autoencoder
+    python -m clipexplore.training.train_autoencoder --hours 1 --cooldown --decoder    # the decoder alone: latents stay
+    python -m clipexplore.training.train_autoencoder --measure     # round trip of 256 held-out scenes, in decibels
 
-A `diffusers.AutoencoderKL` of factor 8, narrow where pictures are large, since a layer at full resolution costs 64 times one at the latents'.
-It learns the absolute and the squared error and, so that edges stay sharp, the absolute error of neighbouring pixels' differences.
-Once a drawing model is trained on its latents, only the decoder may learn on.
+With a GPU: `--hours 0.2 --cooldown --device cuda --workers 14 --batch 128`.
+
+A `diffusers.AutoencoderKL` of factor 8, narrow where pictures are large, since a layer at full resolution costs 64
+times one at the latents'. It learns the absolute and the squared error and, so that edges stay sharp, the absolute
+error of neighbouring pixels' differences. Once a drawing model is trained on its latents, only the decoder may learn
+on.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from diffusers import AutoencoderKL
 from safetensors import safe_open
 from torch.utils.data import DataLoader, Dataset
 
+from ..settings import settings
 from .runs import Run, arguments, layout
 from .scenes import HELD_OUT, draw, scene
 
@@ -30,14 +33,22 @@ RATE, KEEP = 1e-3, 0.999
 KL = 1e-6  # keeps latents from growing, no more
 ENCODER = ("encoder.", "quant_conv.")  # the parameters that latents depend on
 RUN = Path("runs/autoencoder")
+AUTOENCODER = settings().assets / "models/emoji/unclip/vae"  # what was trained and exported
 
 
 def build_autoencoder() -> AutoencoderKL:
     """An autoencoder with fresh weights."""
     torch.manual_seed(0)
     blocks = len(WIDTHS)
-    return AutoencoderKL(block_out_channels=WIDTHS, latent_channels=LATENT_CHANNELS, layers_per_block=1, norm_num_groups=8, sample_size=SIZE,
-                         down_block_types=("DownEncoderBlock2D",) * blocks, up_block_types=("UpDecoderBlock2D",) * blocks)  # fmt: skip
+    return AutoencoderKL(
+        block_out_channels=WIDTHS,
+        latent_channels=LATENT_CHANNELS,
+        layers_per_block=1,
+        norm_num_groups=8,
+        sample_size=SIZE,
+        down_block_types=("DownEncoderBlock2D",) * blocks,
+        up_block_types=("UpDecoderBlock2D",) * blocks,
+    )
 
 
 def start(device: str, folder: Path = RUN) -> Run:
@@ -45,9 +56,23 @@ def start(device: str, folder: Path = RUN) -> Run:
     return Run(folder, build_autoencoder(), device, RATE, KEEP)
 
 
-def trained(folder: Path = RUN, device: str = "cpu") -> AutoencoderKL:
-    """The averaged autoencoder of a run."""
-    return start("cpu", folder).averaged(build_autoencoder()).to(device, memory_format=layout(device))
+def trained(folder: Path = AUTOENCODER, device: str = "cpu") -> AutoencoderKL:
+    """The averaged autoencoder of a run, or the one in a pipeline's folder."""
+    if is_exported(folder):
+        model = AutoencoderKL.from_pretrained(folder, torch_dtype=torch.float32).eval().requires_grad_(False)
+    else:
+        model = start("cpu", folder).averaged(build_autoencoder())
+    return model.to(device, memory_format=layout(device))
+
+
+def is_exported(folder: Path) -> bool:
+    """Whether a folder is one that `AutoencoderKL.from_pretrained` loads, and not a run."""
+    return (folder / "config.json").exists()
+
+
+def scaling(folder: Path) -> float | None:
+    """What the latents of an exported autoencoder are multiplied with; of a run that is not settled yet."""
+    return AutoencoderKL.load_config(folder)["scaling_factor"] if is_exported(folder) else None
 
 
 def keep_encoder(run: Run) -> None:
@@ -59,11 +84,14 @@ def keep_encoder(run: Run) -> None:
 
 
 def encoder_revision(folder: Path) -> str:
-    """A hash of a run's averaged encoder: latents of the same revision go together."""
+    """A hash of an encoder, of a run the averaged one: latents of the same revision go together."""
     found = hashlib.blake2b(digest_size=6)
-    with safe_open(folder / "state.safetensors", "np") as tensors:
+    file, prefix = (
+        ("diffusion_pytorch_model.safetensors", "") if is_exported(folder) else ("state.safetensors", "average/")
+    )
+    with safe_open(folder / file, "np") as tensors:
         for name in sorted(tensors.keys()):
-            if name.startswith(tuple(f"average/{part}" for part in ENCODER)):
+            if name.startswith(tuple(prefix + part for part in ENCODER)):
                 found.update(tensors.get_tensor(name).tobytes())
     return found.hexdigest()
 
@@ -100,11 +128,15 @@ def step_loss(model: AutoencoderKL, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def psnr(model: AutoencoderKL, scenes: int = 256, batch: int = 32) -> float:
-    """Peak signal to noise of the round trip of held-out scenes, in decibels, from the mean squared error of all of them together."""
+    """Peak signal to noise of the round trip of held-out scenes, in decibels, from the mean squared error of all of
+    them together.
+    """
     device, errors = next(model.parameters()).device, []
     with torch.inference_mode():
         for first in range(0, scenes, batch):
-            pictures = as_input(as_pixels(scene(HELD_OUT + first + i) for i in range(min(batch, scenes - first)))).to(device)
+            pictures = as_input(as_pixels(scene(HELD_OUT + first + i) for i in range(min(batch, scenes - first)))).to(
+                device
+            )
             drawn = model.decode(model.encode(pictures).latent_dist.mean).sample.clamp(-1, 1)
             errors.append(((drawn - pictures).double() / 2).square().mean((1, 2, 3)).cpu())
     return float(-10 * torch.cat(errors).mean().log10())
@@ -115,7 +147,9 @@ def main() -> None:
     arguments(parser)
     parser.add_argument("--run", type=Path, default=RUN)
     parser.add_argument("--batch", type=int, default=16, help="pictures a step")
-    parser.add_argument("--decoder", action="store_true", help="keep the encoder as it is: a drawing model stands on its latents")
+    parser.add_argument(
+        "--decoder", action="store_true", help="keep the encoder as it is: a drawing model stands on its latents"
+    )
     parser.add_argument("--measure", action="store_true", help="print the round trip's PSNR")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -123,8 +157,13 @@ def main() -> None:
         run = start(options.device, options.run)
         if options.decoder:
             keep_encoder(run)
-        loader = DataLoader(Pictures(options.batch), batch_size=None, sampler=range(run.step, 1 << 30), num_workers=options.workers,
-                            prefetch_factor=4 if options.workers else None)  # fmt: skip
+        loader = DataLoader(
+            Pictures(options.batch),
+            batch_size=None,
+            sampler=range(run.step, 1 << 30),
+            num_workers=options.workers,
+            prefetch_factor=4 if options.workers else None,
+        )
         run.train(loader, step_loss, options.hours, options.cooldown)
     if options.measure:
         print(f"round trip of held-out scenes: {psnr(trained(options.run, options.device)):.1f} dB (bar: 27)")

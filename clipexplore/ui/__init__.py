@@ -1,58 +1,78 @@
-"""What all pages share: the only place that imports streamlit. A page says `from clipexplore import ui` and uses these names."""
+"""What all pages share, and the only place that imports streamlit; a page uses these names as `ui.name`."""
 
-from .classes import class_bars, scores_download, warn_of_cuts
-from .clouds import CLOUDS, cloud_code, cloud_of, say_gap
-from .components import fingerprint, kept_by_projection, plane, solvers, spectrum, walk
-from .drawn_points import draw_points, draw_toggle, hits_as_points, sum_as_points
-from .expressions import expression_box, lines_box, open_in, points_of, reversed_sum, stack
-from .facets import facet_box, find
-from .figures import say_figures
-from .filters import filter_box, say_kept
-from .gap import gap_lab
-from .grids import concept, grid_metrics, grid_of, show_dimensions, show_direction, show_grid
-from .inside import look_inside
-from .judging import judged, judged_accuracies, judged_classes, judged_mistakes, judged_trust, label_fields
-from .lexicon import answered, asked, corpus_box, kindred, lexicon, matrices, say_lexicon, three_columns
-from .logs import visitor
+from .apart import apart_as_points, show_curve, show_remainder, show_stability, show_sum, sum_box
+from .calls import begin_calls, call, code, code_lines
+from .chosen import chosen_bar
+from .classify import class_bars, classes_for, where_judged, where_maps, windows_of
+from .components import (
+    axes_box,
+    say_cloud,
+    show_fingerprint,
+    show_kept,
+    show_plane,
+    show_race,
+    show_spectrum,
+    show_walk,
+)
+from .concepts import (
+    concepts_ready,
+    say_concepts,
+    show_cards,
+    show_concept,
+    show_judged,
+    show_turned,
+    turn_box,
+    turned_as_points,
+)
+from .drawing import draw_points, draw_toggle, hits_as_points, sum_as_points
+from .even import note_places, places_box, show_evenness
+from .expressions import (
+    change_of,
+    expression_box,
+    lines_box,
+    open_in,
+    points_of,
+    reversed_sum,
+    stack,
+    surprise_button,
+)
+from .filters import facet_box, filter_box, say_kept
+from .gallery import begin_pictures, gallery
+from .journey import afresh_button, say_missing, say_refused
+from .judged import judged_accuracies, judged_classes, judged_mistakes, judged_trust, label_box
+from .lessons import lesson_list, show_lesson
 from .making import new_collection
-from .maps import fit_settings, layout_code, layout_download, own_layout, pca_layout, say_trust, umap_layout
+from .maps import draw_map, fit_settings, laid_out, layout_download, plane_settings, say_neighbours, say_trust
 from .markdown import escape
-from .models import model_card, ready
-from .names import check_names
-from .page import code, header, navigation, show_errors
-from .pairs import (
+from .match import (
     append_picture,
-    drawn_pairs,
     match_download,
-    match_lengths,
     match_matrix,
     match_metrics,
     match_training,
-    own_pairs,
-    swapped,
+    meaningful,
+    open_hardest,
+    own_scale,
+    show_gap,
 )
-from .paths import frame_strip, nearest, path_curves, path_download, path_view
-from .pixels import chosen_row, compare, draw_components, pixel_space, rebuild, rebuild_in_clip
-from .regions import chosen_by, near_hits, say_neighbours
-from .results import distribution, download_row, gallery, result_bars, score_context
-from .session import begin_run, preset, space, warm_up
-from .shades import color_box, draw_map
+from .models import model_box, model_card, ready
+from .names import check_names
+from .page import doors, header, name_of, navigation, pages, say_figures, show_errors
+from .picture import picture_view
+from .pixels import compare, pixels_here, show_components, show_rebuilt, show_rebuilt_in_clip
+from .player import frame_strip, path_curves, path_download, path_view, walk_download
+from .properties import show_apart, show_dimensions, show_direction, show_grid
+from .results import distribution, download_row, find, matches, result_bars, score_context
+from .serving import around_the_app
+from .session import access, begin_run, preset, space, visitor, warm_up
+from .shades import color_box
 from .share import share_box
-from .shelf import say_missing, show_shelf
-from .status import show_lanes, show_machine
-from .texts import PAGES, text
-from .uploads import add_picture, held_uploads
-from .walk_files import walk_download
-from .walks import Route, drawing_code, drawn_strip, drawn_walk, walk_draw_settings
-from .where import where_judged, where_maps, window_vectors
-
-__all__ = [
-    "CLOUDS", "PAGES", "Route", "drawing_code", "drawn_strip", "drawn_walk", "hits_as_points", "nearest", "sum_as_points", "walk_download", "walk_draw_settings", "add_picture", "append_picture", "begin_run", "answered", "asked", "check_names", "chosen_by", "chosen_row", "class_bars", "cloud_code", "cloud_of", "code", "color_box", "compare", "concept", "corpus_box",
-    "distribution", "download_row", "draw_components", "draw_map", "draw_points", "draw_toggle", "drawn_pairs", "escape", "expression_box", "facet_box", "filter_box", "find", "fingerprint", "fit_settings", "frame_strip", "gallery", "gap_lab",
-    "grid_metrics", "grid_of", "header", "held_uploads", "judged", "judged_accuracies", "judged_classes", "judged_mistakes", "judged_trust", "kept_by_projection", "kindred",
-    "label_fields", "look_inside", "layout_code", "layout_download", "lexicon", "lines_box", "match_download", "match_lengths", "match_matrix", "match_metrics", "match_training", "matrices", "model_card",
-    "navigation", "new_collection", "near_hits", "open_in", "own_layout", "own_pairs", "path_curves", "path_download", "path_view", "pca_layout", "pixel_space", "plane", "points_of", "preset",
-    "ready", "rebuild", "rebuild_in_clip", "result_bars", "reversed_sum", "say_figures", "say_gap", "say_kept", "say_lexicon", "say_missing", "say_neighbours", "say_trust", "score_context",
-    "scores_download", "share_box", "show_dimensions", "show_direction", "show_errors", "show_grid", "show_lanes", "show_machine", "show_shelf", "solvers", "space", "spectrum", "stack", "swapped", "text",
-    "three_columns", "umap_layout", "visitor", "walk", "warm_up", "warn_of_cuts", "where_judged", "where_maps", "window_vectors",
-]  # fmt: skip
+from .shelf import show_items, show_shelf
+from .speech import language_box, speak
+from .status import operator_box, show_lanes, show_machine
+from .two import disagreement_map, other_box, show_agreement, show_both, show_ranking
+from .uploads import add_picture
+from .walks import drawn_strip, drawn_walk, walk_draw_settings, walk_drawing
+from .widgets import choice, number, select, several, slider, text_line, toggle
+from .window import keep_history
+from .words import corpus_box, lexicon, say_lexicon, show_corner, show_kindred, show_nearest

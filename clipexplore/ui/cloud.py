@@ -1,8 +1,8 @@
 """The cloud: our own WebGL canvas for points on a plane, in place of a chart library where those end.
 
-Positions, colours and rows go to the browser as blocks of bytes, each sent again only when it changes; a polygon or the row of one
-point comes back, never a list of points, so a lasso around a million points is as quick as one around ten. What draws
-is in the folder canvas: cloud.js and what it stands on; block.js keeps the blocks, sheet.js the thumbnails.
+Positions, colours and rows go to the browser as blocks of bytes, each sent again only when it changes; a polygon or the
+row of one point comes back, never a list of points, so a lasso around a million points is as quick as one around ten.
+What draws is in the folder canvas: cloud.js and what it stands on; block.js keeps the blocks, sheet.js the thumbnails.
 """
 
 import json
@@ -10,93 +10,89 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from clipexplore.collection import Collection
 from clipexplore.images import contact_sheet, encode, open_picture, thumbnail
-from clipexplore.worker import Job, Lane
+from clipexplore.jobs import Job, Lane
+from clipexplore.language import _
+from clipexplore.store.collection import Collection
 
-from .screen import screen
-from .texts import text
+from .session import screen
+from .shades import Shades
+from .speech import speaking
 
 SIDE = 48  # pixels of a thumbnail
 MOST_THUMBNAILS = 10_000  # on a sheet, 3 MB; of a larger collection every few have one
-REST = 255  # the colour of points of no named value
-# Ten colours that stay apart on light and on dark, also for most who see fewer; Streamlit's own come in pairs of one hue. Then darker, then lighter.
+# Ten colours that stay apart on light and on dark, for most eyes; then darker, then lighter.
 _TEN = ("4e79d8", "f28e2b", "d8433f", "20a39e", "b8a000", "a45fc4", "4fa34a", "ff7fa7", "8d6748", "7f8cff")
-HUES = tuple("#" + bytes(round(each + share * (end - each)) for each in bytes.fromhex(ten)).hex() for share, end in ((0, 0), (0.4, 0), (0.4, 255)) for ten in _TEN)
-# A scale from violet over teal to amber, rising in lightness, so that it reads without colours too; visible on light and on dark.
+HUES = tuple(
+    "#" + bytes(round(each + share * (end - each)) for each in bytes.fromhex(ten)).hex()
+    for share, end in ((0, 0), (0.4, 0), (0.4, 255))
+    for ten in _TEN
+)
+# A scale from violet over teal to amber, rising in lightness, visible on light and on dark.
 RAMP = ("#6652b8", "#337abf", "#1f9e8f", "#85bd45", "#fac41a")
 
 _HTML = """
-<div class="cloud"><canvas></canvas><canvas class="over" role="img" tabindex="0"></canvas><svg class="loop"></svg><div class="axes"></div>
-<div class="bar"></div><div class="tip"><canvas width="96" height="96"></canvas><span></span></div></div><div class="legend"></div>
+<div class="cloud"><canvas></canvas><canvas class="over" role="img" tabindex="0"></canvas><svg class="loop"></svg>
+<div class="axes"></div><div class="bar"></div>
+<div class="tip"><canvas width="96" height="96"></canvas><span></span></div></div>
+<div class="legend"></div>
 """
 _HERE = Path(__file__).parent / "canvas"
-_PARTS = ("view", "raster", "points", "drawing", "hands", "export", "cloud")  # of one module, each of which stands on those before it
+_PARTS = (
+    "view",
+    "raster",
+    "points",
+    "drawing",
+    "hands",
+    "export",
+    "cloud",
+)  # of one module, each of which stands on those before it
 
 
 def _script(*names: str) -> str:
     return "\n".join((_HERE / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
-_cloud = st.components.v2.component("clipexplore_cloud", html=_HTML, css=(_HERE / "cloud.css").read_text(encoding="utf-8"), js=_script(*_PARTS))
+_cloud = st.components.v2.component(
+    "clipexplore_cloud", html=_HTML, css=(_HERE / "cloud.css").read_text(encoding="utf-8"), js=_script(*_PARTS)
+)
 _block = st.components.v2.component("clipexplore_block", html="<div></div>", js=_script("block"))
 _sheet = st.components.v2.component("clipexplore_sheet", html="<div></div>", js=_script("sheet"))
 
 
 @dataclass(frozen=True, eq=False)
-class Shades:
-    """The colours of points.
-
-    Attributes
-    ----------
-    colors
-        `(n,)` uint8: the place of a point's value in `names`, or with `heat` its place between low and high, 0 to 254; `REST` is grey.
-    names
-        What the colours stand for; empty with `heat`.
-    rest
-        What grey stands for, "" where nothing is grey.
-    heat
-        Title, low and high of a scale, or None.
-    """
-
-    colors: np.ndarray
-    names: list[str]
-    rest: str = ""
-    heat: tuple[str, float, float] | None = None
-
-
-@dataclass(frozen=True, eq=False)
 class Overlay:
-    """What is drawn on the points, in their coordinates: the visitor's marks and labels (x, y, text), and lines (x1, y1, x2, y2); in space also z."""
+    """What is drawn on the points: marks and labels (x, y, text), and lines (x1, y1, x2, y2); in space also z."""
 
-    marks: list[tuple[float | str, ...]] = field(default_factory=list)
-    labels: list[tuple[float | str, ...]] = field(default_factory=list)
+    marks: list[tuple[Any, ...]] = field(default_factory=list)
+    labels: list[tuple[Any, ...]] = field(default_factory=list)
     lines: list[tuple[float, ...]] = field(default_factory=list)
     region: list[tuple[float, float]] | None = None
     chosen: int | None = None  # the row of the picture that has a ring
-
-
-def heat(values: np.ndarray, title: str) -> Shades:
-    """Colours on a scale from the lowest to the highest of values `(n,)`; what is not finite is grey."""
-    known = np.isfinite(values)
-    low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 1.0)
-    scaled = (np.where(known, values, low) - low) / max(high - low, 1e-12)
-    return Shades(np.where(known, np.rint(scaled * 254), REST).astype(np.uint8), [], "" if known.all() else text("map.unknown"), (title, low, high))
 
 
 @dataclass(frozen=True, eq=False)
 class Packed:
     """What the browser is sent: the head, plain values for JSON, and the blocks that it names, by slot."""
 
-    head: dict[str, object]
+    head: dict[str, Any]
     blocks: dict[str, bytes]
 
 
-def packed(coordinates: np.ndarray, shades: Shades, overlay: Overlay, axes: tuple[str, str], alt: str, sheet: str | None, rows: np.ndarray | None = None) -> Packed:
+def packed(
+    coordinates: np.ndarray,
+    shades: Shades,
+    overlay: Overlay,
+    axes: tuple[str, ...],
+    alt: str,
+    sheet: str | None,
+    rows: np.ndarray | None = None,
+) -> Packed:
     """Points as cloud.js takes them: positions as float32, colours as uint8 and, of a filtered map, rows as uint32.
 
     Parameters
@@ -118,12 +114,24 @@ def packed(coordinates: np.ndarray, shades: Shades, overlay: Overlay, axes: tupl
     if rows is not None:
         arrays["rows"] = np.asarray(rows, "<u4")
     blocks = {slot: array.tobytes() for slot, array in arrays.items()}
-    head = {
-        "blocks": {slot: blake2b(block, digest_size=8).hexdigest() for slot, block in blocks.items()}, "bounds": _bounds(coordinates), "axes": axes, "alt": alt,
-        "sheet": sheet, "heat": shades.heat and dict(zip(("title", "low", "high"), shades.heat, strict=True)), "names": shades.names, "rest": shades.rest,
-        "marks": overlay.marks, "labels": overlay.labels, "lines": overlay.lines, "region": overlay.region, "chosen": _place_of(overlay.chosen, rows),
-        "hues": HUES, "ramp": RAMP, "says": {name: text(f"cloud.{name}") for name in ("lasso", "pan", "home", "png", "svg")},
-    }  # fmt: skip
+    head: dict[str, Any] = {
+        "blocks": {slot: blake2b(block, digest_size=8).hexdigest() for slot, block in blocks.items()},
+        "bounds": _bounds(coordinates),
+        "axes": axes,
+        "alt": alt,
+        "sheet": sheet,
+        "heat": shades.heat and dict(zip(("title", "low", "high"), shades.heat, strict=True)),
+        "names": shades.names,
+        "rest": shades.rest,
+        "marks": overlay.marks,
+        "labels": overlay.labels,
+        "lines": overlay.lines,
+        "region": overlay.region,
+        "chosen": _place_of(overlay.chosen, rows),
+        "hues": HUES,
+        "ramp": RAMP,
+        "says": {"lasso": _("Lasso"), "pan": _("Move"), "home": _("Whole"), "png": _("PNG"), "svg": _("SVG")},
+    }
     return Packed(head, blocks)
 
 
@@ -143,7 +151,8 @@ def _place_of(row: int | None, rows: np.ndarray | None) -> int | None:
 
 
 def draw_cloud(packed: Packed, key: str, on_region: Callable, on_pick: Callable) -> None:
-    """The canvas; `on_region(corners)` is called with a drawn polygon, or [] when it is cleared, `on_pick(row)` with what was clicked."""
+    """The canvas; it calls `on_region(corners)` with a polygon, [] when cleared, `on_pick(row)` for a click."""
+
     def tell(name: str, act: Callable) -> None:
         value = st.session_state[key].get(name)
         if value is not None:
@@ -152,8 +161,15 @@ def draw_cloud(packed: Packed, key: str, on_region: Callable, on_pick: Callable)
     with st.container(gap=None):
         for slot, block in packed.blocks.items():
             slot_name = f"{key}-{slot}"
-            _block(data=_headed({"slot": slot_name, "name": packed.head["blocks"][slot]}, block), key=slot_name, height=1)
-        _cloud(data={"key": key, **packed.head}, key=key, on_region_change=lambda: tell("region", on_region), on_pick_change=lambda: tell("pick", on_pick))
+            _block(
+                data=_headed({"slot": slot_name, "name": packed.head["blocks"][slot]}, block), key=slot_name, height=1
+            )
+        _cloud(
+            data={"key": key, **packed.head},
+            key=key,
+            on_region_change=lambda: tell("region", on_region),
+            on_pick_change=lambda: tell("pick", on_pick),
+        )
 
 
 def _headed(head: dict, payload: bytes) -> bytes:
@@ -163,8 +179,8 @@ def _headed(head: dict, payload: bytes) -> bytes:
 
 
 def sheet_name(collection: Collection) -> str | None:
-    """The name of the thumbnails of a collection, made from their content; None where it has no pictures."""
-    return f"{collection.name}-{collection.version}" if collection.has_pictures else None
+    """The name of the thumbnails of a collection, made from their content; None where its pictures are not here."""
+    return f"{collection.name}-{collection.version}" if collection.has_files else None
 
 
 @st.cache_resource(show_spinner=False)
@@ -188,7 +204,13 @@ def sheet_block(collection: Collection, name: str, job: Job | None = None) -> by
     sheet = contact_sheet(small, SIDE)
     every = len(rows) == len(collection)
     captions = {row: collection.captions[row] for row in rows} if not every else collection.captions
-    head = {"name": name, "size": SIDE, "columns": sheet.width // SIDE, "rows": None if every else list(rows), "captions": captions}
+    head: dict[str, Any] = {
+        "name": name,
+        "size": SIDE,
+        "columns": sheet.width // SIDE,
+        "rows": None if every else list(rows),
+        "captions": captions,
+    }
     return _headed(head, encode(sheet, "WEBP"))
 
 
@@ -196,7 +218,9 @@ def draw_sheet(collection: Collection) -> None:
     """Sends the thumbnails of a collection, once they are made; the cloud shows them from then on."""
     if name := sheet_name(collection):
         job = _block_of(collection, name)
-        st.fragment(_send_sheet, run_every=1.0 if job.state in ("queued", "running") else None)(job, job.state)
+        st.fragment(speaking(_send_sheet), run_every=1.0 if job.state in ("queued", "running") else None)(
+            job, job.state
+        )
 
 
 def _send_sheet(job: Job, before: str) -> None:

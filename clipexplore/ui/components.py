@@ -1,209 +1,241 @@
-"""Components' drawing: principal components of any cloud of the space, taken apart."""
+"""Components' drawing: principal components of a cloud of the space, taken apart."""
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from clipexplore.components import (
-    SOLVERS,
-    faithfulness,
-    lost,
-    preserved,
-    reconstructions,
-    same_subspace,
-    solve,
-)
-from clipexplore.space import Hit, Point
-from clipexplore.worker import Job
+from clipexplore.explore.components import GAP, Cloud, Fingerprint, Kept, Plane, Race, Spectrum, Walk
+from clipexplore.language import _
+from clipexplore.space import Hit
 
 from . import spec as go
-from .clouds import GAP, Cloud
-from .fits import fitted
 from .markdown import escape
-from .plots import ACCENT, MUTED, OTHER, chart, mark, mark_solid, plain, solid_axes
-from .results import result_bars
+from .plots import ACCENT, MUTED, OTHER, axis_titles, chart, mark, plain, sampled, solid_axes
+from .results import result_bars, tiles
 from .session import space
-from .texts import text
 from .uploads import picture_url
+from .widgets import slider, toggle
 
-RANKS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-STEPS = np.linspace(-3, 3, 7)  # of a walk along a component, in standard deviations
+SHOWN = 100  # components of a spectrum
+COORDINATES = 60  # of a fingerprint
 
 
-def spectrum(cloud: Cloud, rank: int) -> None:
+def say_cloud(cloud: Cloud) -> None:
+    """That a cloud is sampled, and which component is the modality gap, where there is one."""
+    if len(cloud.points) < cloud.whole:
+        st.caption(sampled(len(cloud.points), cloud.whole))
+    if cloud.gap is None:
+        return
+    number, cosine = int(cloud.gap.argmax()) + 1, cloud.gap.max()
+    if cosine >= GAP:
+        says = _(
+            "Component {number} is the **modality gap**: its cosine with the offset between pictures and captions is "
+            "{cosine:.3f}, and it takes {share:.1%} of all variance."
+        )
+    else:
+        says = _(
+            "No component is the modality gap; the nearest is component {number}, whose cosine with the offset between "
+            "pictures and captions is {cosine:.2f}."
+        )
+    share = cloud.fit.explained_variance_ratio[number - 1]
+    st.info(says.format(number=number, cosine=cosine, share=share), icon=":material/compare_arrows:")
+
+
+def show_spectrum(found: Spectrum, of: str, rank: int) -> None:
     """Explained and cumulative variance, and what is lost measured on the points beside what the spectrum says."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        _spectrum(found.cloud, of, rank)
+    with right:
+        line, dots = dict(color=MUTED, width=2), dict(size=9, color=ACCENT)
+        lost = [
+            go.Scatter(x=found.ks, y=found.expected, mode="lines", line=line, name="Σ σᵢ², i > k"),
+            go.Scatter(x=found.ks, y=found.measured, mode="markers", marker=dots, name="‖X − X_k‖²"),
+        ]
+        alt = _("What is lost with k components, measured on the points and as the spectrum predicts it")
+        chart(lost, alt, "lost", height=380, legend="above", x=dict(title="k", type="log"), y=_("what is lost"))
+        says = _(
+            "Dots: the squared distance between all points and what k components make of them, measured. Line: the sum "
+            "of the squared singular values that are left out. The two differ by at most {difference:.0e} of the whole."
+        )
+        st.caption(says.format(difference=found.difference))
+    says = _(
+        "The first **{rank}** of {dim} components keep **{kept:.1%}** of the variance; {half} keep half, {most} 95%."
+    )
+    dim = len(found.cloud.fit.components)
+    st.markdown(says.format(rank=rank, dim=dim, kept=found.kept, half=found.half, most=found.most))
+
+
+def _spectrum(cloud: Cloud, of: str, rank: int) -> None:
     shares = cloud.fit.explained_variance_ratio
-    left, right = st.columns(2, gap="large")
-    with left:
-        number, shown = np.arange(1, len(shares) + 1), min(len(shares), 100)
-        flagged = cloud.gap >= GAP if cloud.gap is not None else np.zeros(len(shares), bool)
-        figure = go.Figure(go.Bar(x=number[:shown], y=shares[:shown], marker_color=ACCENT, name=text("components.explained")))
-        if flagged.any():
-            figure.add_trace(go.Bar(x=number[flagged], y=shares[flagged], marker_color=OTHER, name=text("components.the_gap")))
-            figure.update_layout(barmode="overlay")
-        figure.add_trace(go.Scatter(x=number[:shown], y=shares.cumsum()[:shown], mode="lines", line=dict(color=MUTED, width=2), name=text("components.cumulative")))
-        figure.add_vline(x=rank + 0.5, line_dash="dot", line_color=MUTED)
-        figure.update_xaxes(title=text("components.number"))
-        figure.update_yaxes(title=text("components.share"), tickformat=".0%", range=[0, 1.02])
-        chart(figure, text("components.spectrum_alt", of=cloud.of), key="spectrum", height=380, showlegend=True, legend=dict(orientation="h", y=1, yanchor="bottom"))
-    with right:
-        _lost(cloud)
-    st.markdown(text("components.kept", rank=rank, kept=shares[:rank].sum(), half=int(np.searchsorted(shares.cumsum(), 0.5)) + 1,
-                     most=int(np.searchsorted(shares.cumsum(), 0.95)) + 1, dim=len(shares)))  # fmt: skip
+    number, shown = np.arange(1, len(shares) + 1), min(len(shares), SHOWN)
+    figure = go.Figure(go.Bar(x=number[:shown], y=shares[:shown], marker_color=ACCENT, name=_("explained")))
+    if cloud.gap is not None and (flagged := cloud.gap >= GAP).any():
+        figure.add_trace(go.Bar(x=number[flagged], y=shares[flagged], marker_color=OTHER, name=_("the gap")))
+    line, running = dict(color=MUTED, width=2), shares.cumsum()[:shown]
+    figure.add_trace(go.Scatter(x=number[:shown], y=running, mode="lines", line=line, name=_("cumulative")))
+    figure.add_vline(x=rank + 0.5, line_dash="dot", line_color=MUTED)
+    title = _("share of the variance")
+    alt = _("Bars: the share of the variance along each component of the {of}, and their running sum").format(of=of)
+    chart(
+        figure,
+        alt,
+        "spectrum",
+        height=380,
+        legend="above",
+        barmode="overlay",
+        x=_("component"),
+        y=dict(title=title, tickformat=".0%", range=[0, 1.02]),
+    )
 
 
-def _lost(cloud: Cloud) -> None:
-    ks = [*(k for k in RANKS if k < len(cloud.fit.components)), len(cloud.fit.components)]
-    measured = _lost_of(cloud, cloud.of, tuple(ks), _key(cloud))
-    expected = np.array([(cloud.fit.singular_values[k:] ** 2).sum() for k in ks])
-    figure = go.Figure(go.Scatter(x=ks, y=expected, mode="lines", line=dict(color=MUTED, width=2), name="Σ σᵢ², i > k"))
-    figure.add_trace(go.Scatter(x=ks, y=measured, mode="markers", marker=dict(size=9, color=ACCENT), name="‖X − X_k‖²"))
-    figure.update_xaxes(title="k", type="log")
-    figure.update_yaxes(title=text("components.lost"))
-    chart(figure, text("components.lost_alt"), key="lost", height=380, showlegend=True, legend=dict(orientation="h", y=1, yanchor="bottom"))
-    st.caption(text("components.agree", difference=np.abs(measured - expected).max() / (cloud.fit.singular_values**2).sum()))
+def axes_box() -> tuple[int, ...]:
+    """The widgets of a plane: the components along its two axes, or three, counted from 1."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        x = slider("x", _("Component on x"), 1, 50, width=220)
+        y = slider("y", _("Component on y"), 1, 50, width=220)
+        if not toggle("solid", _("3-D")):
+            return x, y
+        return x, y, slider("z", _("Component on z"), 1, 50, width=220)
 
 
-def _key(cloud: Cloud) -> str:
-    return f"{space().revision} {space().collection.version} {cloud.of} {bool(cloud.fit.mean.any())} {bool((cloud.fit.scale != 1).any())}"
-
-
-@st.cache_data(max_entries=12, show_spinner=False)
-def _lost_of(_cloud: Cloud, of: str, ks: tuple[int, ...], key: str) -> np.ndarray:
-    return lost(_cloud.points, _cloud.fit, ks)
-
-
-def plane(cloud: Cloud, axes: list[int], points: list[Point], solid: bool) -> None:
-    """The cloud along two components, or three when `solid`; numbers count from 1. The visitor's points are diamonds."""
-    along = [axis - 1 for axis in axes]
-    z, own = cloud.fit.transform(cloud.points)[:, along], [cloud.fit.transform(point.vector[None])[0, along] for point in points]
-    names = [text("map.component", number=axis, share=cloud.fit.explained_variance_ratio[axis - 1]) for axis in axes]
-    kinds, figure = np.array(cloud.kinds), go.Figure()
-    for kind, color in zip(dict.fromkeys(cloud.kinds), (ACCENT, OTHER), strict=False):
+def show_plane(found: Plane, of: str) -> None:
+    """A cloud along two components, or three; the visitor's points are diamonds."""
+    solid, kinds, figure = len(found.axes) == 3, np.array(found.cloud.kinds), go.Figure()
+    for kind, color in zip(dict.fromkeys(found.cloud.kinds), (ACCENT, OTHER), strict=False):
         rows = np.flatnonzero(kinds == kind)
-        said = dict(mode="markers", name=kind, text=[plain(cloud.captions[row]) for row in rows], hovertemplate="%{text}<extra></extra>")
-        place = dict(zip("xyz", z[rows].T, strict=False))
-        marker = dict(size=3 if solid else 6, color=color, opacity=0.7)
-        figure.add_trace(go.Scatter3d(**place, **said, marker=marker) if solid else go.Scattergl(**place, **said, marker=marker))
-    if points:
-        (mark_solid if solid else mark)(figure, np.stack(own), [str(point.expression) for point in points], text("map.yours"))
+        figure.add_trace(
+            (go.Scatter3d if solid else go.Scattergl)(
+                **dict(zip("xyz", found.coordinates[rows].T, strict=False)),
+                mode="markers",
+                name=kind,
+                text=[plain(found.cloud.captions[row]) for row in rows],
+                hovertemplate="%{text}<extra></extra>",
+                marker=dict(size=3 if solid else 6, color=color, opacity=0.7),
+            )
+        )
+    if found.points:
+        mark(figure, found.spots, [str(point.expression) for point in found.points])
+    titles, x, y = axis_titles(found.axes, found.shares), {}, {}
     if solid:
-        solid_axes(figure, names)
+        solid_axes(figure, titles)
     else:
-        figure.update_xaxes(title=names[0], zeroline=False)
-        figure.update_yaxes(title=names[1], zeroline=False)
-    chart(figure, text("components.plane_alt", count=len(z), of=cloud.of), key="plane-3d" if solid else "plane", height=620, showlegend=True,
-          legend=dict(orientation="h", y=1, yanchor="bottom", itemsizing="constant"))  # fmt: skip
+        x, y = (dict(title=title, zeroline=False) for title in titles)
+    key, alt = "plane-3d" if solid else "plane", _("Map of {count:,} {of} along the chosen components")
+    chart(figure, alt.format(count=len(found.coordinates), of=of), key, height=620, legend="above", x=x, y=y)
 
 
-def walk(cloud: Cloud, component: int) -> None:
-    """One component from end to end: the points at both extremes, the words nearest to both directions, and what lies on the way."""
-    here, along = space(), cloud.fit.components[component - 1]
-    coordinates = cloud.fit.prepare(cloud.points) @ along
-    order = np.argsort(coordinates, kind="stable")
-    share = cloud.fit.explained_variance_ratio[component - 1]
-    st.markdown(text("components.walk", number=component, share=share))
-    for side, title, rows, direction in zip(st.columns(2, gap="large"), ("low", "high"), (order[:8], order[::-1][:8]), (-along, along), strict=True):
+def show_walk(found: Walk, component: int) -> None:
+    """One component from end to end: the points at both ends, the words nearest to them, and what lies between."""
+    says = _("Component **{number}** takes {share:.1%} of the variance. z counts standard deviations from its middle.")
+    st.markdown(says.format(number=component, share=found.share))
+    titles = _("Low end of component {number}"), _("High end of component {number}")
+    ends = (found.low, found.low_words, "low"), (found.high, found.high_words, "high")
+    for side, title, (hits, words, end) in zip(st.columns(2, gap="large"), titles, ends, strict=True):
         with side:
-            st.subheader(text(f"components.{title}", number=component), anchor=False)
-            _show([cloud.hit(row, rank, component - 1) for rank, row in enumerate(rows, 1)])
-            st.caption(text("components.words"))
-            result_bars(here.search(direction / np.linalg.norm(direction), "words", 6), key=f"walk-{title}-words",
-                        alt=text("components.words_alt", number=component))  # fmt: skip
-    _way(cloud, along, float(coordinates.std()))
+            st.subheader(title.format(number=component), anchor=False)
+            _extremes(hits)
+            st.caption(_("The words nearest to this direction"))
+            alt = _("Bars: the words nearest to this direction of component {number}").format(number=component)
+            result_bars(words, key=f"walk-{end}-words", alt=alt)
+    st.subheader(_("On the way: the nearest picture and caption at each step"), anchor=False)
+    _pictures([(step.picture, f"**{step.at:+.0f} σ** · {escape(step.caption)}") for step in found.way])
 
 
-def _show(hits: list[Hit]) -> None:
+def _extremes(hits: list[Hit]) -> None:
     """Pictures where there are some, else texts, each with its coordinate in standard deviations."""
-    if hits[0].kind != "words" and space().collection.has_pictures:
-        _strip([(hit.id, hit.caption, f"{hit.z:+.1f} σ · {escape(hit.caption if hit.kind == 'captions' else '@' + hit.id)}") for hit in hits])
-    else:
-        st.text("\n".join(f"{hit.z:+.1f} σ   {hit.caption}" for hit in hits))
+    if hits[0].kind == "words" or not space().collection.has_files:
+        st.text("\n".join(f"{hit.z:+.1f} σ   {hit.name}" for hit in hits))
+        return
+    notes = [hit.caption if hit.kind == "captions" else f"@{hit.id}" for hit in hits]
+    _pictures([(hit, f"{hit.z:+.1f} σ · {escape(note)}") for hit, note in zip(hits, notes, strict=True)])
 
 
-def _strip(pictures: list[tuple[str, str, str]]) -> None:
-    """Pictures in a row: the id, what it shows, and a note below in Markdown."""
-    with st.grid("auto", min_column_width=105, gap="small"):
-        for id, shows, note in pictures:
-            with st.container(gap=None):
-                st.image(picture_url(id), width="stretch", alt=shows)
-                st.caption(note)
+def _pictures(hits: list[tuple[Hit, str]]) -> None:
+    """Pictures, each with a note in Markdown below."""
+    tiles((picture_url(hit.id), hit.caption, note) for hit, note in hits)
 
 
-def _nearest(vector: np.ndarray, note: str) -> tuple[str, str, str]:
-    """The nearest picture to a point of any length, for a strip."""
-    (near,) = space().search(vector, "pictures", 1)
-    return near.id, near.caption, note
-
-
-def _way(cloud: Cloud, along: np.ndarray, deviation: float) -> None:
-    st.subheader(text("components.way"), anchor=False)
-    middle, shown = cloud.points.mean(axis=0), []
-    for step in STEPS:
-        point = middle + step * deviation * along * cloud.fit.scale
-        (said,) = space().search(point, "captions", 1)
-        shown.append(_nearest(point, f"**{step:+.0f} σ** · {escape(said.caption)}"))
-    _strip(shown)
-
-
-def fingerprint(cloud: Cloud, point: Point) -> None:
+def show_fingerprint(found: Fingerprint) -> None:
     """The coordinates of a point along each component, and what its first k make of it."""
-    z, shown = cloud.fit.transform(point.vector[None])[0], 60
+    q, z = str(found.point.expression), found.coordinates[:COORDINATES]
     left, right = st.columns(2, gap="large")
     with left:
-        figure = go.Figure(go.Bar(x=np.arange(1, len(z) + 1)[:shown], y=z[:shown], marker_color=[ACCENT if each >= 0 else OTHER for each in z[:shown]]))
-        figure.update_xaxes(title=text("components.number"))
-        figure.update_yaxes(title="zᵢ = vᵢ · (x − x̄)")
-        chart(figure, text("components.fingerprint_alt", q=point.expression), key="fingerprint", height=340)
+        colors = [ACCENT if each >= 0 else OTHER for each in z]
+        alt = _("Bars: the coordinates of {q} along the first components").format(q=q)
+        chart(
+            go.Bar(x=np.arange(1, len(z) + 1), y=z, marker_color=colors),
+            alt,
+            "fingerprint",
+            height=340,
+            x=_("component"),
+            y="zᵢ = vᵢ · (x − x̄)",
+        )
     with right:
-        cosines = faithfulness(point.vector, cloud.fit)
-        figure = go.Figure(go.Scatter(x=np.arange(1, len(cosines) + 1), y=cosines, mode="lines", line=dict(color=ACCENT, width=3)))
-        figure.update_xaxes(title="k", type="log")
-        figure.update_yaxes(title=text("components.faithful"))
-        chart(figure, text("components.faithful_alt", q=point.expression), key="faithful", height=340)
-    ks = [k for k in RANKS if k <= len(cosines)]
-    st.subheader(text("components.rebuilt", q=escape(str(point.expression))), anchor=False)
-    built = zip(ks, reconstructions(point.vector, cloud.fit, ks), strict=True)
-    _strip([_nearest(vector, text("components.rebuilt_from", k=k, cosine=cosines[k - 1])) for k, vector in built])
-    st.caption(text("components.rebuilt_says"))
+        ks, line = np.arange(1, len(found.cosines) + 1), dict(color=ACCENT, width=3)
+        alt = _("Line: the cosine of {q} with what its first k components make of it").format(q=q)
+        chart(
+            go.Scatter(x=ks, y=found.cosines, mode="lines", line=line),
+            alt,
+            "faithful",
+            height=340,
+            x=dict(title="k", type="log"),
+            y=_("cosine with the original"),
+        )
+    st.subheader(_("{q} from its first k components").format(q=escape(q)), anchor=False)
+    _pictures([(step.picture, f"k = {step.at} · {step.cosine:.3f}") for step in found.rebuilt])
+    st.caption(
+        _("The picture nearest to what k components make of the point, and the cosine of that with the point itself.")
+    )
 
 
-def kept_by_projection(cloud: Cloud, rank: int) -> None:
+def show_kept(found: Kept, rank: int) -> None:
     """Norms, inner products and distances of random pairs: as they were, and as `rank` coordinates have them."""
-    found = preserved(cloud.points, cloud.fit, rank)
-    st.table(pd.DataFrame({
-        text("components.quantity"): list(found),
-        text("components.exact"): [f"{np.abs(each.coordinates - each.approximation).max():.1e}" for each in found.values()],
-        text("components.correlation"): [f"{np.corrcoef(each.original, each.coordinates)[0, 1]:.3f}" for each in found.values()],
-        text("components.remains"): [f"{np.abs(each.coordinates).sum() / np.abs(each.original).sum():.1%}" for each in found.values()],
-    }).set_index(text("components.quantity")), border="horizontal")  # fmt: skip
-    distances = found["distances"]
-    figure = go.Figure(go.Scattergl(x=distances.original, y=distances.coordinates, mode="markers", marker=dict(size=4, color=ACCENT, opacity=0.5), hoverinfo="skip"))
-    most = float(distances.original.max())
-    figure.add_trace(go.Scatter(x=[0, most], y=[0, most], mode="lines", line=dict(color=MUTED, dash="dot"), hoverinfo="skip"))
-    figure.update_xaxes(title=text("components.before"))
-    figure.update_yaxes(title=text("components.after", rank=rank))
-    chart(figure, text("components.preserved_alt", rank=rank), key="preserved", height=460)
-    st.caption(text("components.preserved_says", rank=rank))
+    pairs = _("pairs of points")
+    table = {
+        pairs: [*found.quantities],
+        _("coordinates and approximation: largest difference"): [f"{each:.1e}" for each in found.exact],
+        _("coordinates and original: correlation"): [f"{each:.3f}" for each in found.correlation],
+        _("what remains of the original"): [f"{each:.1%}" for each in found.remains],
+    }
+    st.table(pd.DataFrame(table).set_index(pairs), border="horizontal")
+    distances = found.quantities["distances"]
+    most, dots = float(distances.original.max()), dict(size=4, color=ACCENT, opacity=0.5)
+    line, quiet = dict(color=MUTED, dash="dot"), dict(hoverinfo="skip")
+    drawn = [
+        go.Scattergl(x=distances.original, y=distances.coordinates, mode="markers", marker=dots, **quiet),
+        go.Scatter(x=[0, most], y=[0, most], mode="lines", line=line, **quiet),
+    ]
+    title = _("distance by {rank} coordinates").format(rank=rank)
+    alt = _(
+        "Dots: the distance of pairs in the space and by {rank} coordinates, with the diagonal above which none can lie"
+    )
+    chart(drawn, alt.format(rank=rank), "preserved", height=460, x=_("distance in the space"), y=title)
+    says = _(
+        "The {rank} coordinates have exactly the norms, inner products and distances of the best approximation of that "
+        "rank. Compared with the original they can only be shorter: no dot lies above the diagonal."
+    )
+    st.caption(says.format(rank=rank))
 
 
-def solvers(cloud: Cloud, rank: int) -> None:
-    """The four solvers side by side: how long each takes for the first `rank` components, and whether they agree."""
-    def race(job: Job, points=cloud.points, reference=cloud.fit.components[:rank]) -> list[dict]:
-        rows = []
-        for number, solver in enumerate(SOLVERS):
-            job.report(number / len(SOLVERS), text("components.solving", solver=solver))
-            found = solve(points, rank, solver)
-            rows.append({"solver": solver, "seconds": found.seconds, "cosine": same_subspace(found.components, reference)})
-        return rows
-
-    rows = fitted(race, ("solvers", _key(cloud), rank), "solvers")
-    if rows:
-        fastest = min(row["seconds"] for row in rows)
-        st.table(pd.DataFrame({
-            text("components.solver"): [text(f"components.{row['solver']}") for row in rows],
-            text("components.seconds"): [f"{row['seconds']:.3f}" for row in rows],
-            text("components.times"): [f"{row['seconds'] / fastest:.1f} ×" for row in rows],
-            text("components.angle"): [f"{row['cosine']:.6f}" for row in rows],
-        }).set_index(text("components.solver")), border="horizontal")  # fmt: skip
-        st.caption(text("components.solvers_says", rank=rank, count=len(cloud.points), dim=cloud.points.shape[1]))
+def show_race(found: Race, cloud: Cloud, rank: int) -> None:
+    """How long each solver takes for the first `rank` components, and whether they agree."""
+    names = {
+        "full": _("full: singular values of all points"),
+        "covariance_eigh": _("covariance: eigenvectors of a dim × dim matrix"),
+        "arpack": _("truncated: Lanczos steps (ARPACK)"),
+        "randomized": _("randomised (Halko et al.)"),
+    }
+    solver, fastest = _("solver"), min(found.seconds.values())
+    table = {
+        solver: [names[name] for name in found.seconds],
+        _("seconds"): [f"{each:.3f}" for each in found.seconds.values()],
+        _("times the fastest"): [f"{each / fastest:.1f} ×" for each in found.seconds.values()],
+        _("cosine of the largest angle to ours"): [f"{each:.6f}" for each in found.cosines.values()],
+    }
+    st.table(pd.DataFrame(table).set_index(solver), border="horizontal")
+    says = _(
+        "The first {rank} components of {count:,} points of {dim} numbers, always centred, on this server just now. "
+        "All find the same subspace, the randomised one as closely as the last column says; they differ in time."
+    )
+    st.caption(says.format(rank=rank, count=len(cloud.points), dim=cloud.points.shape[1]))

@@ -1,64 +1,86 @@
-"""Drawing for visitors: which pipeline draws what, the one lane of the device, and a point drawn wherever one is shown.
+"""Drawing for visitors: the one lane of the device, what it has drawn already, and points drawn wherever they are
+shown.
 
-A script only asks and looks; the pipeline runs on the lane "render", is loaded there when first needed and kept for everybody. What was drawn is kept by
-everything it depends on, so that the same question is answered at once.
+A script only asks and looks. The pipeline runs on the lane "render", is loaded there when first needed and kept for
+everybody. What was drawn is kept by everything it depends on, so that the same question is answered at once.
 """
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Hashable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from typing import cast
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
-from clipexplore.drawing.pipelines import read_gap, revision
+from clipexplore.draw.drawer import Drawer, Drawn, Kind, across_gap, drawing_vectors, gap_of, weights_for
+from clipexplore.draw.renderer import Report
+from clipexplore.errors import InputError
+from clipexplore.explore.bridges import drawer_for
+from clipexplore.explore.interpolate import Shown
+from clipexplore.expression import Expression, Term
 from clipexplore.images import data_url, encode
-from clipexplore.models.residents import shared, size_of
-from clipexplore.models.safety import has_checker
-from clipexplore.models.weights import Weights
-from clipexplore.renderer import Renderer
-from clipexplore.settings import settings
-from clipexplore.worker import Job
+from clipexplore.jobs import Job
+from clipexplore.language import _
+from clipexplore.space import Hit, Point
 
+from .expressions import resolved, show_error
 from .fetching import offer_weights
-from .fits import fitted
-from .session import space
-from .texts import text
+from .markdown import escape
+from .progress import fitted
+from .session import access, space
+from .widgets import toggle
 
 LANE = "render"
 MOST_KEPT = 200_000_000  # bytes: of 128 pixels some ten thousand pictures, of 512 some five hundred
+Steps = Generator[None, None, dict[str, Drawn]]  # a drawing at work, which gives way at each of its yields
+HITS = 3  # results that are drawn beside a query
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """Drawings as PNG, and what `Drawn` says of them."""
+
+    pngs: list[bytes]
+    changes: np.ndarray
+    embeddings: np.ndarray | None
+    withheld: list[int] = field(default_factory=list)
+    places: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a job shows while it draws: frames by track and number as PNG, and the first of those at work as it emerges."""
+    """What a job shows while it draws: frames by track and number as PNG, and the next one as it emerges."""
 
     frames: dict[str, dict[int, bytes]]
     emerging: bytes | None
 
 
 class Kept:
-    """Drawn pictures by what they depend on; the longest unused go first. Any thread may ask."""
+    """Drawings by what they depend on; the longest unused go first. Any thread may ask."""
 
     def __init__(self, most: int = MOST_KEPT):
-        self._most, self._lock, self._count = most, threading.Lock(), 0
-        self._held: OrderedDict[Hashable, dict[str, list[bytes]]] = OrderedDict()
+        self._most, self._lock = most, threading.Lock()
+        self._held: OrderedDict[Hashable, dict[str, Track]] = OrderedDict()
 
-    def get(self, key: Hashable) -> dict[str, list[bytes]] | None:
+    def get(self, key: Hashable) -> dict[str, Track] | None:
         with self._lock:
             if key in self._held:
                 self._held.move_to_end(key)
             return self._held.get(key)
 
-    def put(self, key: Hashable, drawn: dict[str, list[bytes]]) -> None:
+    def put(self, key: Hashable, tracks: dict[str, Track]) -> None:
         with self._lock:
-            self._held[key] = drawn
-            while len(self._held) > 1 and sum(len(png) for tracks in self._held.values() for pngs in tracks.values() for png in pngs) > self._most:
+            self._held[key] = tracks
+            while len(self._held) > 1 and sum(map(_bytes_of, self._held.values())) > self._most:
                 self._held.popitem(last=False)
+
+
+def _bytes_of(tracks: dict[str, Track]) -> int:
+    return sum(len(png) for track in tracks.values() for png in track.pngs)
 
 
 @st.cache_resource(show_spinner=False)
@@ -66,138 +88,241 @@ def _kept() -> Kept:
     return Kept()
 
 
-def drawer(kind: str) -> Weights | None:
-    """What draws points of the joint space ("joint") or token states ("tokens") for the chosen model; None where nothing here does."""
-    weights = _named(kind)
-    return weights if weights and weights.present else None
+def keep_drawn(key: Hashable, tracks: dict[str, Track]) -> None:
+    """Keeps drawings under another key that stands for the same."""
+    _kept().put(key, tracks)
 
 
-def _named(kind: str) -> Weights | None:
-    """What the catalogue names for it, here or not."""
+def drawer(kind: Kind) -> Drawer | None:
+    """What draws points of the joint space or token states for the chosen model and this visitor; None where nothing
+    does.
+    """
+    return drawer_for(space(), kind, access().must_check)
+
+
+def never(kind: Kind) -> str:
+    """Why the chosen model can never draw points of the joint space or token states; empty where it can, once
+    fetched or through a bridge.
+    """
     model = space().model
-    return model.draws_embeddings if kind == "joint" else model.draws_prompts
-
-
-def never(kind: str) -> str:
-    """Why the chosen model can never draw points of the joint space ("joint") or token states ("tokens"), in a sentence; empty where it can, once fetched."""
-    if _named(kind):
+    if weights_for(model, kind) or drawer(kind):
         return ""
-    model = space().model
-    said = "never_tokens" if kind == "tokens" else "only_texts" if model.draws_prompts else "never_joint"
-    return text(f"draw.{said}", model=model.title)
-
-
-def say_cannot(kind: str) -> None:
-    """One sentence on why nothing is drawn, and what visitors may do about it."""
-    model, named = space().model, _named(kind)
-    if reason := never(kind):
-        st.info(reason, icon=":material/brush:")
-    elif named.bundled:
-        st.info(text("draw.unfinished", model=model.title), icon=":material/brush:")
+    if kind == "tokens":
+        sentence = _(
+            "{model} cannot draw texts: no Stable Diffusion belongs to it. Choose another model in the sidebar."
+        )
+    elif model.draws_prompts:
+        sentence = _(
+            "{model} draws only texts: no unCLIP decoder for points of the joint space belongs to it. Walk between "
+            "texts, or choose another model in the sidebar."
+        )
     else:
-        st.info(text("draw.absent", model=model.title, name=named.name, key=model.key), icon=":material/brush:")
+        sentence = _(
+            "{model} cannot draw points of the joint space: no unCLIP decoder belongs to it. Choose another model in "
+            "the sidebar."
+        )
+    return sentence.format(model=model.title)
+
+
+def say_cannot(kind: Kind) -> None:
+    """One sentence on why nothing is drawn, and what a visitor can do about it."""
+    model, weights = space().model, weights_for(space().model, kind)
+    if weights is None:
+        st.info(never(kind), icon=":material/brush:")
+    elif weights.bundled:
+        sentence = _(
+            "{model} cannot draw here: its drawing model is missing from assets/, whose README says how to train it."
+        )
+        st.info(sentence.format(model=model.title), icon=":material/brush:")
+    else:
+        sentence = _(
+            "{model} draws this with {name}, which is not on this server. Its operator can fetch it: `python -m "
+            "clipexplore models get {key}`."
+        )
+        st.info(sentence.format(model=model.title, name=weights.name, key=model.key), icon=":material/brush:")
         offer_weights(model)
 
 
-def renderer_of(weights: Weights) -> Callable[[], Renderer]:
-    """What gives the loaded pipeline, for a job to call: one copy for all visitors."""
-    folder, clip, lora, checker = weights.folder, space().model.clip_folder, few_steps(weights), checker_folder()
-    load = partial(Renderer.load, folder, clip, lora=lora, checker=checker)
-    alone = (folder / "text_encoder").is_dir()  # it serves every CLIP, whose weights it shares where they are equal
-    return partial(shared.get, ("draw", str(folder), None if alone else str(clip), str(lora), str(checker)), load, partial(size_of, folder))
+def say_bridge(artist: Drawer) -> None:
+    """That another model draws, and how near the bridge to it comes; nothing for one's own decoder."""
+    if artist.bridge:
+        says = _(
+            "{model} has no decoder of its own: its points are carried to **{owner}** by a bridge and drawn there. "
+            "Pictures that the bridge was not fitted on come to a cosine of {cosine:.2f} with where they truly lie."
+        )
+        cosine = artist.bridge.held_out["pictures"]
+        st.info(
+            says.format(model=f"**{escape(space().model.title)}**", owner=escape(artist.owner), cosine=cosine),
+            icon=":material/conversion_path:",
+        )
 
 
-def few_steps(weights: Weights) -> Path | None:
-    """The folder of the LoRA that the chosen model draws texts in few steps with; None where it has none here."""
-    model = space().model
-    return model.few_steps.folder if model.few_steps and model.few_steps.present and weights == model.draws_prompts else None
-
-
-def wants_checker() -> bool:
-    """Whether drawings pass a safety checker: as the operator says, else wherever others than this machine can reach the server."""
-    said = settings().safety_checker
-    local = (st.get_option("server.address") or "0.0.0.0") in ("127.0.0.1", "localhost", "::1")
-    return said == "on" or said == "auto" and not local
-
-
-def checker_folder() -> Path | None:
-    """The folder whose safety checker sees what is drawn with the chosen model, points as well as texts; None without one, or without need."""
-    beside = space().model.draws_prompts
-    return beside.folder if wants_checker() and beside and beside.present and has_checker(beside.folder) else None
-
-
-def name_of(weights: Weights) -> str:
-    """What stands for the weights in a key: equal names draw the same in this process."""
-    about = max(path.stat().st_mtime_ns for path in weights.folder.rglob("*") if path.is_file())
-    return f"{_name_of(str(weights.folder), about, weights.folder)} {few_steps(weights)} {checker_folder()}"
-
-
-@st.cache_data(show_spinner=False, max_entries=16)
-def _name_of(folder: str, changed: int, _folder: object) -> str:
-    return revision(_folder)
-
-
-def gap_of(weights: Weights) -> np.ndarray | None:
-    """The offset that texts are moved by before this pipeline draws them, `(dim,)`: what is stored with it, else that of the collection; None without pictures."""
-    stored, here = read_gap(weights.folder), space()
-    if stored is not None or not here.collection.has_pictures:
-        return stored
-    pictures, captions = (here.collection.embeddings(here.model.key, kind) for kind in ("pictures", "captions"))
-    return pictures.mean(axis=0) - captions.mean(axis=0)
-
-
-def drawn(tracks: dict[str, Callable[[Renderer], dict]], key: Hashable, slot: str, weights: Weights, show: Callable[[Job], None] | None = None,
-          **settings: object) -> dict[str, list[bytes]] | None:  # fmt: skip
-    """The pictures of each track as PNG; None, with the progress on screen, until they are all there.
+def drawn(
+    draw: Callable[[Report, Shown], Steps],
+    tracks: Iterable[str],
+    key: Hashable,
+    slot: str,
+    show: Callable[[Job], None] | None = None,
+) -> dict[str, Track] | None:
+    """The drawings of each track; None, with the progress on screen, until they are all there.
 
     Parameters
     ----------
-    tracks
-        By name, what gives `Renderer.render` its conditions; called on the lane.
+    draw
+        Called on the lane with what it reports its steps and its pictures to; gives way at each of its yields.
     key
-        Everything the conditions depend on.
+        Everything the drawings depend on.
     show
         Draws what the job has so far, below its progress.
-    settings
-        seed, num_inference_steps, guidance_scale and scheduler, as `Renderer.render` takes them.
     """
-    whole = (name_of(weights), key, *sorted(settings.items()))
-    if (known := _kept().get(whole)) is not None:
-        return known
-    work = partial(draw_tracks, load=renderer_of(weights), tracks=tracks, settings=settings, keep=partial(_kept().put, whole))
-    return fitted(work, whole, slot, on=LANE, show=show or show_emerging)
+    if (tracks_kept := _kept().get(key)) is not None:
+        return tracks_kept
+    work = partial(draw_tracks, draw=draw, names=tuple(tracks), keep=partial(_kept().put, key))
+    return cast(dict[str, Track] | None, fitted(work, key, slot, on=LANE, show=show or show_emerging))
 
 
-def draw_tracks(job: Job, load: Callable[[], Renderer], tracks: dict[str, Callable[[Renderer], dict]], settings: dict[str, object],
-                keep: Callable[[dict[str, list[bytes]]], None]) -> dict[str, list[bytes]]:  # fmt: skip
-    """On the lane: draws every track and reports each step and each frame."""
-    job.report(0.0, text("draw.loading"))
-    renderer = load()
-    done: dict[str, dict[int, bytes]] = {name: {} for name in tracks}
+def draw_tracks(
+    job: Job,
+    draw: Callable[[Report, Shown], Steps],
+    names: tuple[str, ...],
+    keep: Callable[[dict[str, Track]], None],
+) -> Generator[None, None, dict[str, Track]]:
+    """On the lane: draws every track, reports each step and each frame, and gives way after each batch."""
+    job.report(0.0, _("Loading the drawing model"))
+    done: dict[str, dict[int, bytes]] = {name: {} for name in names}
 
-    def report(number: int, share: float, preview: Image.Image | None) -> None:
-        look = Look({name: dict(frames) for name, frames in done.items()}, encode(preview, "PNG") if preview else None)
-        count = sum(map(len, done.values()))
-        job.report((number + share) / len(tracks), text("draw.drawing", count=count), look if preview or job.preview is None else None)
+    def look(emerging: bytes | None) -> Look:
+        return Look({name: dict(frames) for name, frames in done.items()}, emerging)
+
+    def report(share: float, preview: Image.Image | None) -> None:
+        stage = _("Drawing · {count} done").format(count=sum(map(len, done.values())))
+        seen = look(encode(preview, "PNG") if preview else None) if preview or job.preview is None else None
+        job.report(share, stage, seen)
 
     def shown(name: str, row: int, picture: Image.Image) -> None:
         done[name][row] = encode(picture, "PNG")
-        job.report(job.progress, preview=Look({each: dict(frames) for each, frames in done.items()}, None))
+        job.report(job.progress, preview=look(None))
 
-    for number, (name, conditions) in enumerate(tracks.items()):
-        renderer.render(**conditions(renderer), **settings, report=partial(report, number), shown=partial(shown, name))
-    result = {name: [frames[row] for row in sorted(frames)] for name, frames in done.items()}
+    drawings = yield from draw(report, shown)
+    result = {
+        name: Track(
+            [done[name][row] for row in each.kept or sorted(done[name])],
+            each.changes,
+            each.embeddings,
+            each.withheld,
+            each.places,
+        )
+        for name, each in drawings.items()
+    }
     keep(result)
     return result
 
 
+def say_withheld(track: Track) -> None:
+    """Which drawings are grey because the safety checker has withheld them; nothing where it has not."""
+    if track.withheld:
+        numbers = ", ".join(str(number + 1) for number in track.withheld)
+        says = _("Withheld by the safety checker, and grey: {numbers}. It errs often; another seed may pass.")
+        st.caption(says.format(numbers=numbers))
+
+
 def show_emerging(job: Job) -> None:
-    """What a job has so far, and what is emerging."""
+    """What a job has drawn so far, and what is emerging."""
     if not isinstance(job.preview, Look):
         return
-    found = [frame for frames in job.preview.frames.values() for _, frame in sorted(frames.items())]
+    frames = [frame for track in job.preview.frames.values() for _number, frame in sorted(track.items())]
     with st.container(horizontal=True):
-        for frame in found:
+        for frame in frames:
             st.image(frame, output_format="PNG", width=128)
         if job.preview.emerging:
-            st.image(data_url(job.preview.emerging), width=128, alt=text("draw.emerging"))
+            st.image(data_url(job.preview.emerging), width=128, alt=_("emerging"))
+
+
+def draw_points(points: dict[str, Point], slot: str) -> None:
+    """Pictures of points by their label, each with the cosine of its re-embedding; texts also without the shift
+    across the gap.
+    """
+    artist = drawer("joint")
+    if artist is None:
+        say_cannot("joint")
+        return
+    say_bridge(artist)
+    here = space()
+    gap = gap_of(here, artist)
+    moved = {label: across_gap(point, gap) for label, point in points.items()}
+    plain = {label: point.vector for label, point in points.items() if not np.array_equal(moved[label], point.vector)}
+    rows = np.stack([*moved.values(), *plain.values()])
+
+    def draw(report: Report, shown: Shown) -> Steps:
+        watch = {"report": report, "shown": partial(shown, "points")}
+        return {"points": (yield from drawing_vectors(here, artist, rows, seed=0, **watch))}
+
+    tracks = drawn(draw, ("points",), (artist.name, "points", rows.tobytes()), slot)
+    if tracks is None:
+        return
+    track = tracks["points"]
+    st.caption(
+        _(
+            "Each picture was drawn from the vector alone, all from the same noise. The cosine says how near CLIP "
+            "finds the drawing to what was to be drawn."
+        )
+    )
+    say_withheld(track)
+    _show_drawings(track, 0, moved, {label: point.vector for label, point in points.items()})
+    if plain:
+        st.caption(_("The same without moving texts across the gap:"))
+        _show_drawings(track, len(moved), plain, plain)
+
+
+def _show_drawings(track: Track, first: int, targets: dict[str, np.ndarray], points: dict[str, np.ndarray]) -> None:
+    """Drawings from number `first` on, each with its cosine to what was drawn, and to a point that was moved."""
+    embeddings = cast(np.ndarray, track.embeddings)
+    with st.grid("auto", min_column_width=150, gap="small"):
+        for number, (label, target) in enumerate(targets.items(), first):
+            again, point = embeddings[number], points[label]
+            says = _("{cosine:.2f} to what was drawn").format(cosine=float(again @ target))
+            if target is not point:
+                own = _("(moved across the gap), {cosine:.2f} to the text’s own vector")
+                says += " " + own.format(cosine=float(again @ point))
+            with st.container(gap=None):
+                alt = _("Drawing of {label}").format(label=label)
+                st.image(track.pngs[number], output_format="PNG", width="stretch", alt=alt)
+                st.caption(f"**{escape(label)}**")
+                st.caption(says)
+
+
+def draw_toggle(kinds: tuple[Kind, ...] = ("joint",)) -> bool:
+    """Whether what is shown here is also drawn; part of the link.
+
+    Greyed out, with the reason, where the chosen model can never draw any of these kinds.
+    """
+    reasons = [never(kind) for kind in kinds]
+    reason = reasons[-1] if all(reasons) else ""
+    return toggle(
+        "draw",
+        _("Draw"),
+        disabled=bool(reason),
+        help=reason
+        or _("Turns the vectors shown here into pictures, with the diffusion model that belongs to this CLIP."),
+    )
+
+
+def hits_as_points(point: Point, hits: list[Hit]) -> dict[str, Point]:
+    """The point that was searched for and the first of its results, by what they are called."""
+    points = {str(point.expression): point}
+    for hit in hits[:HITS]:
+        term = Term(hit.id, is_id=True) if hit.kind == "pictures" else Term(hit.caption)
+        points.setdefault(str(Expression((term,))), resolved(Expression((term,))))
+    return points
+
+
+def sum_as_points(point: Point, onto: str) -> dict[str, Point]:
+    """The terms of a sum each by itself, the sum, and the sum added to another expression."""
+    parts = [Expression((Term(term.text, 1.0, term.is_id),)) for term in point.expression.terms[:4]]
+    points = {str(part): resolved(part) for part in parts} | {str(point.expression): point}
+    try:
+        whole = Expression((*point.expression.terms, *resolved(onto).expression.terms))
+        points[str(whole)] = resolved(whole)
+    except InputError as error:
+        show_error(error, onto)
+    return points

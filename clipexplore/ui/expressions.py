@@ -1,30 +1,59 @@
-"""The expression box: what was typed, how it was understood, and where it went wrong; and the way from page to page with it."""
+"""The expression box: what was typed, how it was read, where it went wrong; and links that take it to other pages."""
 
 from dataclasses import replace
+from functools import lru_cache
+from random import Random
 
 import numpy as np
 import streamlit as st
 
 from clipexplore.errors import InputError
-from clipexplore.expression import MAX_CHARACTERS, Expression, ExpressionError, format, notice
-from clipexplore.space import Point, PointTerm
+from clipexplore.explore.search import search
+from clipexplore.explore.surprise import surprise
+from clipexplore.expression import MAX_CHARACTERS, Expression, ExpressionError, Term, format, notice
+from clipexplore.images import open_picture
+from clipexplore.known import is_drawn
+from clipexplore.language import _
+from clipexplore.space import Point, PointTerm, Space
 
+from .calls import call
+from .complete import complete
+from .journey import carried
 from .markdown import escape
-from .names import name_box, resolved
-from .session import space
-from .texts import PAGES, text
-from .uploads import picture_url
+from .names import name_box
+from .page import name_of, page_here, pages
+from .session import preset, space
+from .stand_ins import stand_in
+from .uploads import picture, picture_url
+from .widgets import text_line, text_lines
 
 EXCERPT = 60  # characters of a long text that are shown around an error
 
 
-def expression_box(default: str, key: str = "q", label: str | None = None) -> Point | None:
-    """A text field for an expression and, below it, its parsed terms; None, with the reason on screen, where it is no expression."""
-    typed = st.text_input(label or text("expression.label"), default, key=key, bind="query-params", max_chars=MAX_CHARACTERS,
-                          placeholder=text("expression.placeholder"), help=text("expression.help"))  # fmt: skip
+def expression_box(key: str = "q", label: str | None = None) -> Point | None:
+    """A text field for an expression, with its terms below it; None, with the reason on screen, for anything else."""
+    with st.container(gap=None):
+        typed = text_line(
+            key,
+            label or _("Expression"),
+            max_chars=MAX_CHARACTERS,
+            placeholder=_("cat + snow   or   @man-top-hat - @man"),
+            help=_(
+                "Texts and @pictures joined by ` + ` and ` - ` with spaces around them, with weights like `0.7*cat`. "
+                'Put quotes around a text that itself contains " - ". '
+                "An id such as `@lion-jungle-07` is a picture, or a point that you named in the sidebar."
+            ),
+        )
+        complete(key)
+    typed = stand_in(name_of(page_here()), key, typed)
     if remark := notice(typed):
         st.info(escape(remark), icon=":material/format_quote:")
     return point_of(typed)
+
+
+def surprise_button() -> None:
+    """A button that puts an expression nobody typed into the box."""
+    st.button(_("Surprise me"), icon=":material/casino:", on_click=lambda: preset(q=surprise(space(), Random())))
 
 
 def point_of(typed: str) -> Point | None:
@@ -38,27 +67,53 @@ def point_of(typed: str) -> Point | None:
     return point
 
 
-def lines_box(label: str, default: str, key: str, least: int, most: int, help: str | None = None) -> list[str] | None:
+def resolved(expression: str | Expression) -> Point:
+    """The point of an expression, which may hold uploads and names of this visitor.
+
+    Raises
+    ------
+    InputError
+        As `Space.point`.
+    """
+    return call(Space.point, expression=str(expression)).result
+
+
+def lines_box(key: str, label: str, least: int, most: int, help: str | None = None) -> list[str] | None:
     """A text field with one entry a line; None, with the reason on screen, where there are too few."""
-    typed = st.text_area(label, default, key=key, bind="query-params", height="content", max_chars=MAX_CHARACTERS, help=help)
-    lines = list(dict.fromkeys(line.strip() for line in typed.splitlines() if line.strip()))
+    with st.container(gap=None):
+        typed = text_lines(key, label, max_chars=MAX_CHARACTERS, help=help)
+        complete(key)
+    typed = stand_in(name_of(page_here()), key, typed)
+    given = [line.strip() for line in typed.splitlines() if line.strip()]
+    lines = different(given)
+    if len(lines) < len(given):
+        twice = next(line for place, line in enumerate(given, 1) if len(different(given[:place])) < place)
+        st.caption(escape(_("“{line}” is there more than once, and counts once.").format(line=twice)))
     if len(lines) > most:
-        st.warning(text("lines.many", count=len(lines), most=most))
+        st.warning(_("There are {count} lines; only the first {most} are used.").format(count=len(lines), most=most))
     if len(lines) < least:
-        st.error(text("lines.none", least=least))
+        st.error(_("Enter at least {least}, one per line.").format(least=least))
         return None
     return lines[:most]
 
 
+def different(lines: list[str]) -> list[str]:
+    """Lines without those that mean the same as one before; the case of letters means something in ids alone."""
+    found: dict[str, str] = {}
+    for line in lines:
+        found.setdefault(line if "@" in line else " ".join(line.lower().split()), line)
+    return [*found.values()]
+
+
 def points_of(lines: list[str]) -> list[Point]:
     """The points of expressions, one a line; those that have none are explained and left out."""
-    found = []
+    points = []
     for line in lines:
         try:
-            found.append(resolved(line))
+            points.append(resolved(line))
         except InputError as error:
             show_error(error, line)
-    return found
+    return points
 
 
 def stack(points: list[Point]) -> np.ndarray:
@@ -70,6 +125,14 @@ def reversed_sum(expression: Expression) -> str:
     """The expression with every sign turned, what is added first: A − B becomes B − A."""
     turned = [replace(term, weight=-term.weight) for term in expression.terms]
     return format(Expression(tuple(sorted(turned, key=lambda term: term.weight < 0))))
+
+
+def change_of(points: list[Point]) -> Expression:
+    """The last of some points minus the first, where each is one term, and else the last."""
+    first, last = points[0].expression.terms, points[-1].expression.terms
+    if len(first) > 1 or len(last) > 1 or first == last:
+        return points[-1].expression
+    return Expression((*last, replace(first[0], weight=-first[0].weight)))
 
 
 def show_error(error: InputError, line: str | None = None) -> None:
@@ -86,17 +149,38 @@ def _marked(typed: str, position: int) -> str:
     return f"{shown}\n{' ' * (position - start)}^"
 
 
-def open_in(expression: Expression | str, here: str) -> None:
-    """Links to the other pages with this expression, and a way to name it."""
+def open_in(expression: Expression | str, here: str, slot: str = "") -> None:
+    """Links to the other pages with this expression, and a way to name it.
+
+    Parameters
+    ----------
+    here
+        The page, which is not linked to.
+    slot
+        Tells this place from another on the same page.
+    """
     written = str(expression)
-    links = {"search": {"q": written}, "arithmetic": {"q": written}, "classify": {"image": written}, "map": {"points": written},
-             "interpolate": {"stops": f"{written}\nsnow"}, "components": {"q": written, "part": "fingerprint"}, "words": {"q": written}}  # fmt: skip
+    links = {
+        "apart": {"q": written},
+        "concepts": {"q": written},
+        "search": {"q": written},
+        "arithmetic": {"q": written},
+        "classify": {"image": written},
+        "map": {"points": written},
+        "interpolate": {"stops": f"{written}\nsnow"},
+        "components": {"q": written, "part": "fingerprint"},
+        "words": {"q": written},
+    }
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(text("expression.open_in"), width="content")
-        for page, query in links.items():
-            if page != here:
-                st.page_link(f"pages/{page}.py", label=PAGES[page].title, query_params={f"to-{key}": value for key, value in query.items()})
-        name_box(written, here)
+        st.caption(_("Open in"), width="content")
+        page_links({page: query for page, query in links.items() if page != here})
+        name_box(written, slot or here)
+
+
+def page_links(links: dict[str, dict[str, str]]) -> None:
+    """Links to pages that bring these values."""
+    for page, query in links.items():
+        st.page_link(f"pages/{page}.py", label=pages()[page].title, query_params=carried(**query))
 
 
 def _show_terms(point: Point) -> None:
@@ -107,12 +191,54 @@ def _show_terms(point: Point) -> None:
         for term in point.terms:
             _show_term(term)
         if len(point.terms) > 1:
-            st.caption(text("expression.length", length=point.length), width="content", help=text("expression.length_help"))
+            st.caption(
+                _("length of the sum {length:.2f}").format(length=point.length),
+                width="content",
+                help=_(
+                    "Each term is a vector of length 1. Where the terms agree the sum is long; where they cancel it is "
+                    "short, and mostly noise is left."
+                ),
+            )
         if tokens:
-            st.caption(text("expression.tokens", tokens=max(tokens), most=space().embedder.max_tokens), width="content")
+            st.caption(
+                _("{tokens} of {most} tokens").format(tokens=max(tokens), most=space().embedder.max_tokens),
+                width="content",
+            )
     for term in point.terms:
-        if term.truncated:
-            st.warning(escape(text("expression.cut", text=term.term.text, tokens=term.tokens, most=space().embedder.max_tokens)))
+        _say_doubts(term)
+    ids = (term.term.text for term in point.terms if term.is_picture)
+    pictures = (picture(id) for id in ids if space().said_of(id) is None)
+    if space().model.clip.bundled and not all(map(_is_drawn, pictures)):
+        says = _(
+            "{model} has only ever seen drawn emoji. What it says of a photograph means little: choose a model that "
+            "knows photographs in the sidebar."
+        )
+        st.caption(says.format(model=space().model.title))
+
+
+@lru_cache(256)
+def _is_drawn(data: bytes) -> bool:
+    return is_drawn(open_picture(data))
+
+
+def _say_doubts(term: PointTerm) -> None:
+    """Says where a text may not be what the visitor means, or means little to the model."""
+    text = term.term.text
+    if term.term.is_id:
+        return
+    if term.truncated:
+        says = _(
+            "“{text}” has {tokens} tokens and the model reads {most}, so its end is ignored. Shorten it or split it "
+            "into terms."
+        )
+        st.warning(escape(says.format(text=text, tokens=term.tokens, most=space().embedder.max_tokens)))
+    if "-" in text and space().has_picture(text):
+        st.caption(escape(_("There is a picture of that name: write @{text} to mean it.").format(text=text)))
+    if term.strangers:
+        (near,) = call(search, q=str(Expression((Term(text),))), what="words", k=1).result.hits
+        says = _("{model} never learned {words}. The word nearest to “{text}” for it is “{near}”.")
+        words = ", ".join(f"“{word}”" for word in term.strangers)
+        st.caption(escape(says.format(model=space().model.title, words=words, text=text, near=near.caption)))
 
 
 def _show_term(term: PointTerm) -> None:
@@ -123,4 +249,8 @@ def _show_term(term: PointTerm) -> None:
         st.image(picture_url(term.term.text), width=44, alt=f"@{term.term.text}")
     name = f"@{term.term.text}" if term.term.is_id else term.term.text
     shown = name if len(name) <= EXCERPT else name[: EXCERPT - 1] + "…"
-    st.badge(f"{sign} {times}{escape(shown)}", color="red" if term.term.weight < 0 else "green", help=term.meaning and escape(str(term.meaning.expression)))
+    st.badge(
+        f"{sign} {times}{escape(shown)}",
+        color="orange" if term.known is False else "red" if term.term.weight < 0 else "green",
+        help=term.meaning and escape(str(term.meaning.expression)),
+    )

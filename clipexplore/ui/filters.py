@@ -1,43 +1,58 @@
-"""Map's filter: which pictures are drawn, by the values of a field and by how near they are to an expression.
+"""Only some items: those with certain values of a field, and on Map those near an expression.
 
-What is kept are rows of the collection. They go with the points to the browser, to the lists and into the file, so that a point of a
-filtered map is still its own picture.
+Map's filter gives rows of the collection, which go with the points to the browser, to the lists and into the file: a
+point of a filtered map is still its own picture.
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from clipexplore import links
+from clipexplore.explore.map import kept
+from clipexplore.explore.search import ANY
 from clipexplore.expression import MAX_CHARACTERS
+from clipexplore.language import _
 
 from .expressions import point_of
 from .session import preset, space
-from .texts import text
+from .widgets import select, several, slider, text_line
 
-ANY = "any"  # instead of a field: all values are kept
 MOST = 200  # values that a field may have to be chosen from
 
 
+def facet_box() -> tuple[str, list[str]]:
+    """Search's widgets, behind a button: a field, and the values of it that are searched, none for all."""
+    with st.popover(_("Only some"), icon=":material/filter_alt:"):
+        return _field_and_values(_("Field"), _("Values"))
+
+
 def filter_box() -> np.ndarray:
-    """The widgets of the filter, folded away; gives the rows that are kept, rising."""
-    defaults, fields = links.PAGES["map"], space().collection.fields
-    with st.expander(text("map.filter"), icon=":material/filter_alt:"):
-        names = [ANY, *facets_here()]
-        facet = st.selectbox(text("map.facet"), names, index=names.index(defaults["facet"]), key="facet", bind="query-params", on_change=preset, kwargs={"only": []})
-        only: list[str] = []
-        if facet in names[1:]:
-            only = st.multiselect(text("map.only"), values_of(fields[facet]), defaults["only"], key="only", bind="query-params", placeholder=text("map.only_all"))
-        typed = st.text_input(text("map.like"), defaults["like"], key="like", bind="query-params", max_chars=MAX_CHARACTERS, placeholder=text("expression.placeholder"))
-        point = point_of(typed) if typed.strip() else None
-        if point is None:
-            return kept(fields, facet, only)
-        least = st.slider(text("map.least"), -1.0, 1.0, defaults["least"], 0.01, key="least", bind="query-params")
-        cosines = space().cosines(point.vector, "pictures")
-        st.caption(text("map.like_says", low=cosines.min(), high=cosines.max()))
-        return kept(fields, facet, only, cosines, least)
+    """Map's widgets, folded away: by a field's values and nearness to an expression; the rows shown, in order."""
+    with st.expander(_("Show only"), icon=":material/filter_alt:"):
+        facet, only = _field_and_values(_("Where the field"), _("is"), placeholder=_("any value"))
+        return kept(space().collection.fields, facet, only, *_like())
+
+
+def _field_and_values(field: str, values: str, **look: str) -> tuple[str, list[str]]:
+    """Widgets under these labels: a field, and some of its values."""
+    facet = select("facet", field, [ANY, *facets_here()], on_change=preset, kwargs={"only": []})
+    known = values_of(space().collection.fields[facet]) if facet != ANY else []
+    return facet, several("only", values, known, disabled=not known, **look)
+
+
+def _like() -> tuple[np.ndarray | None, float]:
+    """The cosines of all pictures with an expression, and the least that is shown; None without an expression."""
+    typed = text_line(
+        "like", _("And like"), max_chars=MAX_CHARACTERS, placeholder="cat + snow   or   @man-top-hat - @man"
+    )
+    point = point_of(typed) if typed.strip() else None
+    if point is None:
+        return None, -1.0
+    least = slider("least", _("with a cosine of at least"), -1.0, 1.0, step=0.01)
+    cosines = space().cosines(point.vector, space().kind)
+    says = _("The cosines of all pictures with it range from {low:.2f} to {high:.2f}.")
+    st.caption(says.format(low=cosines.min(), high=cosines.max()))
+    return cosines, least
 
 
 def facets_here() -> list[str]:
@@ -56,24 +71,22 @@ def facets(fields: pd.DataFrame) -> list[str]:
 
 
 def values_of(field: pd.Series) -> list[str]:
-    """The values of a field as text, the most frequent first; what is missing is none."""
+    """The values of a field as text, the most frequent first; missing ones are left out."""
     return field.astype("string").value_counts().index.tolist()
-
-
-def kept(fields: pd.DataFrame, facet: str, only: Sequence[str], cosines: np.ndarray | None = None, least: float = -1.0) -> np.ndarray:
-    """The rows that have one of the values `only` in the field `facet`, where values are given, and a cosine of at least `least`; `(m,)` int, rising."""
-    found = np.ones(len(fields), bool)
-    if facet in fields and only:
-        found &= fields[facet].astype("string").isin(list(only)).to_numpy(bool)
-    if cosines is not None:
-        found &= cosines >= least
-    return np.flatnonzero(found)
 
 
 def say_kept(rows: np.ndarray) -> None:
     """How many pictures are shown, where not all are, and the way back to all."""
     whole = len(space().collection)
-    if len(rows) < whole:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption(text("map.kept", count=len(rows), whole=whole), width="content")
-            st.button(text("map.all"), on_click=preset, kwargs={"facet": ANY, "only": [], "like": ""}, icon=":material/filter_alt_off:", type="tertiary")
+    if len(rows) == whole:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        says = _("{count:,} of {whole:,} pictures are shown.").format(count=len(rows), whole=whole)
+        st.caption(says, width="content")
+        st.button(
+            _("Show all"),
+            on_click=preset,
+            kwargs={"facet": ANY, "only": [], "like": ""},
+            icon=":material/filter_alt_off:",
+            type="tertiary",
+        )

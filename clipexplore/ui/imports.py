@@ -1,61 +1,119 @@
-"""Imports from the page: what was dropped is put beside the new collection, and a lane makes it; progress, stop and going on.
+"""Imports from the page: what was dropped is put beside the new collection, and a lane makes it.
 
-What an import needs to go on – where its source lies and which model embeds – stands in `import.json` in the collection's folder, so
-that it goes on after anything, the server's end included. A visitor's files never leave that folder and are deleted when they are in.
+Where its source lies and which model embeds stands in `import.json` in the collection's folder, so that an import goes
+on after anything, the server's end included. A visitor's files never leave that folder, and go when they are in.
 """
 
 import json
 import shutil
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 import streamlit as st
 
-from clipexplore import catalog
-from clipexplore.collections import shelves
-from clipexplore.collections.importing import add, embed_missing
-from clipexplore.collections.indexing import ready_made
-from clipexplore.collections.repair import repair
-from clipexplore.collections.shards import Shards
-from clipexplore.collections.sources import TABLES, VECTORS, Source, open_source
-from clipexplore.collections.trees import OPERATOR, Caps
-from clipexplore.errors import InputError
+from clipexplore.batcher import SharedEmbedder
+from clipexplore.errors import InputError, NoRoomError
+from clipexplore.jobs import Job
+from clipexplore.language import _
+from clipexplore.models import catalog
+from clipexplore.models.catalog import UNNAMED
+from clipexplore.reports import Report
 from clipexplore.settings import settings
-from clipexplore.worker import Job
+from clipexplore.store import shelves
+from clipexplore.store.claims import ready_made
+from clipexplore.store.embedding import embed_missing
+from clipexplore.store.files import OPERATOR, Caps
+from clipexplore.store.importing import Outcome, add
+from clipexplore.store.preview import captioned_by
+from clipexplore.store.recognise import ARROW, TABLES, TAR, VECTORS, open_source
+from clipexplore.store.repair import repair
+from clipexplore.store.shelves import Shelved
+from clipexplore.store.sources import Source
+from clipexplore.store.stored import Stored
 
-from .fits import lane, said_of
 from .markdown import escape
-from .session import embedder
-from .texts import text
+from .progress import lane, said_of
+from .session import access, embedder, visitor
+from .speech import speaking
 
 PLAN, INCOMING = "import.json", "incoming"
-WHOLE = (".zip", *TABLES, *VECTORS)  # files that are a source by themselves
+WHOLE = (".zip", TAR, ARROW, *TABLES, *VECTORS)  # files that are a source by themselves
 
 
 @dataclass(frozen=True)
 class Plan:
-    """An import: its source, the model that embeds, and what limits it."""
+    """An import: its source, the model that embeds, what limits it, what made vectors that come ready-made, and the
+    column of captions if one is chosen.
+    """
 
     path: str
     model: str
     most: int | None
     trusted: bool
+    made_by: str = UNNAMED
+    caption: str = ""
 
-    @property
-    def source(self) -> Source:
-        return open_source(Path(self.path), OPERATOR if self.trusted else Caps())
+    def source(self, report: Report) -> Source:
+        found = open_source(Path(self.path), OPERATOR if self.trusted else Caps(), report)
+        return captioned_by(found, self.caption) if self.caption else found
 
 
 @st.cache_resource(show_spinner=False)
 def jobs() -> dict[str, Job]:
-    """The imports of this process by the folder of their collection, those that have ended until somebody has seen it."""
+    """The imports of this process by the folder of their collection, ended ones until somebody has seen them."""
     return {}
 
 
+def room_for(more: int) -> int | None:
+    """How many items this visitor may bring beside `more` bytes; None for the operator, whom nothing holds back.
+
+    What a session has shared counts too. What it deleted does not, until that too is more than a session may have.
+
+    Raises
+    ------
+    NoRoomError
+        If so many bytes, or any item, would be too much; while an import of the session is at work, since what that
+        brings is not known yet; and where the disk is nearly full.
+    """
+    if access().operator:
+        return None
+    shelves.check_free(more)
+    mine, most = _mine(), access().most_bytes
+    binned = max(0, shelves.binned(visitor(), _made()) - most)
+    if sum(each.bytes for each in mine) + binned + more > most:
+        sentence = _(
+            "With these files the session would hold more than {most:.0f} MB; delete a collection or choose fewer."
+        )
+        raise NoRoomError(sentence.format(most=most / 10**6))
+    return _items_left(mine)
+
+
+def _mine() -> list[Shelved]:
+    """What this session has made; raises where that is growing."""
+    mine = [each for each in shelves.shelf(visitor()) if each.of == "own" or each.name in _made()]
+    at_work = (job for each in mine if (job := jobs().get(str(each.folder))))
+    if any(job.state in ("queued", "running") for job in at_work):
+        raise NoRoomError(_("Your last import is not done yet; wait for it, or cancel it."))
+    return mine
+
+
+def _made() -> set[str]:
+    return st.session_state.get("made", set())
+
+
+def _items_left(mine: list[Shelved]) -> int:
+    most = int(access().most_items)
+    if (left := most - sum(each.items for each in mine)) <= 0:
+        sentence = _("This session holds {most} pictures, the most it may; delete a collection first.")
+        raise NoRoomError(sentence.format(most=most))
+    return left
+
+
 def put_down(files: list, folder: Path, title: str) -> Path:
-    """Writes uploaded files into the folder of a new collection and gives the source they are: one file as it is, several as one ZIP.
+    """Writes uploaded files into the folder of a new collection as its source: one as it is, several as one ZIP.
 
     What visitors call their files is only written into that ZIP, and never a path here.
 
@@ -73,89 +131,134 @@ def put_down(files: list, folder: Path, title: str) -> Path:
         else:
             with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
                 for file in files:
-                    archive.writestr(_plain(file.name), file.getvalue())
+                    archive.writestr(_plain(file.name), file.getbuffer())
     except OSError as error:
-        shutil.rmtree(path.parent, ignore_errors=True)
-        raise InputError(f"The server's disk refused the files ({error.strerror}); tell who runs the server.") from error
+        _leave_nothing(folder)
+        message = _("The server's disk refused the files ({reason}); tell who runs the server.")
+        raise NoRoomError(message.format(reason=error.strerror)) from error
     return path
 
 
 def _plain(name: str) -> str:
     """A visitor's name for a file without what could lead anywhere."""
-    parts = [part for part in name.replace("\\", "/").replace("\0", "").replace(":", "_").split("/") if part not in ("", ".", "..")]
+    parts = [
+        part
+        for part in name.replace("\\", "/").replace("\0", "").replace(":", "_").split("/")
+        if part not in ("", ".", "..")
+    ]
     return "/".join(parts)[-200:] or "file"
 
 
 def begin(folder: Path, title: str, plan: Plan) -> None:
-    """Makes the collection, if it is new, and starts its import.
+    """Makes the collection, if it is new, and starts its import, which finds out what the source is.
 
     Raises
     ------
     InputError
-        For a source that cannot be used, or that does not fit the collection.
+        If the disk refuses, too much is waiting, or the model is not here.
     """
-    source, model = plan.source, catalog.get(plan.model)
-    if source.dim is not None:
-        ready_made(model, source)
-    if not (folder / "manifest.json").exists():
-        Shards.create(folder, name=folder.name, title=title, kind=source.kind)
-    (folder / PLAN).write_text(json.dumps(plan.__dict__), encoding="utf-8")
-    _submit(folder, plan)
+    if not shelves.exists(folder):
+        Stored.create(folder, name=folder.name, title=title, kind="pictures")
+    st.session_state["importing"] = {*filter(shelves.exists, st.session_state.get("importing", ())), folder}
+    try:
+        (folder / PLAN).write_text(json.dumps(plan.__dict__), encoding="utf-8")
+        _submit(folder, plan)
+    except InputError:
+        _leave_nothing(folder)
+        raise
 
 
 def resume(folder: Path) -> None:
-    """Goes on with an import that was stopped."""
+    """Goes on with an import that was stopped, within what its session may have by now."""
     try:
         plan = Plan(**json.loads((folder / PLAN).read_text(encoding="utf-8")))
+        _submit(folder, plan if access().operator else replace(plan, most=_items_left(_mine())))
+    except InputError as error:
+        st.session_state["shelf-error"] = str(error)
     except (OSError, ValueError, TypeError):
-        st.session_state["shelf-error"] = text("imports.lost")
-        return
-    _submit(folder, plan)
+        st.session_state["shelf-error"] = _(
+            "The server no longer knows what was being imported here; add the files again."
+        )
 
 
 def reembed(folder: Path, model: str) -> None:
     """Starts to embed a collection by another model, beside those that have."""
     by = embedder(model)
-    jobs()[str(folder)] = lane("import").submit(partial(_reembed, folder, model, by), ("reembed", str(folder), model), owner=str(folder))
+    jobs()[str(folder)] = lane("import").submit(
+        partial(_reembed, folder, model, by), ("reembed", str(folder), model), owner=str(folder)
+    )
 
 
 def _submit(folder: Path, plan: Plan) -> None:
-    try:
-        by = None if Path(plan.path).suffix.lower() in VECTORS else embedder(plan.model)
-        jobs()[str(folder)] = lane("import").submit(partial(_import, folder, plan, by), owner=str(folder))
-    except InputError as error:
-        st.session_state["shelf-error"] = str(error)
+    by = {key: embedder(key) for key in (plan.model, plan.made_by)}
+    jobs()[str(folder)] = lane("import").submit(partial(_import, folder, plan, by), owner=str(folder))
 
 
-def _import(folder: Path, plan: Plan, by, job: Job) -> str:
-    """The work of the lane; what it says in the end."""
-    job.report(0, text("imports.opening"))
-    source, model = plan.source, catalog.get(plan.model)
+def _import(folder: Path, plan: Plan, by: Mapping[str, SharedEmbedder], job: Job) -> str:
+    """The work of the lane; what it says in the end. Of what is refused nothing is left."""
+    job.report(0, _("Opening"))
     repair(folder)
-    revision = ready_made(model, source) if by is None else by.revision
-    outcome = add(Shards.open(folder), source, by, plan.model, revision, job.report, plan.most)
+    try:
+        said = _add(Stored.open(folder), plan, by, job.report)
+    except NoRoomError:  # there may be room later
+        raise
+    except InputError:
+        _leave_nothing(folder)
+        raise
+    _forget_plan(folder)
+    return said
+
+
+def _add(store: Stored, plan: Plan, by: Mapping[str, SharedEmbedder], report: Report) -> str:
+    """Adds what the plan names; gives what became of it, with what the source itself has to say."""
+    source = plan.source(report)
+    return ". ".join([str(_added(store, source, plan, by, report)), *source.notes])
+
+
+def _added(store: Stored, source: Source, plan: Plan, by: Mapping[str, SharedEmbedder], report: Report) -> Outcome:
+    if source.dim is not None:
+        revision = ready_made(catalog.get(plan.made_by), source, lambda: by[plan.made_by])
+        return add(store, source, None, plan.made_by, revision, report, plan.most)
+    catalog.get(plan.model).require()
+    return add(store, source, by[plan.model], plan.model, by[plan.model].revision, report, plan.most)
+
+
+def _leave_nothing(folder: Path) -> None:
+    _forget_plan(folder)
+    shelves.discard_empty(folder)
+
+
+def _forget_plan(folder: Path) -> None:
     (folder / PLAN).unlink(missing_ok=True)
     shutil.rmtree(folder / INCOMING, ignore_errors=True)
-    return outcome.said()
 
 
-def _reembed(folder: Path, model: str, by, job: Job) -> str:
+def _reembed(folder: Path, model: str, by: SharedEmbedder, job: Job) -> str:
     repair(folder)
-    shards = Shards.open(folder)
-    with shards.store.writing():
-        embed_missing(shards, by, model, by.revision, job.report)
-        shards.merge()
-    return text("imports.embedded", model=model)
+    store = Stored.open(folder)
+    with store.writing():
+        embed_missing(store, by, model, by.revision, job.report)
+    return _("Embedded with {model}.").format(model=model)
 
 
-def import_panel(folder: Path) -> None:
-    """How far the import into a collection is, looked at twice a second while it is at work; nothing where there is none."""
+def say_refused() -> None:
+    """Why an import of this visitor left no collection."""
+    for folder in sorted(st.session_state.get("importing", ())):
+        job = jobs().get(str(folder))
+        if job and not shelves.exists(folder) and job.wait(1) and job.error:
+            st.error(escape(job.error), icon=":material/error:")
+
+
+def import_panel(folder: Path, may_stop: bool) -> None:
+    """How far the import into a collection is, looked at twice a second while it is at work."""
     job = jobs().get(str(folder))
     if job:
-        st.fragment(_look, run_every=0.5 if job.state in ("queued", "running") else None)(job, folder)
+        st.fragment(speaking(_look), run_every=0.5 if job.state in ("queued", "running") else None)(
+            job, folder, may_stop
+        )
 
 
-def _look(job: Job, folder: Path) -> None:
+def _look(job: Job, folder: Path, may_stop: bool) -> None:
     shown = st.session_state.setdefault("import-states", {})
     if shown.get(job.id, job.state) != job.state:  # the card has more to say now
         shown[job.id] = job.state
@@ -163,12 +266,17 @@ def _look(job: Job, folder: Path) -> None:
     shown[job.id] = job.state
     if job.state in ("queued", "running"):
         st.progress(job.progress, said_of(job))
-        st.button(text("fit.cancel"), key=f"stop-{job.id}", on_click=job.cancel, icon=":material/stop:")
+        if may_stop:
+            st.button(_("Cancel"), key=f"stop-{job.id}", on_click=job.cancel, icon=":material/stop:")
     elif job.state == "done":
         st.success(escape(str(job.result)))
     else:
-        st.warning(escape(job.error or text("imports.stopped")))
-        if (folder / PLAN).exists() and st.button(text("imports.go_on"), key=f"again-{job.id}", icon=":material/play_arrow:"):
+        st.warning(escape(job.error or _("Stopped; what was done is kept.")))
+        if (
+            may_stop
+            and (folder / PLAN).exists()
+            and st.button(_("Continue"), key=f"again-{job.id}", icon=":material/play_arrow:")
+        ):
             resume(folder)
             st.rerun()  # the whole page: the job that this part looks at is over
 

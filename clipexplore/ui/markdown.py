@@ -1,9 +1,11 @@
-"""Visitors' text inside Markdown: shown as typed, never read as Markdown, so that it can neither format a page nor fetch anything."""
+"""Visitors' text inside Markdown, shown as typed: it can neither format a page nor make it fetch anything."""
 
 import re
 
-_SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")  # all ASCII punctuation, which Markdown lets a backslash take the meaning of
-# Streamlit looks for addresses once more after that, and would make links of them; an invisible character inside keeps it from finding any.
+_SPECIAL = re.compile(
+    r"([!-/:-@\[-`{-~])"
+)  # ASCII punctuation: a backslash before it takes away its meaning in Markdown
+# Afterwards Streamlit turns addresses into links; an invisible character inside hides them from it.
 _ADDRESS = re.compile(r"(https?(?=://)|www(?=\.)|[\w.+-](?=@))", re.IGNORECASE)
 _JOINER = "\u2060"
 

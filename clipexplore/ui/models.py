@@ -1,36 +1,40 @@
-"""The choice of a model: what is here, what would have to be fetched, what fits, under which terms; and making a model ready for a collection.
+"""The choice of a model: what is here, what would have to be fetched, what fits, under which terms; and making a
+model ready for a collection.
 
-A page runs once the chosen model has embedded the word bank and the collection; the background captions and their map follow while it is used.
+A page runs once the chosen model has embedded the word bank and the collection; the background captions and their map
+follow while it is used.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from clipexplore import catalog
-from clipexplore.catalog import Model
-from clipexplore.collection import Collection
-from clipexplore.collections.embedded import Embedded, embed, fit_maps, missing, open_embedded
-from clipexplore.collections.repair import mend
-from clipexplore.collections.storage import MANIFEST
 from clipexplore.errors import InputError
+from clipexplore.explore.bridges import ANCHORS, carry_over
+from clipexplore.jobs import Job
+from clipexplore.language import _
+from clipexplore.models import catalog
+from clipexplore.models.bridge import Bridge
+from clipexplore.models.catalog import UNNAMED, Model
 from clipexplore.models.weights import Weights
 from clipexplore.server import machine
-from clipexplore.settings import settings
-from clipexplore.space import collection_folders
-from clipexplore.worker import Job
+from clipexplore.space import Space
+from clipexplore.store import shelves
+from clipexplore.store.collection import Collection
+from clipexplore.store.embedding import embed, fit_maps, missing, open_for
+from clipexplore.store.shelves import version_of
 
 from .fetching import absent, cost, offer_weights, say_terms
-from .fits import fitted, lane
-from .logs import visitor
 from .markdown import escape
-from .session import embedder, space
-from .texts import text
+from .page import WITHOUT_MODEL
+from .progress import fitted, lane
+from .session import access, carried, embedder, place_of, preset, space, space_of, visitor
 
-WITHOUT_MODEL = ("status", "collections")  # pages that need none
+WORTH = 10 * ANCHORS  # items from which a collection is carried over while a model embeds it
 
 
 def ready(page: str, title: str) -> bool:
@@ -41,45 +45,117 @@ def ready(page: str, title: str) -> bool:
     InputError
         If the weights are needed, not on this machine, and visitors may not fetch them.
     """
-    folders, name = collection_folders(visitor()), st.session_state["collection"]
-    if page in WITHOUT_MODEL or name not in folders:  # of a collection that is not there the page tells
+    folder = _folder()
+    if page in WITHOUT_MODEL or folder is None:  # of a collection that is not there the page tells
         return True
     model = catalog.get(st.session_state["model"])
-    this = (model.key, str(folders[name]), (folders[name] / MANIFEST).stat().st_mtime_ns)
+    this = _this(model, folder)
     if this in _prepared():
         return True
-    present = model.present  # asked once: a download may end at any moment
-    opened = _opened(model, folders["words"], folders[name]) if present or _brought(model, folders["words"], folders[name]) else []
-    if opened and not any(missing(each, model) for each in opened):
-        return _go_on(model, this)
-    st.title(title, anchor=False)
-    if not present:
-        return _offer(model)
-    st.markdown(text("models.embedding", title=model.title))
-    work = partial(_embed, opened, model, embedder(model.key))
-    return bool(fitted(work, ("embed", model.clip.identity, *this), "embed", on="embed")) and _go_on(model, this)
+    if not _is_embedded(model, folder, title):
+        return False
+    return place_of(model.key, folder) in carried() or _go_on(model, this)
+
+
+def other_ready(key: str) -> bool:
+    """Whether a further model has embedded what is explored; if not, what is missing or how far it is stands here.
+
+    Raises
+    ------
+    InputError
+        As `ready`.
+    """
+    model, folder = catalog.get(key), space().collection.folder
+    return _this(model, folder) in _prepared() or _is_embedded(model, folder)
+
+
+def _folder() -> Path | None:
+    """Where what is explored lies; None for a collection that is not there."""
+    return shelves.folders(visitor()).get(st.session_state["collection"])
+
+
+def _this(model: Model, folder: Path) -> tuple:
+    """What may be ready: the model, whether its weights are here, the collection by its folder, which says more than
+    its name, and its version.
+    """
+    return model.key, model.present, str(folder), version_of(folder)
+
+
+def _is_embedded(model: Model, folder: Path, title: str = "") -> bool:
+    """Whether the model has embedded a collection, and the word bank where its weights are here; if not, embedding them
+    begins, below a title.
+
+    A page that has a title is shown before that is done, once the vectors of another model are carried over.
+    """
+    present, here = model.present, open_for(folder, model)  # asked once: a download may end at any moment
+    if not present and here.embedded(model.key):  # what is stored is answered without the weights
+        return True
+    opened = [open_for(shelves.folders()["words"], model), here] if present else []
+    nothing = not here.contained and not here.embedded(model.key)
+    if present and not nothing and not any(missing(each, model) for each in opened):
+        return True
+    place = place_of(model.key, folder)
+    early = carried().get(place) if title else None
+    if title and not early:
+        st.title(title, anchor=False)
+    if not present or nothing:
+        return _offer(model, here)
+    st.markdown(_say_carried(model, early) if early else _say_embedding(model))
+    source = _source(model, folder) if title and not early else None
+    work = partial(_embed, opened, model, embedder(model.key), source, place)
+    key = ("embed", model.clip.identity, *_this(model, folder))
+    show = partial(_show_early, place) if source else None
+    return bool(fitted(work, key, "embed" if title else "embed-other", on="embed", show=show)) or early is not None
+
+
+def _say_embedding(model: Model) -> str:
+    says = _("**{title}** is embedding this collection and the word bank, once; after that they are stored.")
+    return says.format(title=model.title)
+
+
+def _say_carried(model: Model, early: Space) -> str:
+    """Whose vectors a page shows until the model has made its own, and how near they come."""
+    bridge: Bridge = early.collection.bridge  # type: ignore[attr-defined]
+    names = {"pictures": _("pictures"), "captions": _("captions")}
+    near = ", ".join(f"{names[kind]} {cosine:.2f}" for kind, cosine in bridge.held_out.items())
+    return _(
+        "**{title}** is still embedding this collection. Until then you see **another model’s vectors, carried over** "
+        "by a bridge that was fitted on {count} of its items; the cosine of others with their true place: {near}."
+    ).format(title=model.title, count=len(bridge.anchors), near=near)
+
+
+def _source(model: Model, folder: Path) -> Space | None:
+    """The space of a model that has embedded a collection which is large enough to be carried over from it."""
+    facts = shelves.manifest_of(folder) or {}
+    if facts.get("counts", {}).get("items", 0) < WORTH:
+        return None
+    for key, entry in facts["models"].items():
+        if key != model.key and key in catalog.models() and entry.get("digests", True):
+            with suppress(InputError):  # the word bank is not embedded by it
+                return space_of(key)
+    return None
+
+
+def _show_early(place: tuple[str, ...], job: Job) -> None:
+    """Shows the page as soon as there is something on it."""
+    if place in carried():
+        st.rerun()
 
 
 @st.cache_resource(show_spinner=False)
 def _prepared() -> set[tuple]:
-    """What is ready, for all visitors: the model's key, the collection's folder, which says more than its name, and when it was written."""
+    """What is ready, for all visitors, as `_this` names it."""
     return set()
 
 
-def _brought(model: Model, *folders: Path) -> bool:
-    """Whether these collections come with the model's vectors, so that what is stored is answered even without its weights."""
-    return all(model.key in Collection.open(folder).manifest["models"] for folder in folders)
-
-
-def _opened(model: Model, *folders: Path) -> list[Collection]:
-    for folder in folders:
-        mend(folder)
-    return [open_embedded(folder, model) for folder in folders]
-
-
-def _embed(opened: list[Collection], model: Model, by, job: Job) -> bool:
-    job.report(0.0, text("models.loading"))
+def _embed(
+    opened: list[Collection], model: Model, by: Any, source: Space | None, place: tuple[str, ...], job: Job
+) -> bool:
+    job.report(0.0, _("Loading the model"))
+    if source and place not in carried():
+        carried()[place] = carry_over(source, model.key, by, report=job.report)
     embed(opened, model, by, job.report)
+    carried().pop(place, None)
     return True
 
 
@@ -87,61 +163,97 @@ def _go_on(model: Model, this: tuple) -> bool:
     """Marks what is ready, and lets the rest follow in the background."""
     _prepared().add(this)
     here = space()
-    if isinstance(here.background, Embedded):
+    if here.can_embed and here.background.waits_for_map(model.key):
         with suppress(InputError):  # a full queue: the rest is made when somebody else comes
             lane("rest").submit(partial(_rest, here, embedder(model.key)), ("rest", model.clip.identity, *this))
     return True
 
 
-def _rest(here, by, job: Job) -> None:
+def _rest(here: Space, by: Any, job: Job) -> None:
     embed([here.background], here.model, by, lambda share, stage: job.report(0.8 * share, stage))
     fit_maps(here.collection, here.background, here.model, lambda share, stage: job.report(0.8 + 0.2 * share, stage))
 
 
-def _offer(model: Model) -> bool:
-    """Buttons that fetch the weights, where the operator allows it; else the sentence that says how."""
-    if not settings().downloads:
-        model.clip.require(model.key)
-    st.markdown(text("models.not_here", title=model.title))
+def _offer(model: Model, collection: Collection) -> bool:
+    """What there is instead: models whose vectors the collection brings, and buttons that fetch the weights, where the
+    operator allows it; else the sentence that says how.
+    """
+    fetched = not model.present and model.key != UNNAMED
+    others = {key if key in catalog.models() else UNNAMED: None for key in collection.models}
+    if others and (UNNAMED in others or not fetched):
+        says = _("{title} comes with vectors of other models; explore it with one of them.")
+        st.markdown(says.format(title=escape(collection.title)))
+        with st.container(horizontal=True):
+            for key in others:
+                label = escape(catalog.get(key).title)
+                st.button(label, key=f"with-{key}", on_click=preset, kwargs={"model": key}, icon=":material/explore:")
+    if not fetched:
+        return False
+    if not access().may_fetch:
+        model.require()
+    st.markdown(_("The weights of **{title}** are not on this machine yet.").format(title=model.title))
     offer_weights(model)
     return False
+
+
+def model_box() -> str:
+    """The choice of a model; the unnamed one stands there where a collection has vectors of one."""
+    options = [*catalog.models()]
+    if st.session_state.get("model") == UNNAMED or shelves.brings_unnamed(visitor()):
+        options.append(UNNAMED)
+    return st.selectbox(_("Model"), options, key="model", bind="query-params")
 
 
 def model_card(key: str) -> None:
     """What the chosen model is and forbids, and behind a button the table of all."""
     model = catalog.get(key)
     st.caption(escape(model.description))
-    say_terms(tuple(part for part in model.parts if part.terms))
-    table = st.popover(text("models.all"), icon=":material/table_rows:", key="models-table", on_change="rerun")
+    say_terms(tuple(part for part in model.parts if part.terms or not part.licence))
+    table = st.popover(_("All models"), icon=":material/table_rows:", key="models-table", on_change="rerun")
     if not table.open:  # looking at the disk for every model takes a tenth of a run
         return
     with table:
         st.dataframe([_row(each) for each in catalog.models().values()], hide_index=True)
-        st.caption(text("models.table_says"))
+        st.caption(
+            _(
+                "Fits: the weights in 16 bits, and half as much again for the work, in the memory of this device. An "
+                "operator fetches weights with `python -m clipexplore models get KEY`."
+            )
+        )
 
 
 def _row(model: Model) -> dict[str, str]:
     return {
-        text("models.model"): model.key,
-        text("models.here"): _here(model),
-        text("models.fits"): text("models.yes") if fits(model.parts) else text("models.clip_only") if fits((model.clip,)) else text("models.no"),
-        text("models.texts"): _can(model.draws_prompts),
-        text("models.points"): _can(model.draws_embeddings),
-        text("models.licence"): model.licence,
+        _("model"): model.key,
+        _("on this machine"): _here(model),
+        _("fits"): _how_fits(model),
+        _("draws texts"): _can(model.draws_prompts),
+        _("draws points"): _can(model.draws_embeddings),
+        _("licences"): model.licence,
     }
+
+
+def _how_fits(model: Model) -> str:
+    if not model.clip.parameters and not model.present:
+        return _("not yet known")
+    return _("yes") if fits(model.parts) else _("CLIP alone") if fits((model.clip,)) else _("no")
 
 
 def _here(model: Model) -> str:
     lacking = absent(model)
     if not lacking:
-        return text("models.yes")
-    return text("models.partly", cost=cost(*lacking)) if model.present else text("models.to_fetch", cost=cost(*lacking))
+        return _("yes")
+    return (
+        _("{cost} to fetch for drawing").format(cost=cost(*lacking))
+        if model.present
+        else _("{cost} to fetch").format(cost=cost(*lacking))
+    )
 
 
 def _can(weights: Weights | None) -> str:
     if weights and weights.present:
-        return text("models.yes")
-    return text("models.not_fetched") if weights and weights.repo else text("models.no")
+        return _("yes")
+    return _("when fetched") if weights and weights.repo else _("no")
 
 
 def fits(parts: tuple[Weights, ...], look: Callable[[], machine.Machine] = machine.look) -> bool:

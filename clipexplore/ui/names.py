@@ -4,12 +4,13 @@ import streamlit as st
 
 from clipexplore.errors import InputError
 from clipexplore.expression import Expression
+from clipexplore.language import _
 from clipexplore.names import MAX_CHARACTERS, add, define
-from clipexplore.space import Point
+from clipexplore.space import Space
 
 from .markdown import escape
 from .session import space
-from .texts import text
+from .speech import speaking
 from .uploads import uploads
 
 
@@ -22,22 +23,20 @@ def names() -> dict[str, Expression]:
 
 
 def check_names() -> None:
-    """Below the field of the names: what is wrong with them."""
+    """Below the field of the names: what is wrong with them; called when the page has opened the space, if it could."""
     try:
-        define(st.session_state["names"])
+        defined = define(st.session_state["names"])
     except InputError as error:
         st.error(escape(str(error)), icon=":material/error:")
+        return
+    if "opened" in st.session_state and (taken := [name for name in defined if name in space().collection]):
+        clash = _("@{name} is both a name of yours and a picture of this collection; give your point another name.")
+        st.error(escape(clash.format(name=taken[0])), icon=":material/error:")
 
 
-def resolved(expression: str | Expression) -> Point:
-    """The point of an expression, which may hold uploads and names of this visitor.
-
-    Raises
-    ------
-    InputError
-        As `Space.point`.
-    """
-    return space().point(expression, uploads(), names())
+def own_space() -> Space:
+    """The space that is explored, as this visitor sees it: with their names and uploads."""
+    return space().with_names(names(), uploads(), uploads().pictures)
 
 
 def is_named(id: str) -> bool:
@@ -47,16 +46,27 @@ def is_named(id: str) -> bool:
 
 def name_box(expression: str, slot: str) -> None:
     """A popover that gives an expression a name, for all pages and for whoever gets the link."""
-    with st.popover(text("names.give"), icon=":material/bookmark_add:"):
-        st.caption(text("names.give_says"))
-        st.text_input(text("names.name"), key=f"name-{slot}", max_chars=40, placeholder=text("names.example"))
-        st.button(text("names.keep"), key=f"keep-name-{slot}", on_click=_keep, args=(expression, f"name-{slot}"), icon=":material/check:")
+    with st.popover(_("Name it"), icon=":material/bookmark_add:"):
+        st.caption(_("Any expression on any page can then use it as `@name`, and links carry it."))
+        st.text_input(_("Name"), key=f"name-{slot}", max_chars=40, placeholder="blueness")
+        st.button(
+            _("Keep"),
+            key=f"keep-name-{slot}",
+            on_click=_keep,
+            args=(expression, f"name-{slot}"),
+            icon=":material/check:",
+        )
 
 
+@speaking
 def _keep(expression: str, field: str) -> None:
     """For the button: one more line in the link, if there is room for it, and the field empty again."""
-    lines = add(st.session_state["names"], st.session_state[field], expression)
+    if (name := st.session_state[field].strip()) and space().has_picture(name):
+        clash = _("@{name} is a picture already; choose another name.")
+        st.toast(escape(clash.format(name=name)), icon=":material/error:")
+        return
+    lines = add(st.session_state["names"], name, expression)
     if len(lines) > MAX_CHARACTERS:
-        st.toast(text("names.full"), icon=":material/error:")
+        st.toast(_("There is no room for another name; remove one in the sidebar first."), icon=":material/error:")
         return
     st.session_state["names"], st.session_state[field] = lines, ""

@@ -1,95 +1,182 @@
-"""What stands around every page: title, examples, explanation and code, and the one error boundary."""
+"""All pages in the order of the navigation, and what stands around each: title, examples, explanation, measured
+figures, and the one error boundary.
+"""
 
 import json
 import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
+from streamlit.navigation.page import StreamlitPage
 
-from clipexplore import links
 from clipexplore.errors import InputError
+from clipexplore.images import data_url
+from clipexplore.language import _
+from clipexplore.paths import BUNDLE
 from clipexplore.settings import settings
 
-from .logs import note_page
+from .journey import arrive, place_for_afresh
 from .markdown import escape
-from .names import names
-from .session import preset
-from .texts import PAGES, text
+from .session import note_page, preset, space
+from .stand_ins import say_what_can_be_asked
 
+WITHOUT_MODEL = ("status", "collections")  # pages that need none
 log = logging.getLogger(__name__)
-CARRIED = "to-"  # before a key in a link from page to page, as `open_in` writes it
 
 
-def navigation():
-    """All pages, as `st.navigation` takes them; gives the one to run. Emoji as icons: Streamlit fetches others from the network for the tab."""
-    sections: dict[str, list] = {}
-    for name, says in PAGES.items():
-        page = st.Page(f"pages/{name}.py", title=says.title, icon=says.icon, help=says.lead, default=name == "start")
-        sections.setdefault(says.section, []).append(page)
-    return st.navigation(sections, position="top")
+def _sections() -> dict[str, list[StreamlitPage]]:
+    """The pages by the section they stand in; those everybody starts with stand in none.
+
+    Their icons are emoji: Streamlit fetches any other from the network for the browser's tab.
+    """
+    return {
+        "": [
+            _page(
+                "start",
+                _("CLIP Explorer"),
+                "🧭",
+                _("Pictures and texts as points of one space. Type anything below, or pick an example."),
+            ),
+            _page(
+                "search", _("Search"), "🔎", _("Find the pictures, captions and words nearest to any text or picture.")
+            ),
+            _page("classify", _("Classify"), "🏷️", _("Describe the classes in words: no training, no labels.")),
+            _page("map", _("Map"), "🗺️", _("See the whole collection on a plane, with your own points among it.")),
+            _page("interpolate", _("Interpolate"), "🎞️", _("Walk from one point to another and see what lies between.")),
+            _page(
+                "arithmetic",
+                _("Arithmetic"),
+                "🎩",
+                _("Subtract a bare head from one with a hat, and find words for hats."),
+            ),
+            _page("lessons", _("Lessons"), "🎓", _("Predict first, then look: short lessons to do alone or in class.")),
+        ],
+        _("Labs"): [
+            _page("apart", _("Take apart"), "🪛", _("Read any picture or text back as a short sum of words.")),
+            _page("concepts", _("Concepts"), "💡", _("See what a sparse dictionary of pictures holds, and turn it.")),
+            _page(
+                "components", _("Components"), "🧩", _("Take principal components apart and see what each one means.")
+            ),
+            _page("pixels", _("Pixels"), "🔲", _("Compare what plain pixels keep of a picture with what CLIP keeps.")),
+            _page("match", _("Match"), "🤝", _("Do what CLIP was trained to do: pair pictures with their captions.")),
+            _page("properties", _("Properties"), "🧪", _("Cross objects with properties: is the space made of parts?")),
+            _page("two", _("Two models"), "👯", _("See what two trainings agree about, and what they do not.")),
+            _page("words", _("Words"), "📖", _("Ask vectors made from text alone the questions you ask CLIP.")),
+        ],
+        _("Server"): [
+            _page(
+                "collections", _("Collections"), "🗂️", _("Add your own pictures, captions or vectors, and explore them.")
+            ),
+            _page("status", _("Status"), "🩺", _("See how the server is doing and what waits in its queues.")),
+        ],
+    }
 
 
-def header(page: str) -> None:
-    """The title, one line about the page, its explanation and its examples."""
+def _page(name: str, title: str, icon: str, lead: str) -> StreamlitPage:
+    return st.Page(f"pages/{name}.py", title=title, icon=icon, help=lead, default=name == "start")
+
+
+def navigation() -> StreamlitPage:
+    """Shows the navigation and gives the page to run."""
+    sections = _sections()
+    st.session_state["pages"] = {name_of(page): page for section in sections.values() for page in section}
+    st.session_state["page"] = st.navigation(sections, position="top")
+    return st.session_state["page"]
+
+
+def pages() -> dict[str, StreamlitPage]:
+    """All pages by name, in the order of the navigation."""
+    return st.session_state["pages"]
+
+
+def doors() -> None:
+    """A way into every page but the first, with its picture, where there is one, and what it is for."""
+    with st.grid("auto", min_column_width=220):
+        for name, page in list(pages().items())[1:]:
+            with st.container(border=True, height="stretch", gap="small"):
+                if picture := _picture_of(name):
+                    st.image(picture, width="stretch", link=name, alt=page.title)
+                st.page_link(page, label=f"**{page.title}**")
+                st.caption(page.help)
+
+
+@cache
+def _picture_of(page: str) -> str | None:
+    """The README's picture of a page as an address: `st.image` would write a file anew as JPEG in every run."""
+    file = BUNDLE / "docs/pictures" / f"{page}.webp"
+    return data_url(file.read_bytes()) if file.is_file() else None
+
+
+def page_here() -> StreamlitPage:
+    """The page that is being run."""
+    return st.session_state["page"]
+
+
+def name_of(page: StreamlitPage) -> str:
+    """What links and `links.PAGES` call a page."""
+    return page.url_path or "start"
+
+
+def header(*, lead: str, why: str, formula: str, attempt: str) -> None:
+    """The title, one line about the page, its examples, and behind "What is happening?" its explanation.
+
+    Parameters
+    ----------
+    lead
+        One line about the page.
+    why
+        Markdown: what happens on it, with its source.
+    formula
+        LaTeX.
+    attempt
+        Markdown: something to try.
+    """
     _under_app()
-    _take_carried(page)
-    if st.session_state.get("shown-page") != page:
-        st.session_state["shown-page"] = page
-        _forget_the_page_before(page)
-    note_page(page)
-    says = PAGES[page]
+    here = page_here()
+    name = name_of(here)
+    arrive(name)
+    note_page(name)
+    try_this = _("Try this:")  # gettext's extraction does not look into f-strings
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
-        st.title(says.title, anchor=False, width="content")
-        with st.popover(text("page.why"), icon=":material/lightbulb:"):
-            st.markdown(says.why)
-            st.latex(says.formula)
-            st.markdown(f"**{text('page.try')}** {says.attempt}")
-    st.markdown(says.lead)
-    _show_examples(page)
-
-
-def _take_carried(page: str) -> None:
-    """Puts into the link what one of `open_in` carries: on its way to this page Streamlit drops every key that the page before has too, such as `q`."""
-    carried = [name for name in st.query_params if name.startswith(CARRIED)]
-    for name in carried:
-        if (key := name.removeprefix(CARRIED)) in links.PAGES[page]:
-            _set_in_link(key, st.query_params[name])
-        del st.query_params[name]
-    if carried:
-        _forget_the_page_before(page)
-        st.rerun()
-
-
-def _set_in_link(key: str, value: str) -> None:
-    try:
-        st.query_params[key] = value
-    except StreamlitAPIException:  # its widget is there already: somebody went back to the link
-        st.session_state[key] = value
-
-
-def _forget_the_page_before(page: str) -> None:
-    """Drops values that the link does not hold. Streamlit does that at the end of a run; until then a key that both pages have, such as `rank`, has
-    the other page's value, which may be none that this page allows."""
-    for key in links.PAGES[page].keys() - set(st.query_params):
-        st.session_state.pop(key, None)
+        st.title(here.title, anchor=False, width="content")
+        with st.popover(_("What is happening?"), icon=":material/lightbulb:"):
+            st.markdown(why)
+            st.latex(formula)
+            st.markdown(f"**{try_this}** {attempt}")
+    st.markdown(lead)
+    _show_examples(name)
 
 
 def _under_app() -> None:
     """Starts over through app.py where Streamlit ran a page alone.
 
-    It does that for a folder of the name pages/ until `st.navigation` is first called, so for a link into a fresh server.
+    It does that for a folder called pages/ until `st.navigation` is first called, so for a link into a fresh server.
     """
-    if "model" not in st.session_state:
+    if "page" not in st.session_state or "model" not in st.session_state:
         navigation()
         st.rerun()
 
 
 def _show_examples(page: str) -> None:
+    if page not in WITHOUT_MODEL and not space().can_embed:
+        say_what_can_be_asked(page)
     with st.container(horizontal=True, gap="small"):
-        for number, example in enumerate(examples().get(page, ())):
-            st.button(example["label"], key=f"example-{page}-{number}", on_click=preset, kwargs=example["set"], type="secondary")
+        for number, example in enumerate(_examples_here(page)):
+            st.button(
+                example["label"],
+                key=f"example-{page}-{number}",
+                on_click=preset,
+                kwargs=example["set"],
+                type="secondary",
+            )
+        place_for_afresh()
+
+
+def _examples_here(page: str) -> list[dict]:
+    """Those of the page; they are of Emoji World, and none of another model's that is not here."""
+    return examples().get(page, []) if page in WITHOUT_MODEL or space().can_embed else []
 
 
 @cache
@@ -98,31 +185,52 @@ def examples() -> dict[str, list[dict]]:
     return json.loads((settings().assets / "examples.json").read_text(encoding="utf-8"))
 
 
-def code(lines: str) -> None:
-    """The few lines of Python that reproduce what the page shows."""
-    with st.expander(text("page.code"), icon=":material/code:"):
-        st.caption(text("page.code_lead"))
-        st.code(_with_names(lines.strip()), language="python")
+def say_figures(sentence: str, by: str = "labs") -> None:
+    """What the bundled model was measured to do; nothing for another model, or one that has not been measured.
+
+    Parameters
+    ----------
+    sentence
+        Markdown with a `{of[name]}` for each figure, as the program that prints them names them.
+    by
+        That program, one of `clipexplore.training`.
+    """
+    if figures := measured():
+        st.caption(
+            sentence.format(of=figures),
+            help=_("Printed by `python -m clipexplore.training.{by}`, on scenes that the model has never seen.").format(
+                by=by
+            ),
+        )
 
 
-def _with_names(lines: str) -> str:
-    """The lines, with the visitor's names given to `space.point` where they use one."""
-    before, opening, after = lines.partition("space = Space.open(")
-    if not opening or not any(f"@{name}" in lines for name in names()):
-        return lines
-    call, _, after = after.partition("\n")
-    meant = "\n".join(f"{name} = {meaning}" for name, meaning in names().items())
-    imported = "from functools import partial\nfrom clipexplore.names import define\n"
-    return f"{imported}{before}{opening}{call}\nspace.point = partial(space.point, names=define({meant!r}))\n{after}"
+def measured() -> dict[str, float]:
+    """The figures of the bundled model by name; none for another model, or one that has not been measured."""
+    found = _measured()
+    return found["figures"] if found and found["revision"] == space().revision else {}
+
+
+@cache
+def _measured() -> dict | None:
+    path = settings().assets / "figures.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 @contextmanager
-def show_errors():
-    """The boundary around a page: what a visitor caused is a sentence; anything else is logged, and said to be our fault."""
+def show_errors() -> Iterator[None]:
+    """The error boundary of a page: a visitor's mistake is a sentence; anything else is logged and called our fault.
+
+    After it no page is being run, so that `header` can tell a page which Streamlit runs without app.py.
+    """
     try:
         yield
     except InputError as error:
         st.error(escape(str(error)), icon=":material/error:")
     except Exception:
         log.exception("a page failed")
-        st.error(text("app.wrong"), icon=":material/bug_report:")
+        st.error(
+            _("Something went wrong here, and it is not your fault. The server has logged it."),
+            icon=":material/bug_report:",
+        )
+    finally:
+        st.session_state.pop("page", None)

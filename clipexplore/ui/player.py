@@ -1,16 +1,36 @@
-"""The player: the frames of a walk as a film, with a scrubber, tied to a plane on which the walk is drawn.
+"""Interpolate's walk on screen: a film tied to a plane, what each frame is near to, its curves, and its files.
 
-A component of our own, because playing happens in the browser: the frames are sent once, and neither a server nor a page has to run for each of them.
+The player is a component of our own, because playing happens in the browser: the frames are sent once, and neither a
+server nor a page has to run for each of them.
 """
 
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from clipexplore.draw import films
+from clipexplore.draw.recipe import as_png
+from clipexplore.draw.schedulers import common_name
+from clipexplore.explore.interpolate import Walk, WalkDrawing
 from clipexplore.images import data_url, encode, is_webp, open_picture
+from clipexplore.language import _
+from clipexplore.store.export import csv_file, harmless, npy_file
 
-from .texts import text
+from . import spec as go
+from .component import component
+from .drawing import Track
+from .expressions import stack
+from .markdown import escape
+from .plots import MUTED, chart, plain
+from .results import tiles
+from .session import space
+from .uploads import picture_url
+from .walks import Arguments, some_frames
+from .widgets import download
 
 _HTML = """
 <div class="player">
@@ -20,34 +40,45 @@ _HTML = """
   <select></select></div>
 </div>
 """
-_HERE = Path(__file__).parent
-_player = st.components.v2.component("clipexplore_player", html=_HTML, css=(_HERE / "player.css").read_text(), js=(_HERE / "player.js").read_text())
+_player = component("player", _HTML)
 
 MOST_BEHIND = 600  # points of the collection behind a walk
 SPEEDS = (4, 10, 24)  # frames a second
 
 
-def player(tracks: dict[str, list[bytes]], says: list[str], way: np.ndarray, stops: np.ndarray, labels: list[str], behind: np.ndarray, key: str) -> None:
-    """Shows the frames of each track side by side, and where on the plane the walk is.
+def path_view(walk: Walk, tracks: dict[str, Track] | None) -> None:
+    """The walk as a film, tied to the plane of its own two largest components, with the collection's pictures behind
+    it.
 
-    Parameters
-    ----------
-    tracks
-        Encoded pictures by name, as many in each.
-    says
-        One line for each frame.
-    way, stops, behind
-        Places on the plane `(frames, 2)`, `(stops, 2)` and `(n, 2)`.
-    labels
-        Of the stops.
+    What is shown is what was drawn, and until then the nearest pictures.
     """
-    some = behind[:: max(1, -(-len(behind) // MOST_BEHIND))]
+    fit = walk.plane
+    pictures = space().collection.embeddings(space().model.key, space().kind)
+    behind = fit.transform(pictures[:: max(1, -(-len(pictures) // MOST_BEHIND))])
+    frames = {name: [_source(each) for each in track.pngs] for name, track in (tracks or {}).items()} or {
+        _("nearest pictures"): [picture_url(hit.id) for hit in walk.pictures]
+    }
+    alt = _(
+        "The walk on the plane of its two largest components, the pictures of the collection behind it; arrow keys "
+        "step through the frames"
+    )
     data = {
-        "tracks": [{"name": name, "frames": [_source(data) for data in pictures]} for name, pictures in tracks.items()],
-        "says": says, "way": _rounded(way), "stops": _rounded(stops), "labels": labels, "behind": _rounded(some), "speeds": SPEEDS,
-        "texts": {name: text(f"player.{name}") for name in ("play", "pause", "frame", "speed", "alt")},
-    }  # fmt: skip
-    _player(data=data, key=key)
+        "tracks": [{"name": name, "frames": shown} for name, shown in frames.items()],
+        "says": [f"{number} · “{hit.name}” {hit.cosine:.3f}" for number, hit in enumerate(walk.captions, 1)],
+        "way": _rounded(fit.transform(walk.vectors)),
+        "stops": _rounded(fit.transform(stack(walk.stops))),
+        "labels": [_cut(str(point.expression)) for point in walk.stops],
+        "behind": _rounded(behind),
+        "speeds": SPEEDS,
+        "texts": {"play": _("Play"), "pause": _("Pause"), "frame": _("Frame"), "speed": _("Speed"), "alt": alt},
+    }
+    _player(data=data, key="player")
+    st.caption(
+        _(
+            "The plane on which the walk and its stops lie best ({share:.0%} of what differs between them). Grey: the "
+            "pictures of the collection. Click a point, or use the arrow keys."
+        ).format(share=fit.explained_variance_ratio.sum())
+    )
 
 
 def _source(data: bytes) -> str:
@@ -57,3 +88,101 @@ def _source(data: bytes) -> str:
 
 def _rounded(places: np.ndarray) -> list[list[float]]:
     return np.round(places.astype(float), 4).tolist()
+
+
+def _cut(label: str) -> str:
+    return label if len(label) <= 28 else label[:27] + "…"
+
+
+def frame_strip(walk: Walk) -> None:
+    """Every frame with its nearest picture and nearest caption; of a long walk every few."""
+    shown = ((number, walk.pictures[number], walk.captions[number]) for number in some_frames(len(walk.vectors)))
+    tiles(
+        (
+            (picture_url(near.id), near.caption, f"**{number + 1}** · {near.cosine:.3f}  \n{escape(caption.name)}")
+            for number, near, caption in shown
+        ),
+        width=120,
+    )
+
+
+def path_curves(walk: Walk) -> None:
+    """The cosine of each frame with every stop, and the length of each frame."""
+    figure, frames = go.Figure(), np.arange(1, len(walk.vectors) + 1)
+    for number, point in enumerate(walk.stops):
+        label = plain(str(point.expression), 28)
+        figure.add_trace(go.Scatter(x=frames, y=walk.cosines[:, number], mode="lines+markers", name=label))
+    dots = dict(dash="dot", color=MUTED)
+    figure.add_trace(go.Scatter(x=frames, y=walk.lengths, mode="lines", name=_("length before normalising"), line=dots))
+    alt = _("Lines: the cosine of each frame with every stop, and the length of each frame")
+    x = dict(title=_("frame"), dtick=max(1, len(frames) // 10))
+    chart(figure, alt, "curves", height=380, legend="below", x=x, y=_("cosine"))
+
+
+def path_download(walk: Walk) -> None:
+    """All frames as a table and as one array, made when asked for."""
+    with st.container(horizontal=True, gap="small"):
+        download(_("CSV"), partial(_csv, walk), "path.csv", "path-csv")
+        download(_("Path (NPY)"), partial(npy_file, walk.vectors), "path.npy", "path-npy")
+
+
+def _csv(walk: Walk) -> bytes:
+    header = ["frame", "position", "length", "picture", "caption"]
+    rows = []
+    for number, position in enumerate(walk.positions):
+        near, caption = walk.pictures[number], walk.captions[number]
+        values = [f"{cosine:.6f}" for cosine in walk.cosines[number]]
+        about = [number + 1, f"{position:.4f}", f"{walk.lengths[number]:.6f}", near.id, harmless(caption.caption)]
+        rows.append([*about, *values])
+    return csv_file([*header, *(f"cosine with {point.expression}" for point in walk.stops)], rows)
+
+
+def walk_download(tracks: dict[str, Track], route: Arguments, walk: WalkDrawing, settings: Arguments) -> None:
+    """Each curve as GIF, WebP, film, strip and ZIP, made when asked for: off the script's thread, where no session is
+    at hand.
+    """
+    values = {"model": space().model.key, "collection": space().collection.name, **_values(route, settings)}
+    chosen = {key: value for key, value in walk.sampling.items() if value is not None}
+    about = {
+        "revision": walk.drawer.name,
+        "sampler": common_name(settings["scheduler"], bool(walk.drawer.lora)),
+        **walk.drawer.settings,
+        **chosen,
+    }
+    for name, track in tracks.items():
+        button = partial(_button, name, track)
+        settings_of: Any = {"values": values, "about": about | {"curve": name}}
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            st.caption(name, width="content")
+            button("GIF", lambda pngs: films.gif(_opened(pngs)), "walk.gif")
+            button("WebP", lambda pngs: films.webp(_opened(pngs)), "walk.webp")
+            if find_spec("av"):
+                button("MP4", lambda pngs: films.mp4(_opened(pngs)), "walk.mp4")
+            button(_("Strip"), partial(_strip, **settings_of), "strip.png")
+            button(_("All frames (ZIP)"), partial(_archive, **settings_of), "walk.zip")
+
+
+def _button(name: str, track: Track, label: str, make: Callable[[list[bytes]], bytes], file: str) -> None:
+    download(label, partial(make, track.pngs), file, f"walk-{name}-{file}")
+
+
+def _opened(pngs: list[bytes]) -> list:
+    return [open_picture(png) for png in pngs]
+
+
+def _strip(pngs: list[bytes], values: dict[str, object], about: dict[str, object]) -> bytes:
+    return as_png(films.strip(_opened(pngs)), "interpolate", values, **about)
+
+
+def _archive(pngs: list[bytes], values: dict[str, object], about: dict[str, object]) -> bytes:
+    frames = [
+        as_png(open_picture(png), "interpolate", values, **about, frame=number) for number, png in enumerate(pngs, 1)
+    ]
+    return films.archive(frames, {**values, **about})
+
+
+def _values(route: Arguments, settings: Arguments) -> dict[str, object]:
+    """What the link says, by its keys."""
+    places = " ".join(f"{place:g}" for place in route.get("places", ()))
+    values = {**route, **settings, "draw": True, "stops": "\n".join(route["stops"]), "places": places}
+    return values | {"space": values.pop("draw_from"), "names": st.session_state.get("names", "")}

@@ -1,17 +1,30 @@
-"""Charts in one look: Streamlit's theme, no fixed colours for text, room for labels, a description for who cannot see them."""
+"""Charts in one look: Streamlit's theme, room for labels, and a description for those who cannot see them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
+
+from clipexplore.language import _
 
 from . import spec as go
 
 HEIGHT_OF_BAR = 26  # pixels
 ACCENT, OTHER, MUTED = "#6c63d8", "#e0813a", "#9a9aa5"  # readable on light and on dark
 CAMERA = dict(eye=dict(x=1.6, y=1.6, z=1.1), center=dict(x=0, y=0, z=-0.12))
-NAME = dict(font=dict(size=13, color="#1c1c28"), bgcolor="rgba(255,255,255,0.85)", borderpad=2, ax=0, arrowcolor="#ff4b4b", arrowwidth=1.5, arrowhead=0)
-CONFIG = {"displaylogo": False, "scrollZoom": True, "modeBarButtonsToRemove": ["autoScale2d", "toggleSpikelines"], "toImageButtonOptions": {"scale": 2}}
+NAME = dict(font=dict(size=13, color="#1c1c28"), bgcolor="rgba(255,255,255,0.85)", borderpad=2)
+LEGENDS: dict[str, dict[str, Any]] = {
+    "": {},
+    "above": dict(orientation="h", y=1, yanchor="bottom", itemsizing="constant"),
+    "below": dict(orientation="h", y=-0.2),
+}
+CONFIG = {
+    "displaylogo": False,
+    "scrollZoom": True,
+    "modeBarButtonsToRemove": ["autoScale2d", "toggleSpikelines"],
+    "toImageButtonOptions": {"scale": 2},
+}
 
 
 def plain(label: str, most: int = 48) -> str:
@@ -20,44 +33,149 @@ def plain(label: str, most: int = 48) -> str:
     return label.replace("&", "&amp;").replace("<", "&lt;")
 
 
-def bars(labels: list[str], values: list[float], notes: list[str], alt: str, key: str, title: str = "", whole: bool = False) -> None:
+def sampled(count: int, whole: int) -> str:
+    """That not all points are taken."""
+    return _("{count:,} of {whole:,} points are shown, taken at even steps.").format(count=count, whole=whole)
+
+
+def bars(
+    labels: list[str], values: list[float], notes: list[str], alt: str, key: str, title: str = "", whole: bool = False
+) -> None:
     """Horizontal bars, the first on top, with a note at the end of each; `whole` bars are shares of 1."""
-    figure = go.Figure(go.Bar(x=values, y=list(range(len(labels))), orientation="h", text=notes, textposition="outside", cliponaxis=False,
-                              marker_color=[ACCENT if value >= 0 else OTHER for value in values], hoverinfo="skip"))  # fmt: skip
+    bar = go.Bar(
+        x=values,
+        y=list(range(len(labels))),
+        orientation="h",
+        text=notes,
+        textposition="outside",
+        cliponaxis=False,
+        marker_color=[ACCENT if value >= 0 else OTHER for value in values],
+        hoverinfo="skip",
+    )
     low, high = min([0.0, *values]), max([1e-6, *values])
-    figure.update_xaxes(title=title, **dict(range=[0, 2.3], tickvals=[0, 0.5, 1]) if whole else dict(range=[low * 1.3, high * 1.5]))
+    span: dict[str, Any] = dict(range=[0, 2.3], tickvals=[0, 0.5, 1]) if whole else dict(range=[low * 1.3, high * 1.5])
     # Equal labels would fall on one bar, so positions are numbers and labels are ticks.
-    figure.update_yaxes(autorange="reversed", tickvals=list(range(len(labels))), ticktext=[plain(label, 32) for label in labels], automargin=True)
-    figure.update_layout(bargap=0.25)
-    chart(figure, alt, key, height=80 + HEIGHT_OF_BAR * len(labels), dragmode=False)
+    names = dict(tickvals=list(range(len(labels))), ticktext=[plain(label, 32) for label in labels])
+    chart(
+        bar,
+        alt,
+        key,
+        height=80 + HEIGHT_OF_BAR * len(labels),
+        x=dict(title=title, **span),
+        y=dict(autorange="reversed", automargin=True, **names),
+        bargap=0.25,
+        dragmode=False,
+    )
 
 
-def mark(figure: go.Figure, spots: np.ndarray, labels: list[str], name: str = "") -> None:
-    """Points `(n, 2)` of the visitor on a plane: diamonds with a label that stays readable on whatever lies below."""
-    figure.add_trace(go.Scatter(x=spots[:, 0], y=spots[:, 1], mode="markers", name=name, text=[plain(label) for label in labels], hoverinfo="text",
-                                marker=dict(symbol="diamond", size=13, color="#ff4b4b", line=dict(width=1.5, color="white"))))  # fmt: skip
-    for (x, y), label in zip(spots, labels, strict=True):
-        figure.add_annotation(x=float(x), y=float(y), text=plain(label, 28), showarrow=False, yshift=17, bgcolor="rgba(255,255,255,0.85)", borderpad=2,
-                              font=dict(size=13, color="#1c1c28"))  # fmt: skip
+def mark(figure: go.Figure, spots: np.ndarray, labels: list[str]) -> None:
+    """The visitor's points, `(n, 2)` or in space `(n, 3)`: diamonds with labels that stay readable on what is below.
+
+    In space labels lie before all points, at three heights, so that neighbours stay readable.
+    """
+    solid = spots.shape[1] == 3
+    look: dict = dict(size=7) if solid else dict(size=13, line=dict(width=1.5, color="white"))
+    figure.add_trace(
+        (go.Scatter3d if solid else go.Scatter)(
+            **dict(zip("xyz", spots.T, strict=False)),
+            mode="markers",
+            name=_("your points"),
+            text=[plain(label) for label in labels],
+            hoverinfo="text",
+            marker=dict(symbol="diamond", color="#ff4b4b", **look),
+        )
+    )
+    names = [
+        dict(zip("xyz", spot, strict=False), text=plain(label, 28), **NAME)
+        for spot, label in zip(spots.tolist(), labels, strict=True)
+    ]
+    if solid:
+        arrow = dict(ax=0, arrowcolor="#ff4b4b", arrowwidth=1.5, arrowhead=0)
+        names = [name | arrow | {"ay": -26 - 22 * (number % 3)} for number, name in enumerate(names)]
+        figure.update_layout(scene=dict(annotations=names))
+    else:
+        figure.update_layout(annotations=[name | {"showarrow": False, "yshift": 17} for name in names])
 
 
-def mark_solid(figure: go.Figure, spots: np.ndarray, labels: list[str], name: str = "") -> None:
-    """The same in space, `(n, 3)`. Labels lie before all points, however deep their own is, at three heights, so that neighbours do not cover each other."""
-    figure.add_trace(go.Scatter3d(**dict(zip("xyz", spots.T, strict=True)), mode="markers", name=name, text=[plain(label) for label in labels], hoverinfo="text",
-                                  marker=dict(symbol="diamond", size=7, color="#ff4b4b")))  # fmt: skip
-    names = [dict(zip("xyz", spot, strict=True), text=plain(label, 28), ay=-26 - 22 * (number % 3), **NAME)
-             for number, (spot, label) in enumerate(zip(spots.tolist(), labels, strict=True))]  # fmt: skip
-    figure.update_layout(scene=dict(annotations=names))
+def axis_titles(components: Sequence[int], shares: Sequence[float]) -> tuple[str, ...]:
+    """The components along two axes, or along three, whose titles are cut at the border and so have two short lines."""
+    says = (
+        _("component {number} ({share:.1%} of the variance)")
+        if len(components) < 3
+        else _("component {number}<br>({share:.1%})")
+    )
+    return tuple(says.format(number=number, share=share) for number, share in zip(components, shares, strict=True))
 
 
-def solid_axes(figure: go.Figure, names: Sequence[str]) -> None:
-    """What the three axes are, in two short lines, since they are cut at the border; and from where they are looked at."""
-    short = (name.replace(" of the variance", "").replace(" (", "<br>(") for name in names)
-    figure.update_layout(scene=dict(zip(("xaxis_title", "yaxis_title", "zaxis_title"), short, strict=True)), scene_camera=CAMERA)
+def solid_axes(figure: go.Figure, titles: Sequence[str]) -> None:
+    """Names the three axes and sets the camera."""
+    figure.update_layout(
+        scene=dict(zip(("xaxis_title", "yaxis_title", "zaxis_title"), titles, strict=True)), scene_camera=CAMERA
+    )
 
 
-def chart(figure: go.Figure, alt: str, key: str, height: int = 420, **layout: object):
-    """A figure in the look of the app; returns the selection where the page asked for one."""
-    select = {name: layout.pop(name) for name in ("on_select", "selection_mode") if name in layout}
-    figure.update_layout(height=height, margin=dict(l=8, r=8, t=72 if layout.get("showlegend") else 28, b=8), showlegend=layout.pop("showlegend", False), **layout)
-    return st.plotly_chart(figure, key=key, config=CONFIG, alt=alt, **select)
+def matrix(
+    values: np.ndarray,
+    columns: Sequence[str],
+    rows: Sequence[str],
+    alt: str,
+    key: str,
+    cells: dict[str, Any],
+    titles: tuple[str, str] = ("", ""),
+    height: int | None = None,
+) -> None:
+    """Values `(r, c)` as a heat map with a plain label at every column and row, the first row on top.
+
+    Parameters
+    ----------
+    cells
+        What Plotly's heat map takes; its `text` is written into the cells.
+    titles
+        Of the columns and of the rows.
+    """
+    look: dict[str, Any] = dict(xgap=1, ygap=1, showscale=False, hovertemplate="%{y}, %{x}: %{z:.2f}<extra></extra>")
+    if cells.get("text") is not None:
+        look |= dict(texttemplate="%{text}", textfont=dict(size=10), hoverinfo="skip", hovertemplate=None)
+    x, y = dict(title=titles[0], autotickangles=[0, -50]), dict(title=titles[1], autorange="reversed")
+    heat, high = go.Heatmap(z=values, **(look | cells)), height or 140 + 26 * len(rows)
+    chart(heat, alt, key, high, x=x | _named(columns), y=y | _named(rows), dragmode=False)
+
+
+def _named(labels: Sequence[str]) -> dict:
+    """An axis with a label at each whole number; of very many labels every other."""
+    ticks = list(range(0, len(labels), 1 + len(labels) // 40))
+    return dict(tickvals=ticks, ticktext=[plain(labels[tick], 24) for tick in ticks], automargin=True, showgrid=False)
+
+
+def chart(
+    drawn: go.Figure | dict | list[dict],
+    alt: str,
+    key: str,
+    height: int = 420,
+    legend: str = "",
+    x: str | dict[str, Any] = "",
+    y: str | dict[str, Any] = "",
+    **layout: Any,
+) -> None:
+    """A figure, or traces, in the look of the app.
+
+    Parameters
+    ----------
+    legend
+        Where one stands: "above", "below", or nowhere.
+    x, y
+        The titles of the axes, or all that Plotly is to know of them.
+    """
+    figure = drawn if isinstance(drawn, go.Figure) else go.Figure(drawn)
+    axes = {
+        name: dict(title=axis) if isinstance(axis, str) else axis for name, axis in (("xaxis", x), ("yaxis", y)) if axis
+    }
+    figure.update_layout(
+        height=height,
+        margin=dict(l=8, r=8, t=72 if legend else 28, b=8),
+        showlegend=bool(legend),
+        legend=LEGENDS[legend],
+        **axes,
+        **layout,
+    )
+    st.plotly_chart(go.Unchecked(figure), key=key, config=CONFIG, alt=alt)

@@ -1,127 +1,149 @@
-"""Results: pictures in a gallery, texts as bars, what their cosines mean, and how to take them away."""
+"""Results: pictures side by side, texts as bars, what their cosines mean, and downloads."""
 
-import csv
+import time
+from collections.abc import Callable, Iterable
 from functools import partial
-from io import BytesIO, StringIO
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from clipexplore.collection import Collection
-from clipexplore.expression import parse
+from clipexplore.explore.search import SearchResult
 from clipexplore.images import contact_sheet, encode, open_picture
-from clipexplore.space import Hit, What
+from clipexplore.language import _
+from clipexplore.space import Context, Hit, What
+from clipexplore.store.collection import Collection
+from clipexplore.store.export import csv_file, harmless, npy_file
 
 from . import spec as go
-from .markdown import escape
+from .calls import Call, call
+from .gallery import gallery, score
 from .plots import ACCENT, MUTED, bars, chart
 from .session import space
-from .texts import text
-from .uploads import picture_url
+from .widgets import download
 
-ACTIONS = {"q": ("search", "more", "less"), "points": ("point",)}  # what a menu offers, by the widget it works on
-
-
-def score(hit: Hit) -> str:
-    return f"{hit.cosine:.3f} · z {hit.z:.1f}"
+SLOW = 0.3  # seconds from which a search says how long it took
 
 
-def gallery(hits: list[Hit], key: str, into: str = "q", width: int = 105) -> None:
-    """Pictures with their scores; the menu under each works on the widget of key `into`: an expression "q", or "points", one a line."""
-    if not hits:
-        st.info(text("result.none"))
+def tiles(pictures: Iterable[tuple[Any, str, str]], width: int = 105) -> None:
+    """Pictures side by side, each given as what `st.image` takes, its description, and a note in Markdown below it."""
     with st.grid("auto", min_column_width=width, gap="small"):
-        for hit in hits:
+        for picture, alt, note in pictures:
             with st.container(gap=None):
-                st.image(picture_url(hit.id), width="stretch", alt=hit.caption)
-                st.caption(escape(f"@{hit.id}"))
-                with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap=None):
-                    st.caption(score(hit), width="content")
-                    _menu(hit.id, f"{key}-{hit.id}", into)
+                st.image(picture, output_format="PNG", width="stretch", alt=alt)
+                st.caption(note)
 
 
-def _menu(id: str, key: str, into: str) -> None:
-    st.menu_button("⋯", ACTIONS[into], key=key, on_click=_act, args=(id, key, into), format_func=lambda name: text(f"result.{name}"), type="tertiary")
+def metrics(*figures: tuple[str, str, str]) -> None:
+    """Figures side by side: a label, a value, and what it means."""
+    with st.container(horizontal=True, gap="medium"):
+        for label, value, meaning in figures:
+            st.metric(label, value, help=meaning or None, width="content")
 
 
-def _act(id: str, key: str, into: str) -> None:
-    """Rewrites the expression – from this picture alone, or with it added or subtracted – or adds a point."""
-    action, before = st.session_state[key], st.session_state.get(into, "")
-    sign = {"more": " + ", "less": " - ", "point": "\n"}.get(action)
-    keep = sign and (into == "points" or _is_expression(before))
-    st.session_state[into] = f"{before}{sign}@{id}" if keep else f"@{id}"
-
-
-def _is_expression(typed: str) -> bool:
-    try:
-        return bool(parse(typed))
-    except ValueError:
-        return False
+def matches(found: SearchResult, key: str) -> None:
+    """The pictures of a search, with a line under the last that counts as a match, and how well that is known."""
+    if found.least is None or found.presence is None:
+        gallery(found.hits, key)
+        return
+    count, hits = len(found.matches), found.hits
+    nothing = _("Nothing here matches: the best cosine would have to be {least:.3f}.").format(least=found.least)
+    line = _("From here on nothing counts as a match any more: the cosine is below {least:.3f}.")
+    if count:
+        gallery(hits[:count], key)
+    if count < len(hits) or not hits:
+        if count:
+            st.divider()
+        st.markdown(line.format(least=found.least) if count else nothing)
+        if hits:
+            gallery(hits[count:], f"{key}-below" if count else key)
+    st.caption(
+        _(
+            "A picture counts as a match from a cosine of {least:.3f} on. Held out: wrong in {false:.0f} of 100 texts "
+            "that are not here; {kept:.0f} of 100 that are here are found."
+        ).format(least=found.least, false=100 * found.presence.false, kept=100 * found.presence.kept),
+        help=_("Learned from this collection’s own captions, and measured on texts that it was not learned from."),
+    )
 
 
 def result_bars(hits: list[Hit], key: str, alt: str) -> None:
     """Texts with their cosines as bars, z beside each."""
     if not hits:
-        st.info(text("result.none"))
+        st.info(_("Nothing is left to show."))
         return
-    bars([hit.caption for hit in hits], [hit.cosine for hit in hits], [score(hit) for hit in hits], alt, key, title=text("result.cosine"))
+    bars(
+        [hit.name for hit in hits],
+        [hit.cosine for hit in hits],
+        [score(hit) for hit in hits],
+        alt,
+        key,
+        title=_("cosine"),
+    )
 
 
-def score_context(vector: np.ndarray, what: What, among: np.ndarray | None = None) -> None:
-    """What the cosines of this point with all that is searched, or with some rows of it, are like, in one sentence."""
-    if among is not None and not len(among):
+def find(function: Callable[..., SearchResult], **arguments: Any) -> Call[SearchResult]:
+    """As `ui.call`, computed; a caption says how many items were searched, and how long that took if it was long."""
+    found, begun = call(function, **arguments), time.perf_counter()
+    context = found.result.context
+    seconds = time.perf_counter() - begun
+    if context and arguments["only"] and arguments["what"] != "words":
+        says = _("Searching the {count:,} of {whole:,} that you chose; z is relative to those.")
+        st.caption(says.format(count=context.count, whole=len(space().collection)))
+    if context and seconds > SLOW:
+        st.caption(_("Searching {count:,} took {seconds:.1f} s.").format(count=context.count, seconds=seconds))
+    return found
+
+
+def score_context(context: Context | None, what: What) -> None:
+    """What the cosines of a point with all that is searched are like, in one sentence."""
+    if context is None:
         return
-    context = space().context(vector, what, among)
-    st.caption(text("result.context", count=context.count, what=what, best=context.best.cosine, mean=context.mean, std=context.std, z=context.best.z))
+    st.caption(
+        _(
+            "Among {count:,} {what} the best cosine is {best:.3f}; the average is {mean:.3f} ± {std:.3f}, so the best "
+            "is {z:.1f} standard deviations above average."
+        ).format(
+            count=context.count,
+            what=what,
+            best=context.best.cosine,
+            mean=context.mean,
+            std=context.std,
+            z=context.best.z,
+        )
+    )
 
 
-def distribution(vector: np.ndarray, what: What, key: str, among: np.ndarray | None = None) -> None:
-    """The histogram of the cosines of this point with all that is searched; counted here, so that a million go to no browser."""
-    with st.expander(text("result.distribution"), icon=":material/bar_chart:"):
-        cosines = space().cosines(vector, what)
-        cosines = cosines if among is None or not len(among) else cosines[among]
-        counts, edges = np.histogram(cosines, 60)
-        figure = go.Figure(go.Bar(x=(edges[1:] + edges[:-1]) / 2, y=counts, marker_color=MUTED, width=np.diff(edges)))
-        figure.update_layout(bargap=0)
-        figure.add_vline(x=float(cosines.max()), line_color=ACCENT, annotation_text=f"{cosines.max():.3f}")
-        figure.update_xaxes(title=text("result.cosine"))
-        chart(figure, text("result.distribution_alt"), key=f"{key}-distribution", height=240)
+def distribution(context: Context | None, key: str) -> None:
+    """The histogram of all the cosines; it is counted in the library, so that no million goes to a browser."""
+    if context is None:
+        return
+    with st.expander(_("All cosines"), icon=":material/bar_chart:"):
+        edges, best = context.edges, context.best.cosine
+        centres = (edges[1:] + edges[:-1]) / 2
+        figure = go.Figure(go.Bar(x=centres, y=context.counts, marker_color=MUTED, width=np.diff(edges)))
+        figure.add_vline(x=best, line_color=ACCENT, annotation_text=f"{best:.3f}")
+        alt = _("Histogram of the cosines of everything searched")
+        chart(figure, alt, f"{key}-distribution", height=240, bargap=0, x=_("cosine"))
 
 
 def download_row(hits: list[Hit], vector: np.ndarray | None, key: str) -> None:
-    """Buttons for the results as CSV, the pictures as one PNG, and the point as NPY; each is made when it is asked for."""
+    """Buttons for the results as CSV, the pictures on one sheet as PNG, and the point as NPY."""
     with st.container(horizontal=True, gap="small"):
-        st.download_button(text("result.csv"), lambda: _csv(hits), "clip-explorer.csv", "text/csv", key=f"{key}-csv", on_click="ignore", icon=":material/download:")
-        if hits and hits[0].kind == "pictures":
+        download(_("CSV"), partial(_hits_file, hits), "clip-explorer.csv", f"{key}-csv")
+        if hits and hits[0].kind == "pictures" and space().collection.has_files:
             sheet = partial(_sheet, space().collection, [hit.id for hit in hits])
-            st.download_button(text("result.png"), sheet, "clip-explorer.png", "image/png", key=f"{key}-png", on_click="ignore", icon=":material/download:")
+            download(_("Contact sheet (PNG)"), sheet, "clip-explorer.png", f"{key}-png")
         if vector is not None:
-            st.download_button(text("result.npy"), lambda: _npy(vector), "clip-explorer.npy", "application/octet-stream", key=f"{key}-npy", on_click="ignore",
-                               icon=":material/download:")  # fmt: skip
+            download(_("Vector (NPY)"), partial(npy_file, vector), "clip-explorer.npy", f"{key}-npy")
 
 
-def _csv(hits: list[Hit]) -> bytes:
-    out = StringIO()
-    rows = csv.writer(out)
-    rows.writerow(["rank", "id", "caption", "cosine", "z", "kind"])
-    rows.writerows([hit.rank, harmless(hit.id), harmless(hit.caption), f"{hit.cosine:.6f}", f"{hit.z:.3f}", hit.kind] for hit in hits)
-    return out.getvalue().encode("utf-8-sig")
-
-
-def harmless(cell: str) -> str:
-    """A spreadsheet takes a cell that begins like this for a formula."""
-    return "'" + cell if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+def _hits_file(hits: list[Hit]) -> bytes:
+    rows = (
+        (hit.rank, harmless(hit.id), harmless(hit.caption), f"{hit.cosine:.6f}", f"{hit.z:.3f}", hit.kind)
+        for hit in hits
+    )
+    return csv_file(["rank", "id", "caption", "cosine", "z", "kind"], rows)
 
 
 def _sheet(collection: Collection, ids: list[str]) -> bytes:
-    return _png([collection.picture(id) for id in ids])
-
-
-def _png(pictures: list[bytes]) -> bytes:
-    return encode(contact_sheet([open_picture(data) for data in pictures]), "PNG")
-
-
-def _npy(vector: np.ndarray) -> bytes:
-    out = BytesIO()
-    np.save(out, vector)
-    return out.getvalue()
+    return encode(contact_sheet([open_picture(collection.picture(id)) for id in ids]), "PNG")

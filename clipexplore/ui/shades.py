@@ -1,69 +1,104 @@
-"""Map's colours: by a field, by similarity to an expression, by how far the map can be trusted there, or by groups with names."""
+"""Map's colours: by a field, by similarity to an expression, by how far to trust the map there, or by named groups."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from clipexplore import links
-from clipexplore.maps.clusters import dense_groups, group, group_names
+from clipexplore.explore.map import Grouping, Layout, grouped
+from clipexplore.language import _
 from clipexplore.space import Point
-from clipexplore.worker import Job
 
-from .cloud import REST, Shades, draw_cloud, draw_sheet, heat, packed, sheet_name
 from .expressions import expression_box
 from .filters import facets_here
-from .fits import fitted
-from .maps import Layout, judged, pictures
-from .regions import region_overlay, take_picture, take_region
+from .progress import fitted
 from .session import space
-from .solid import draw_solid
-from .texts import text
+from .widgets import choice, select, slider
 
+REST = 255  # the colour of points without a named value
 SHARES = 10  # values of a field with a colour of their own, the most frequent; the rest is grey
-PARTS = 8  # that the extent of a group is looked at in, each way, for the place of its name
+PARTS = 8  # that the extent of a group is divided into, each way, to place its name
 SIMILARITY, TRUST, GROUPS = "similarity", "trust", "groups"
 COMPUTED = (SIMILARITY, TRUST, GROUPS)
 
 
+@dataclass(frozen=True, eq=False)
+class Shades:
+    """The colours of points."""
+
+    colors: np.ndarray  # (n,) uint8: the place of a point's value in `names` or, 0 to 254, on the scale; `REST` is grey
+    names: list[str]  # what the colours stand for; empty with a scale
+    rest: str = ""  # what grey stands for, "" where nothing is grey
+    heat: tuple[str, float, float] | None = None  # title, low and high of a scale
+
+    def of(self, rows: np.ndarray) -> Shades:
+        """Those of some points only."""
+        return replace(self, colors=self.colors[rows])
+
+
 @dataclass(frozen=True)
 class Coloring:
-    """What a visitor wants a map coloured by: the name of a field or of what is computed, and what that needs."""
+    """What a map is coloured by: the name of a field or of what is computed, and what that needs; or the colours."""
 
     name: str
     point: Point | None = None
-    by: str = ""
+    by: Grouping = "k-means"
     groups: int = 0
+    shades: Shades | None = None
 
 
 def color_box() -> Coloring:
     """The widgets of what colours a map: the fields of the collection, and what is computed."""
-    defaults = links.PAGES["map"]
     table, few = space().collection.fields, facets_here()
     fields = [name for name in table.columns if name in few or on_scale(table[name])]
     names = [*fields, *(name for name in COMPUTED if name not in fields)]
-    index = names.index(defaults["color"]) if defaults["color"] in names else 0
-    name = st.selectbox(text("map.color"), names, index=index, key="color", bind="query-params")
+    name = select("color", _("Colour by"), names)
     if name == SIMILARITY:
-        return Coloring(name, expression_box(defaults["heat"], key="heat", label=text("map.heat_to")))
-    if name == GROUPS:
-        by = st.segmented_control(text("map.by"), ["k-means", "hdbscan"], default=defaults["by"], required=True, key="by", bind="query-params", help=text("map.by_help"))
-        return Coloring(name, by=by, groups=st.slider(text("map.groups"), 2, 40, defaults["groups"], key="groups", bind="query-params"))
-    return Coloring(name)
+        return Coloring(name, expression_box("heat", label=_("Similar to")))
+    if name != GROUPS:
+        return Coloring(name)
+    by = choice(
+        "by",
+        _("Groups by"),
+        ["k-means", "hdbscan"],
+        help=_("k-means groups pictures in the true space; HDBSCAN groups what lies together on this map."),
+    )
+    groups = slider("groups", _("Groups"), 2, 40)
+    return Coloring(name, by=by, groups=groups)
 
 
 def shades_of(coloring: Coloring, layout: Layout) -> Shades:
     """The colours of the pictures."""
+    collection = space().collection
+    if coloring.shades:
+        return coloring.shades
     if coloring.name == GROUPS:
-        return group_shades(layout, coloring.by, coloring.groups)
+        return _group_shades(layout, coloring.by, coloring.groups)
     if coloring.name == SIMILARITY and coloring.point:
-        return similarity_shades(coloring.point)
+        title = _("cosine with {q}").format(q=str(coloring.point.expression))
+        return heat(space().cosines(coloring.point.vector, space().kind), title)
     if coloring.name == TRUST:
-        return trust_shades(layout)
-    if coloring.name in space().collection.fields.columns:
-        return _field_shades(space().collection.fields[coloring.name], coloring.name, space().collection.version)
-    return Shades(np.full(len(layout.pictures), REST, np.uint8), [], text("map.rest"))
+        return _trust_shades(layout)
+    if coloring.name in collection.fields.columns:
+        return _field_shades(collection.fields[coloring.name], coloring.name, collection.version)
+    return _grey(len(collection))
+
+
+def _grey(count: int) -> Shades:
+    return Shades(np.full(count, REST, np.uint8), [], _("others"))
+
+
+def heat(values: np.ndarray, title: str) -> Shades:
+    """Colours on a scale from the lowest to the highest of values `(n,)`; what is not finite is grey."""
+    known = np.isfinite(values)
+    low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 1.0)
+    scaled = (np.where(known, values, low) - low) / max(high - low, 1e-12)
+    colors = np.where(known, np.rint(scaled * 254), REST).astype(np.uint8)
+    return Shades(colors, [], "" if known.all() else _("not looked at"), (title, low, high))
 
 
 def on_scale(field: pd.Series) -> bool:
@@ -83,72 +118,38 @@ def field_shades(field: pd.Series) -> Shades:
     values = field.astype("string")
     common = [value for value in values.value_counts().index[:SHARES]]
     colors = values.map({value: number for number, value in enumerate(common)}).fillna(REST).to_numpy(np.uint8)
-    rest = text("map.rest") if (colors == REST).any() else ""
-    return Shades(colors, common, rest)
+    return Shades(colors, common, _("others") if (colors == REST).any() else "")
 
 
-def similarity_shades(point: Point) -> Shades:
-    """A heat over the whole map: the cosine of each picture with a point."""
-    return heat(space().cosines(point.vector, "pictures"), text("map.heat", q=str(point.expression)))
-
-
-def trust_shades(layout: Layout) -> Shades:
+def _trust_shades(layout: Layout) -> Shades:
     """Of each picture's true nearest, the share that is near on the map; grey where it was not looked at."""
-    worth, shares = judged(layout), np.full(len(layout.pictures), np.nan)
-    shares[worth.rows] = worth.shares
-    return heat(shares, text("map.trust_heat"))
+    shares = np.full(len(layout.coordinates), np.nan)
+    shares[layout.trust.rows] = layout.trust.shares
+    return heat(shares, _("share of true neighbours that are near here"))
 
 
-def group_shades(layout: Layout, by: str, count: int) -> Shades:
-    """Groups of pictures, k-means in the space or HDBSCAN on the map, with their names; grey while they are made."""
-    words, points = space().words, pictures()
-    vectors = words.embeddings(space().model.key, "captions")
-
-    def make(job: Job) -> tuple[np.ndarray, list[str]]:
-        job.report(0, text("map.grouping"))  # no one knows how long a group takes
-        found = group(points, min(count, len(points))) if by == "k-means" else dense_groups(layout.pictures, max(2, len(points) // (12 * count)))
-        job.report(0.8, text("map.naming"))
-        return found, group_names(points, found, vectors, words.captions)
-
-    done = fitted(make, ("groups", space().revision, space().collection.version, layout.name, by, count), "groups")
-    if done is None:
-        return Shades(np.full(len(points), REST, np.uint8), [], text("map.rest"))
-    groups, names = done
-    return Shades(np.where(groups < 0, REST, groups).astype(np.uint8), names, text("map.between") if (groups < 0).any() else "")
+def _group_shades(layout: Layout, by: Grouping, count: int) -> Shades:
+    """Groups of pictures with names; grey, with their progress on screen, while they are made."""
+    here = space()
+    places = blake2b(np.ascontiguousarray(layout.coordinates).tobytes(), digest_size=8).hexdigest()
+    key = ("groups", here.revision, here.collection.version, places, by, count)
+    found = fitted(lambda job: grouped(here, layout, by, count, report=job.report), key, "groups")
+    if found is None:
+        return _grey(len(layout.coordinates))
+    groups, names = found
+    colors = np.where(groups < 0, REST, groups).astype(np.uint8)
+    return Shades(colors, names, _("between groups") if (groups < 0).any() else "")
 
 
-def middles(places: np.ndarray, shades: Shades) -> list[tuple[float, float, str]]:
+def middles(places: np.ndarray, shades: Shades) -> list[tuple[float | str, ...]]:
     """The names of groups as labels, each where most of those of its points `(n, 2)` lie that there are."""
     there = [number for number in range(len(shades.names)) if (shades.colors == number).any()]
     return [(*_thickest(places[shades.colors == number]).tolist(), shades.names[number]) for number in there]
 
 
 def _thickest(places: np.ndarray) -> np.ndarray:
-    """The middle of those points that lie in the fullest of the parts of their extent; the middle of all might lie where none is."""
+    """The middle of the points in the fullest part of their extent; the middle of all might lie where none is."""
     low, high = places.min(axis=0), places.max(axis=0)
     parts = np.floor(PARTS * (places - low) / np.maximum(high - low, 1e-9)).clip(max=PARTS - 1)
-    _, part, counts = np.unique(parts, axis=0, return_inverse=True, return_counts=True)
+    _parts, part, counts = np.unique(parts, axis=0, return_inverse=True, return_counts=True)
     return np.median(places[part.ravel() == counts.argmax()], axis=0)
-
-
-def draw_map(layout: Layout, points: list[Point], coloring: Coloring, region: str, rows: np.ndarray) -> None:
-    """The pictures of these rows as a cloud, the visitor's points on it as diamonds; click or lasso sets the region, on a plane."""
-    collection, over = space().collection, region_overlay(layout, region, rows)
-    shades = shades_of(coloring, layout)
-    over.marks.extend((*_spot(layout, point), str(point.expression)[:40]) for point in points)
-    if coloring.name == GROUPS:
-        over.labels.extend(middles(layout.pictures[rows], replace(shades, colors=shades.colors[rows])))
-    alt = text("map.alt", count=len(rows), field=coloring.name)
-    if len(layout.axes) == 3:
-        draw_solid(layout.pictures, shades, over, layout.axes, rows, collection.captions, alt)
-        return
-    ids, some = collection.ids, rows if len(rows) < len(collection) else None
-    draw_cloud(packed(layout.pictures, shades, over, layout.axes, alt, sheet_name(collection), some), "cloud", take_region, lambda row: take_picture(ids, row))
-    draw_sheet(collection)
-
-
-def _spot(layout: Layout, point: Point) -> list[float]:
-    """Where a point of the visitor lies: a picture of the collection where the map has it, anything else where the layout puts it."""
-    written, collection = str(point.expression), space().collection
-    known = written[1:] if written.startswith("@") and written[1:] in collection else None
-    return (layout.project(point.vector[None])[0] if known is None else layout.pictures[collection.row(known)]).tolist()

@@ -1,5 +1,8 @@
-"""The share box: the link of what is on screen, a button that copies it also where the browser has no clipboard, and its QR code."""
+"""The share box: the link of what is on screen, its QR code, and files: the result as a picture with the link in it,
+how it was made, and the code.
+"""
 
+from functools import partial
 from io import BytesIO
 from urllib.parse import urlencode, urlsplit
 
@@ -7,11 +10,18 @@ import segno
 import streamlit as st
 
 from clipexplore.images import data_url
-from clipexplore.server.serving import entrance
+from clipexplore.language import _
+from clipexplore.lessons import draft
+from clipexplore.server.door import entrance
+from clipexplore.server.serving import address_for_others
 from clipexplore.settings import settings
 
+from .calls import shown_code
+from .component import component
 from .markdown import escape
-from .texts import text
+from .page import pages
+from .recipe import about, recipe
+from .widgets import download
 
 LONGEST = 1500  # characters of a link that a QR code can hold and a phone still read
 
@@ -32,11 +42,13 @@ export default function ({ parentElement, data }) {
 }
 """
 _COPY_CSS = """
-button { font: inherit; color: inherit; background: transparent; border: 1px solid var(--st-border-color); cursor: pointer;
-         border-radius: var(--st-base-radius); padding: 0.25rem 0.75rem; width: 100%; }
+button { font: inherit; color: inherit; background: transparent; cursor: pointer;
+         border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius); padding: .25rem .75rem;
+         width: 100%; }
 button:hover { color: var(--st-primary-color); border-color: var(--st-primary-color); }
 """
 _copy_button = st.components.v2.component("clipexplore_copy", html="<button></button>", css=_COPY_CSS, js=_COPY_JS)
+_card_button = component("card", "<button></button>", css=_COPY_CSS)
 
 
 def current_link() -> str:
@@ -56,32 +68,64 @@ def _own_part() -> str:
 
 
 def share_box() -> None:
-    """A popover with link, copy button and QR code; called after the page has run, so that the link is that of this run."""
+    """A popover with link, copy button and QR code; called after the page has run, so that the link is that of this
+    run.
+    """
     link = current_link()
-    with st.popover(text("share.label"), icon=":material/share:", width="stretch", key="share", on_change="rerun") as box:
-        st.write(text("share.lead"))
+    with st.popover(
+        _("Share this view"), icon=":material/share:", width="stretch", key="share", on_change="rerun"
+    ) as box:
+        st.write(_("This link opens what you see for anybody who can reach this server."))
         st.code(link, language=None, wrap_lines=True)
-        _copy_button(data={"link": link, "label": text("share.copy"), "copied": text("share.copied")}, key="copy")
+        _copy_button(data={"link": link, "label": _("Copy the link"), "copied": _("Copied")}, key="copy")
+        if box.open:
+            _files(link)
+        make = partial(_lesson_file, _own_part())
+        download(_("Make a lesson of it"), make, "20-my-lesson.toml", "make-lesson", "school", width="stretch")
         if len(link) > LONGEST:
-            st.caption(text("share.too_long"))
+            st.caption(_("The link is too long for a QR code."))
         elif box.open:  # every change makes another link, and its code would take as long as many a page
-            target = _entrance()
-            st.image(data_url(_qr(target)), width=240, alt=text("share.qr"))
-            st.button(text("share.enlarge"), key="enlarge", on_click=_enlarge, args=(link, target), icon=":material/cast_for_education:", width="stretch")
+            _show_to_others()
 
 
-def _entrance() -> str:
-    """What the QR code holds: the link, and the passcode where the server asks for one, so that nobody has to type it."""
-    return entrance(_base(), settings().passcode, _own_part())
+def _files(link: str) -> None:
+    """The view as a picture, drawn by the browser, which has all charts; how it was made; and its code."""
+    data = {"label": _("Picture with the link (PNG)"), "file": "clip-explorer.png", "link": link}
+    data |= {"title": pages()[st.session_state["shown-page"]].title, "about": about()}
+    _card_button(data=data | {"code": data_url(_qr(link)) if len(link) <= LONGEST else None}, key="share-card")
+    with st.container(horizontal=True, gap="small"):
+        if "opened" in st.session_state:
+            download(_("Recipe (JSON)"), partial(bytes, recipe(link)), "clip-explorer.json", "share-recipe")
+        if code := shown_code():
+            download(_("Code"), code.encode, "clip-explorer.py", "share-code", icon="code")
 
 
-@st.dialog(text("share.label"), width="large", icon=":material/qr_code_2:")
+def _lesson_file(link: str) -> bytes:
+    return draft(link).encode()
+
+
+def _show_to_others() -> None:
+    """The QR code, and a button that shows it to a room; what it says instead where nobody else reaches the server."""
+    port = int(st.get_option("server.port"))
+    base = address_for_others(_base(), st.get_option("server.address"), port)
+    if base is None:
+        st.caption(_("Only this machine reaches this server; `clipexplore serve --class` opens it to a room."))
+        return
+    # The passcode, where there is one, is in the code, so that nobody has to type it.
+    target = entrance(base, settings().passcode, _own_part())
+    st.image(data_url(_qr(target)), width=240, alt=_("QR code of the link"))
+    label, icon = _("Show it to the room"), ":material/cast_for_education:"
+    given = base + _own_part(), target
+    st.button(label, key="enlarge", on_click=_enlarge, args=given, icon=icon, width="stretch")
+
+
+@st.dialog(_("Share this view"), width="large", icon=":material/qr_code_2:")
 def _enlarge(link: str, target: str) -> None:
     """For a screen that a whole room looks at."""
-    st.image(data_url(_qr(target)), width=520, alt=text("share.qr"))
+    st.image(data_url(_qr(target)), width="stretch", alt=_("QR code of the link"))
     st.subheader(escape(link), anchor=False)
     if settings().passcode:
-        st.subheader(text("share.passcode", passcode=escape(settings().passcode)), anchor=False)
+        st.subheader(_("Passcode: {passcode}").format(passcode=escape(settings().passcode)), anchor=False)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

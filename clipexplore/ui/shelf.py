@@ -1,40 +1,44 @@
-"""The collections as cards: what each is, its cover, and what its owner may do with it.
+"""The collections as cards: what each is, its cover, and what this visitor may do with it.
 
-Whoever is alone on the machine may change every collection that is not bundled; where others can reach the server, a session may
-change its own, and the shared ones that it made.
+The operator may change every collection that is not bundled, a visitor the own ones and the shared ones made in the
+session.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import streamlit as st
-from PIL import Image
 
-from clipexplore import catalog
-from clipexplore.collection import Collection
-from clipexplore.collections import shelves
-from clipexplore.collections.shards import sheet_name
-from clipexplore.collections.shelves import Shelved
-from clipexplore.collections.storage import MANIFEST
 from clipexplore.errors import InputError
+from clipexplore.hits import Hit
 from clipexplore.images import contact_sheet, data_url, encode, open_picture, thumbnail
-from clipexplore.settings import settings
+from clipexplore.language import _
+from clipexplore.models import catalog
+from clipexplore.models.catalog import UNNAMED
+from clipexplore.store import export, shelves
+from clipexplore.store.collection import Collection
+from clipexplore.store.importing import REJECTED
+from clipexplore.store.outgoing import forms_for, zipped
+from clipexplore.store.shelves import Shelved
 from clipexplore.units import size
 
-from .exports import export_row
-from .imports import import_panel, jobs, reembed, resume
-from .logs import visitor
+from .imports import import_panel, jobs, reembed, resume, say_refused
 from .markdown import escape
-from .session import preset
-from .texts import text
+from .results import tiles
+from .session import access, preset, visitor
+from .uploads import picture_url
+from .widgets import download
 
 ACROSS, SIDE = 6, 64  # of the pictures on a cover
+MOST_BYTES = 2_000_000_000  # of a collection that goes through memory and a browser; its folder is as readable
 
 
 def show_shelf() -> None:
     """Every collection that this visitor sees, one card each, and what was deleted today."""
     _say_deleted()
     cards = shelves.shelf(visitor())
+    say_refused()
     with st.grid("auto", min_column_width=300, gap="medium"):
         for card in cards:
             with st.container(border=True):
@@ -43,47 +47,52 @@ def show_shelf() -> None:
 
 def may_change(card: Shelved) -> bool:
     """Whether this visitor may rename, enlarge or delete a collection."""
-    made_here = card.name in st.session_state.get("made", ())
-    return card.of == "own" or card.of == "shared" and (alone() or made_here)
-
-
-def alone() -> bool:
-    """Whether the server can be reached from this machine only, so that its visitor is its operator."""
-    return (st.get_option("server.address") or "") in ("127.0.0.1", "localhost", "::1") and not settings().passcode
+    return access().may_change(card.of, card.name in st.session_state.get("made", ()))
 
 
 def _card(card: Shelved) -> None:
-    written = (card.folder / MANIFEST).stat().st_mtime_ns
-    if card.items and (cover := _cover(card.folder, written)):
-        st.image(data_url(cover), width="stretch", alt=text("shelf.cover", title=card.title))
-    st.markdown(f"**{escape(card.title)}** · {text(f'shelf.{card.of}')}")
-    st.caption(escape(card.description) if card.description else _counted(card))
-    models = ", ".join(card.models) or text("shelf.no_model")
-    st.caption(text("shelf.about", name=card.name, items=card.items, size=size(card.bytes), models=models))
-    import_panel(card.folder)
+    if card.items and (cover := _cover(card.folder, shelves.version_of(card.folder))):
+        st.image(data_url(cover), width="stretch", alt=_("Pictures of {title}").format(title=card.title))
+    whose = {"bundled": _("bundled"), "shared": _("shared"), "own": _("yours")}
+    counted = _("{count:,} pictures") if card.pictures else _("{count:,} texts")
+    counted = _("vectors of {count:,} pictures") if card.bare else counted
+    st.markdown(f"**{escape(card.title)}** · {whose[card.of]}")
+    st.caption(escape(card.description) if card.description else counted.format(count=card.items))
+    models = ", ".join(card.models) or _("not embedded yet")
+    st.caption(
+        _("`{name}` · {items:,} items · {size} · {models}").format(
+            name=card.name, items=card.items, size=size(card.bytes), models=models
+        )
+    )
+    import_panel(card.folder, may_change(card))
     _go_on(card)
     with st.container(horizontal=True, gap="small"):
         chosen = st.session_state["collection"] == card.name
-        label = text("shelf.chosen") if chosen else text("shelf.explore")
-        st.button(label, key=f"explore-{card.name}", on_click=preset, kwargs={"collection": card.name}, icon=":material/explore:",
-                  disabled=chosen or not card.items)  # fmt: skip
+        st.button(
+            _("Selected") if chosen else _("Explore"),
+            key=f"explore-{card.name}",
+            on_click=preset,
+            kwargs={"collection": card.name, **_model_for(card)},
+            icon=":material/explore:",
+            disabled=chosen or not card.items,
+        )
         with st.popover("⋯", type="tertiary"):
             _actions(card)
 
 
-def _counted(card: Shelved) -> str:
-    return text("shelf.pictures", count=card.items) if card.pictures else text("shelf.texts", count=card.items)
+def _model_for(card: Shelved) -> dict[str, str]:
+    """The model that a collection is explored with: the unnamed one where only such has made its vectors."""
+    known = {*card.models} & {*catalog.models()}
+    return {} if known or not card.models else {"model": UNNAMED}
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _cover(folder: Path, written: int) -> bytes | None:
+def _cover(folder: Path, version: str) -> bytes | None:
     """The first pictures of a collection in one; None where there are none, or they cannot be read."""
     try:
         found = Collection.open(folder)
-        if not found.has_pictures:
+        if not found.has_files:
             return None
-        if sheet_name(0) in found.manifest["files"]:
-            return encode(_row_of_sheet(open_picture(folder / sheet_name(0)), len(found)), "WEBP")
         step = max(1, len(found) // (2 * ACROSS))
         small = [thumbnail(open_picture(found.picture(id)), SIDE) for id in found.ids[::step][: 2 * ACROSS]]
         return encode(contact_sheet(small, SIDE, ACROSS), "WEBP")
@@ -91,37 +100,73 @@ def _cover(folder: Path, written: int) -> bytes | None:
         return None
 
 
-def _row_of_sheet(sheet: Image.Image, items: int) -> Image.Image:
-    """The first thumbnails of a sheet, whose rows have 16, as two rows."""
-    cover, count = Image.new("RGB", (ACROSS * SIDE, 2 * SIDE), "white"), min(items, 2 * ACROSS)
-    for place in range(count):
-        cover.paste(sheet.crop((place * SIDE, 0, (place + 1) * SIDE, SIDE)), (place % ACROSS * SIDE, place // ACROSS * SIDE))
-    return cover if count > ACROSS else cover.crop((0, 0, ACROSS * SIDE, SIDE))
-
-
 def _go_on(card: Shelved) -> None:
     """An import that was stopped, by whomever, goes on with a button."""
     if card.unfinished and str(card.folder) not in jobs() and may_change(card):
-        st.caption(text("shelf.unfinished"))
-        st.button(text("imports.go_on"), key=f"go-on-{card.name}", on_click=resume, args=(card.folder,), icon=":material/play_arrow:")
+        st.caption(_("An import was stopped here; what it had done is kept."))
+        _button(card, "go-on", _("Continue"), "play_arrow", partial(resume, card.folder))
 
 
 def _actions(card: Shelved) -> None:
-    export_row(card)
+    """What may be done with a collection, for a menu: to take it away, and to change it for who may."""
+    if card.items:
+        _downloads(card)
     if not may_change(card):
         return
-    title = st.text_input(text("shelf.title"), card.title, key=f"title-{card.name}", max_chars=80)
+    title = st.text_input(_("Name"), card.title, key=f"title-{card.name}", max_chars=80)
     if title != card.title:
         _try(partial(shelves.rename, card.folder, title))
     if card.of == "own":
-        st.button(text("shelf.share"), key=f"share-{card.name}", on_click=_share, args=(card.folder,), icon=":material/group:", help=text("shelf.share_help"))
+        seen = _("Everybody on this server will see the collection, and links to it will work for others.")
+        _button(card, "share", _("Share with everybody"), "group", partial(_share, card.folder), seen)
     model = st.session_state["model"]
     if model not in card.models and catalog.get(model).present and card.items:
-        st.button(text("shelf.embed", model=model), key=f"embed-{card.name}", on_click=reembed, args=(card.folder, model), icon=":material/memory:")
-    st.button(text("shelf.delete"), key=f"delete-{card.name}", on_click=_delete, args=(card.folder,), icon=":material/delete:", help=text("shelf.delete_help"))
+        label = _("Embed with {model}").format(model=model)
+        _button(card, "embed", label, "memory", partial(reembed, card.folder, model))
+    undone = _("You can undo this for a day.")
+    _button(card, "delete", _("Delete"), "delete", partial(_delete, card.folder), undone)
 
 
-def _try(act) -> None:
+def _button(
+    card: Shelved, action: str, label: str, icon: str, act: Callable[[], None], help: str | None = None
+) -> None:
+    st.button(label, key=f"{action}-{card.name}", on_click=act, icon=f":material/{icon}:", help=help or None)
+
+
+def _downloads(card: Shelved) -> None:
+    """The items as CSV or Parquet, the embeddings as NPY, the pictures as ZIP, and what was refused.
+
+    Of a collection that is larger than what a visitor may bring, visitors get the CSV.
+    """
+    forms: dict[str, Callable[[Path], bytes]] = {"csv": export.as_csv}
+    if card.bytes < min(MOST_BYTES, access().most_bytes):
+        forms["parquet"] = export.as_parquet
+        if (model := st.session_state["model"]) in card.models:
+            forms["npy"] = partial(export.as_npy, model=model)
+        if card.pictures and not card.bare:
+            forms["zip"] = export.as_zip
+    with st.container(horizontal=True, gap="small"):
+        for form, make in forms.items():
+            download(form.upper(), partial(make, card.folder), f"{card.name}.{form}", f"{form}-{card.name}")
+    if len(forms) > 1:
+        _for_other_tools(card)
+    refused = card.folder / REJECTED
+    if refused.is_file() and refused.stat().st_size > 20:  # more than its header
+        key, label = f"refused-{card.name}", _("Refused files, and why")
+        download(label, refused.read_bytes, REJECTED, key, "report", type="tertiary")
+
+
+def _for_other_tools(card: Shelved) -> None:
+    """The collection in a form that another tool reads."""
+    model = st.session_state["model"]
+    model = model if model in card.models else next(iter(card.models), "")
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        possible = forms_for(bool(card.pictures) and not card.bare, bool(model))
+        form = st.selectbox(_("For other tools"), possible, key=f"form-{card.name}")
+        download("ZIP", partial(zipped, card.folder, form, model), f"{card.name}-{form}.zip", f"out-{card.name}")
+
+
+def _try(act: Callable[[], object]) -> None:
     """Does something with a collection and shows what came of it; a reason where it cannot be done."""
     try:
         act()
@@ -149,16 +194,18 @@ def _delete(folder: Path) -> None:
 def _say_deleted() -> None:
     mine = st.session_state.get("made", ())
     for name, waiting in shelves.deleted(visitor()).items():
-        if alone() or name in mine or waiting.is_relative_to(shelves.own_folder(visitor())):
+        kind = "own" if waiting.is_relative_to(shelves.own_folder(visitor())) else "shared"
+        if access().may_change(kind, name in mine):
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.caption(text("shelf.deleted", name=name), width="content")
-                if st.button(text("shelf.undo"), key=f"undo-{waiting.name}", icon=":material/undo:", type="tertiary"):
+                st.caption(_("{name} was deleted.").format(name=name), width="content")
+                if st.button(_("Undo"), key=f"undo-{waiting.name}", icon=":material/undo:", type="tertiary"):
                     _try(partial(shelves.undelete, waiting))
 
 
-def say_missing(collections: dict[str, str]) -> None:
-    """One sentence for a link that names a collection which this visitor cannot see."""
-    named = st.query_params.get("collection")
-    if named is not None and named not in collections:
-        whose = "own" if named.startswith(shelves.OWN) else "shared"
-        st.warning(text(f"shelf.missing_{whose}", name=escape(named[:60])), icon=":material/link_off:")
+def show_items(hits: list[Hit], key: str, say: Callable[[Hit], str] = lambda hit: f"{hit.cosine:.3f}") -> None:
+    """Pictures with their ids and what there is to say of each; texts as a table."""
+    if hits and hits[0].kind == "pictures":
+        tiles((picture_url(hit.id), hit.caption, f"{escape(f'@{hit.id}')}  \n{escape(say(hit))}") for hit in hits)
+        return
+    columns = {"id": [hit.id for hit in hits], _("caption"): [hit.caption for hit in hits]}
+    st.dataframe(columns | {_("cosine"): [hit.cosine for hit in hits]}, hide_index=True, key=f"{key}-table")

@@ -1,22 +1,28 @@
-"""Map's third dimension: the same points and colours by plotly, which turns them; a plane is drawn by the cloud.
-
-Separate because a plane has a lasso and pictures for points, and what turns has neither.
-"""
+"""Map in three dimensions: the same points and colours by Plotly, which rotates them but has no lasso."""
 
 import numpy as np
 import streamlit as st
 
-from clipexplore.projection import inside
+from clipexplore.language import _
+from clipexplore.maps.regions import inside
 
 from . import spec as go
-from .cloud import HUES, RAMP, REST, Overlay, Shades
-from .plots import ACCENT, MUTED, chart, mark_solid, plain, solid_axes
-from .texts import text
+from .cloud import HUES, RAMP, Overlay
+from .plots import ACCENT, MUTED, chart, mark, plain, sampled, solid_axes
+from .shades import REST, Shades
 
 MOST = 20_000  # points; of more, every few are drawn
 
 
-def draw_solid(places: np.ndarray, shades: Shades, over: Overlay, axes: tuple[str, ...], rows: np.ndarray, captions: list[str], alt: str) -> None:
+def draw_solid(
+    places: np.ndarray,
+    shades: Shades,
+    over: Overlay,
+    axes: tuple[str, ...],
+    rows: np.ndarray,
+    captions: list[str],
+    alt: str,
+) -> None:
     """Points in space, to be turned by hand.
 
     Parameters
@@ -24,21 +30,30 @@ def draw_solid(places: np.ndarray, shades: Shades, over: Overlay, axes: tuple[st
     places, shades, captions
         `(n, 3)`, a colour and a text each: of all pictures.
     over
-        Its marks, labels and lines have three coordinates for each place; a region holds what lies inside by the first two.
+        Its marks, labels and lines have three coordinates for each place; a region goes by the first two.
     rows
         `(m,)`: those to draw.
     """
     step = max(1, -(-len(rows) // MOST))
     if step > 1:
-        st.caption(text("components.sampled", count=len(rows[::step]), whole=len(rows)))
+        st.caption(sampled(len(rows[::step]), len(rows)))
     figure, some = go.Figure(), rows[::step]
     said, size = np.array([plain(captions[row]) for row in some], object), 3 if len(some) < 5000 else 2
     for which, name, marker in _kinds(places[some], shades, shades.colors[some], over):
         if which.any():
-            figure.add_trace(_points(places[some[which]], mode="markers", name=name, text=said[which], hovertemplate="%{text}<extra></extra>", marker=dict(size=size, **marker)))
+            figure.add_trace(
+                _points(
+                    places[some[which]],
+                    mode="markers",
+                    name=name,
+                    text=said[which],
+                    hovertemplate="%{text}<extra></extra>",
+                    marker=dict(size=size, **marker),
+                )
+            )
     _draw_over(figure, places, over)
     solid_axes(figure, axes)
-    chart(figure, alt, key="solid-map", height=680, showlegend=True, legend=dict(orientation="h", y=1, yanchor="bottom", itemsizing="constant"))
+    chart(figure, alt, key="solid-map", height=680, legend="above")
 
 
 def _points(places: np.ndarray, **said: object) -> dict:
@@ -49,13 +64,27 @@ def _kinds(places: np.ndarray, shades: Shades, colors: np.ndarray, over: Overlay
     """What is drawn alike: which of the points, what they are called, and how they are marked."""
     held = np.ones(len(places), bool) if over.region is None else inside(places[:, :2], np.array(over.region))
     clear = 0.3 if over.lines else 0.85  # else lines would be lost among points
-    kinds = [((colors == number) & held, plain(name), dict(color=HUES[number % len(HUES)], opacity=clear)) for number, name in enumerate(shades.names)]
+    kinds = [
+        ((colors == number) & held, plain(name), dict(color=HUES[number % len(HUES)], opacity=clear))
+        for number, name in enumerate(shades.names)
+    ]
     if shades.heat:
         title, low, high = shades.heat
         known = (colors != REST) & held
-        scale = dict(colorscale=list(zip(np.linspace(0, 1, len(RAMP)), RAMP, strict=True)), cmin=low, cmax=high, colorbar=dict(orientation="h", len=0.6, thickness=12, y=0))
-        kinds.append((known, plain(title), dict(color=low + colors[known] / 254 * (high - low), opacity=clear, **scale)))
-    return [*kinds, ((colors == REST) & held, shades.rest, dict(color=MUTED, opacity=min(clear, 0.5))), (~held, text("map.outside"), dict(color=MUTED, opacity=0.15))]
+        scale = dict(
+            colorscale=list(zip(np.linspace(0, 1, len(RAMP)), RAMP, strict=True)),
+            cmin=low,
+            cmax=high,
+            colorbar=dict(orientation="h", len=0.6, thickness=12, y=0),
+        )
+        kinds.append(
+            (known, plain(title), dict(color=low + colors[known] / 254 * (high - low), opacity=clear, **scale))
+        )
+    return [
+        *kinds,
+        ((colors == REST) & held, shades.rest, dict(color=MUTED, opacity=min(clear, 0.5))),
+        (~held, _("outside the region"), dict(color=MUTED, opacity=0.15)),
+    ]
 
 
 def _draw_over(figure: go.Figure, places: np.ndarray, over: Overlay) -> None:
@@ -65,8 +94,19 @@ def _draw_over(figure: go.Figure, places: np.ndarray, over: Overlay) -> None:
         ends = np.array([[*line[:3], *line[3:], np.nan, np.nan, np.nan] for line in over.lines], float).reshape(-1, 3)
         figure.add_trace(_points(ends, mode="lines", line=dict(color=ACCENT, width=4), **quiet))
     if over.chosen is not None:
-        figure.add_trace(_points(places[[over.chosen]], mode="markers", marker=dict(symbol="circle-open", size=12, color=ACCENT), **quiet))
+        figure.add_trace(
+            _points(
+                places[[over.chosen]], mode="markers", marker=dict(symbol="circle-open", size=12, color=ACCENT), **quiet
+            )
+        )
     if over.marks:
-        mark_solid(figure, np.array([each[:3] for each in over.marks], float), [each[3] for each in over.marks], text("map.yours"))
+        mark(figure, np.array([each[:3] for each in over.marks], float), [each[3] for each in over.marks])
     if over.labels:
-        figure.add_trace(_points(np.array([each[:3] for each in over.labels], float), mode="text", text=[plain(each[3], 28) for each in over.labels], **quiet))
+        figure.add_trace(
+            _points(
+                np.array([each[:3] for each in over.labels], float),
+                mode="text",
+                text=[plain(each[3], 28) for each in over.labels],
+                **quiet,
+            )
+        )

@@ -1,19 +1,23 @@
-"""Figures of Plotly as plain dictionaries, written with the names and the underscores of `plotly.graph_objects`: `from . import spec as go`.
+"""Plotly figures as plain dictionaries, written as with `plotly.graph_objects`: `from . import spec as go`.
 
-Separate because that package checks every property of every figure in Python, which took half of the time of most pages (`python -m benchmarks.reruns`),
-while a room of visitors shares one interpreter. Here nothing is checked: `tests/ui/test_spec.py` has Plotly check what the pages draw.
+Plotly's own classes check every property of every figure in Python, which took half the time of most pages
+(`python -m benchmarks.reruns`), while a room of visitors shares one interpreter. Here nothing is checked at run time;
+the tests have Plotly check every figure that a page draws.
 """
 
 import base64
 from collections.abc import Iterable
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 from plotly.basedatatypes import BaseFigure
 from plotly.colors import get_colorscale
 
-WHOLE = {"paper_bgcolor", "plot_bgcolor", "error_x", "error_y", "error_z"}  # properties whose names hold an underscore
-COLORWAY = [f"#{number:06}" for number in range(1, 11)]  # Streamlit's frontend puts the colours of its theme in their places
+# Properties with an underscore in their own name.
+WHOLE = {"paper_bgcolor", "plot_bgcolor", "error_x", "error_y", "error_z"}
+# Streamlit's frontend replaces these by the colours of its theme.
+COLORWAY = [f"#{number:06}" for number in range(1, 11)]
 
 
 def trace(kind: str, **properties: object) -> dict:
@@ -21,31 +25,27 @@ def trace(kind: str, **properties: object) -> dict:
     return _nested({"type": kind, **properties})
 
 
-Bar, Scatter, Scattergl, Scatter3d, Heatmap, Histogram = (partial(trace, kind) for kind in ("bar", "scatter", "scattergl", "scatter3d", "heatmap", "histogram"))
+Bar, Scatter, Scattergl, Scatter3d, Heatmap, Histogram = (
+    partial(trace, kind) for kind in ("bar", "scatter", "scattergl", "scatter3d", "heatmap", "histogram")
+)
 
 
-class Figure(BaseFigure):
+class Figure:
     """Traces and a layout; what `plotly.graph_objects.Figure` can do and the pages use."""
 
     def __init__(self, traces: dict | Iterable[dict] = ()):
         self._traces = [traces] if isinstance(traces, dict) else list(traces)
-        self._spec = {"template": {"layout": {"colorway": COLORWAY}}}
+        self._spec: dict[str, Any] = {"template": {"layout": {"colorway": COLORWAY}}}
 
     def to_dict(self) -> dict:
-        """What `st.plotly_chart` writes as JSON."""
-        return {"data": [_given(each) for each in self._traces], "layout": _given(self._spec)}
+        """The figure as Plotly's JSON schema has it."""
+        return {"data": self._traces, "layout": self._spec}
 
     def add_trace(self, one: dict) -> None:
         self._traces.append(one)
 
     def update_layout(self, **properties: object) -> None:
         _merge(self._spec, _nested(properties))
-
-    def update_xaxes(self, **properties: object) -> None:
-        self.update_layout(xaxis=properties)
-
-    def update_yaxes(self, **properties: object) -> None:
-        self.update_layout(yaxis=properties)
 
     def add_shape(self, **properties: object) -> None:
         self._add("shapes", properties)
@@ -60,7 +60,16 @@ class Figure(BaseFigure):
         """A line from bottom to top at `x`, and a text beside its end."""
         self.add_shape(type="line", x0=x, x1=x, xref="x", y0=0, y1=1, yref="y domain", **look)
         if annotation_text is not None:
-            self.add_annotation(text=annotation_text, showarrow=False, x=x, xref="x", xanchor="left", y=1, yref="y domain", yanchor="top")
+            self.add_annotation(
+                text=annotation_text,
+                showarrow=False,
+                x=x,
+                xref="x",
+                xanchor="left",
+                y=1,
+                yref="y domain",
+                yanchor="top",
+            )
 
     def add_hline(self, y: float, **look: object) -> None:
         """A line from left to right at `y`."""
@@ -70,25 +79,40 @@ class Figure(BaseFigure):
         self._spec.setdefault(where, []).append(_nested(properties))
 
 
+class Unchecked(BaseFigure):
+    """A figure as `st.plotly_chart` takes it without checking it once more.
+
+    It takes a dictionary too, but then builds Plotly's own classes of it. Of a `BaseFigure`, private to Plotly,
+    it only calls `to_dict`: `tests/ui/test_spec.py` names the versions for which that holds.
+    """
+
+    def __init__(self, figure: Figure):
+        self._drawn = figure.to_dict()
+
+    def to_dict(self) -> dict:
+        return self._drawn
+
+
 def _nested(properties: dict) -> dict:
     """`{"line_color": c, "title": t}` as `{"line": {"color": c}, "title": {"text": t}}`."""
     made: dict = {}
     for name, value in properties.items():
+        if value is None:  # as if it had not been given
+            continue
         head, _, rest = (name, "", "") if name in WHOLE else name.partition("_")
         _merge(made, {head: _nested({rest: value}) if rest else _value(head, value)})
     return made
 
 
-def _value(name: str, value: object) -> object:
+def _value(name: str, value: Any) -> Any:
     if name == "title" and isinstance(value, str):
         return {"text": value}
     if name == "colorscale" and isinstance(value, str):
         return _scale(value)
     if isinstance(value, dict):
         return _nested(value)
-    if isinstance(value, np.ndarray) and value.size and name != "range" and value.dtype.kind in "fiu" and value.dtype != np.float16:
-        return _packed(value)
-    return value
+    packs = isinstance(value, np.ndarray) and value.size and value.dtype.kind in "fiu" and value.dtype != np.float16
+    return _packed(value) if packs and name != "range" else value
 
 
 @cache
@@ -110,14 +134,3 @@ def _merge(into: dict, more: dict) -> None:
             _merge(into[name], value)
         else:
             into[name] = value
-
-
-def _given(properties: dict) -> dict:
-    """Without what is None, which takes a property away."""
-    return {name: _whole(value) for name, value in properties.items() if value is not None}
-
-
-def _whole(value: object) -> object:
-    if isinstance(value, dict):
-        return _given(value)
-    return [_given(each) for each in value] if isinstance(value, list) and value and isinstance(value[0], dict) else value

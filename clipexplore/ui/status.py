@@ -1,47 +1,99 @@
-"""The server as its operator sees it: numbers of the machine and of the queues, never of a visitor."""
+"""The server as its operator sees it: the machine and the queues, never a visitor; and where the operator code is
+typed.
+"""
 
 from datetime import timedelta
 
 import streamlit as st
 
-from clipexplore import worker
+from clipexplore import jobs
+from clipexplore.access import Attempts, is_right
+from clipexplore.language import _, ngettext
 from clipexplore.server import machine
+from clipexplore.settings import settings
 from clipexplore.units import size
 
-from .texts import text
+from .session import access, caller
+from .speech import speaking
 
 EVERY = 3  # seconds between two looks
 
 
+@st.cache_resource(show_spinner=False)
+def _attempts() -> Attempts:
+    """Wrong operator codes, by address."""
+    return Attempts(most=10, within=60.0)
+
+
+def operator_box() -> None:
+    """Where somebody who is not at this machine types the operator code; nothing where none is set."""
+    if access().operator:
+        st.caption(_("You are the operator: you may change every shared collection and stop every job."))
+    elif settings().operator_code:
+        with st.expander(_("Are you the operator?"), icon=":material/key:"), st.form("operator-form", border=False):
+            code = st.text_input(_("Operator code"), type="password", max_chars=200)
+            if st.form_submit_button(_("Become the operator")):
+                _enter(code)
+
+
+def _enter(code: str) -> None:
+    address = caller().address
+    if not _attempts().allow(address):
+        st.error(_("Too many wrong codes; wait a minute and try again."), icon=":material/error:")
+    elif is_right(code, settings().operator_code):
+        st.session_state["operator"] = True
+        st.rerun()
+    else:
+        _attempts().note_wrong(address)
+        st.error(_("This is not the operator code."), icon=":material/error:")
+
+
 @st.fragment(run_every=EVERY)
+@speaking
 def show_machine() -> None:
     """Device, memory and how long the server has been running, kept up to date."""
-    found = machine.look()
-    columns = iter(st.columns(4 if found.gpu_memory else 3))
-    next(columns).metric(text("status.device"), found.device, text("status.cores", cores=found.cores), delta_color="off", delta_arrow="off", border=True)
-    next(columns).metric(text("status.used"), size(found.used), text("status.free", free=size(found.free)), delta_color="off", delta_arrow="off", border=True)
-    if found.gpu_memory:
-        next(columns).metric(text("status.gpu"), size(found.gpu_memory - found.gpu_free), text("status.free", free=size(found.gpu_free)),
-                             delta_color="off", delta_arrow="off", border=True)  # fmt: skip
-    next(columns).metric(text("status.uptime"), str(timedelta(seconds=round(found.uptime))), found.processor, delta_color="off", delta_arrow="off", border=True)
+    now = machine.look()
+    figures = [
+        (_("Device"), now.device, ngettext("{n} core", "{n} cores", now.cores).format(n=now.cores)),
+        (_("Memory of the server"), size(now.used), _("{free} free").format(free=size(now.free))),
+        (_("Running for"), str(timedelta(seconds=round(now.uptime))), now.processor),
+    ]
+    if now.gpu_memory:
+        used = size(now.gpu_memory - now.gpu_free)
+        figures.insert(2, (_("Memory of the GPU"), used, _("{free} free").format(free=size(now.gpu_free))))
+    for column, (label, value, about) in zip(st.columns(len(figures)), figures, strict=True):
+        column.metric(label, value, about, delta_color="off", delta_arrow="off", border=True)
 
 
 @st.fragment(run_every=EVERY)
+@speaking
 def show_lanes() -> None:
-    """Every queue: what is at work, how far it is, and how much waits; kept up to date."""
-    st.subheader(text("status.lanes"), anchor=False)
-    rows = [_lane_row(lane) for lane in worker.lanes()]
-    if not rows:
-        st.caption(text("status.idle"))
+    """Every queue: what is at work, how far it is, and how much waits, kept up to date; the operator can stop each
+    job.
+    """
+    st.subheader(_("Queues"), anchor=False)
+    lanes = jobs.lanes()
+    if not lanes:
+        st.caption(_("No queue has been needed yet; each begins with its first job."))
         return
-    st.dataframe(rows, hide_index=True, column_config={text("status.progress"): st.column_config.ProgressColumn(format="percent")})
+    st.dataframe(
+        [_lane_row(lane) for lane in lanes],
+        hide_index=True,
+        column_config={_("done"): st.column_config.ProgressColumn(format="percent")},
+    )
+    if access().may_cancel(own=False):
+        with st.container(horizontal=True):
+            for job in (job for lane in lanes for job in lane.jobs if job.state == "running" and not job.cancelled):
+                label = _("Stop {job}").format(job=job.id)
+                st.button(label, key=f"stop-{job.id}", on_click=job.cancel, icon=":material/stop:")
 
 
-def _lane_row(lane: worker.Lane) -> dict[str, object]:
-    job = lane.running
+def _lane_row(lane: jobs.Lane) -> dict[str, object]:
+    all_jobs = lane.jobs
+    begun = [job for job in all_jobs if job.state == "running"]
     return {
-        text("status.lane"): lane.name,
-        text("status.at_work"): (job.stage or text("status.busy")) if job else text("status.nothing"),
-        text("status.progress"): job.progress if job else None,
-        text("status.waiting"): lane.waiting,
+        _("queue"): lane.name,
+        _("at work"): (begun[0].stage or _("a job")) if begun else "–",
+        _("done"): begun[0].progress if begun else None,
+        _("waiting"): len(all_jobs) - min(1, len(begun)),
     }

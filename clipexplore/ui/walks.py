@@ -1,104 +1,125 @@
-"""Interpolate's walk, drawn: its settings, its frames as they arrive, and what can be taken along.
+"""Interpolate's walk, drawn: the widgets that say how, and its frames as they arrive.
 
-In the joint space every stop may be an expression and an unCLIP draws it; token states exist for one text only, and are what Stable Diffusion reads.
+In the joint space every stop may be an expression and an unCLIP draws it; token states exist for one text only, and
+are what Stable Diffusion reads.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from clipexplore import catalog, links
-from clipexplore.drawing.frames import batches
-from clipexplore.drawing.pipelines import read_gap
-from clipexplore.drawing.recipe import from_png
-from clipexplore.drawing.schedulers import OWN, SCHEDULERS
-from clipexplore.drawing.walks import across_gap, changes, one_text, prompt_path
+from clipexplore import links
+from clipexplore.draw.drawer import Kind, one_text
+from clipexplore.draw.even import SHARE
+from clipexplore.draw.recipe import from_png
+from clipexplore.draw.renderer import RANGES
+from clipexplore.draw.schedulers import OWN, SCHEDULERS
+from clipexplore.draw.walks import coarse_to_fine
 from clipexplore.errors import InputError
-from clipexplore.images import data_url, open_picture
-from clipexplore.models.weights import Weights
-from clipexplore.renderer import RANGES, Renderer
-from clipexplore.space import Point, explorable
-from clipexplore.vectors import path
-from clipexplore.worker import Job
+from clipexplore.explore.interpolate import WalkDrawing, curves_of, draw_walk, drawn_from, kind_of
+from clipexplore.images import data_url
+from clipexplore.jobs import Job
+from clipexplore.language import _
+from clipexplore.models import catalog
+from clipexplore.space import Point
+from clipexplore.store.shelves import explorable
 
-from .drawing import Look, checker_folder, drawer, drawn, few_steps, gap_of, never, say_cannot
-from .drawn_points import draw_toggle, reembedded
-from .logs import visitor
+from .calls import Call, call
+from .drawing import Look, Track, draw_toggle, drawer, drawn, never, say_bridge, say_cannot, say_withheld
 from .markdown import escape
-from .session import preset, space
-from .texts import text
+from .results import tiles
+from .session import access, preset, space, visitor
+from .widgets import choice, number, toggle
 
 DICE = "🎲"
+Arguments = dict[str, Any]  # of a library function, as they stand in the link
 MOST_SHOWN = 60  # frames of a strip; of a longer walk every few are shown
+DEFAULTS: dict[str, Any] = links.PAGES["interpolate"]
 
 
-@dataclass(frozen=True)
-class Route:
-    """Where a walk leads: what the link says of it."""
-
-    stops: tuple[str, ...]
-    frames: int
-    curve: str
-    easing: str
-
-    @property
-    def curves(self) -> tuple[str, ...]:
-        return ("slerp", "lerp") if self.curve == "both" else (self.curve,)
-
-
-@dataclass(frozen=True)
-class DrawSettings:
-    """How a walk is drawn: what the link says of that. None is what the model is best used with."""
-
-    draw: bool
-    space: str
-    shift: bool
-    seed: int
-    num_inference_steps: int | None
-    guidance_scale: float | None
-    scheduler: str = OWN
-
-    @property
-    def sampling(self) -> dict[str, object]:
-        """As `Renderer.render` takes them."""
-        return {"seed": self.seed, "num_inference_steps": self.num_inference_steps, "guidance_scale": self.guidance_scale, "scheduler": self.scheduler}
-
-
-@dataclass(frozen=True, eq=False)
-class Track:
-    """The drawn frames of one curve as PNG, and what was to be drawn, `(frames, dim)`; no points for token states."""
-
-    name: str
-    pngs: list[bytes]
-    points: np.ndarray | None
-
-
-def walk_draw_settings() -> DrawSettings:
-    """The widgets of a drawing; numbers are floats, since a link may say inf."""
-    defaults = links.PAGES["interpolate"]
-
-    def number(key: str, step: float, format: str) -> float | None:
-        low, high = map(float, RANGES[key])
-        return st.number_input(text(f"draw.{key}"), low, high, defaults[key], step=step, format=format, key=key, bind="query-params",
-                               placeholder=text("draw.own"), help=text(f"draw.{key}_help"))  # fmt: skip
-
-    draw = draw_toggle(defaults["draw"], ("joint", "tokens"))
-    lacking = never("joint") or never("tokens")
-    kind = st.segmented_control(text("draw.space"), ["auto", "joint", "tokens"], default=defaults["space"], required=True, key="space", bind="query-params",
-                                disabled=bool(lacking), help=lacking or text("draw.space_help"))  # fmt: skip
-    shift = st.toggle(text("draw.shift"), defaults["shift"], key="shift", bind="query-params", help=text("draw.shift_help"))
+def walk_draw_settings() -> Arguments | None:
+    """The widgets of a drawing: its arguments of `draw_walk`, or None where nothing is to be drawn."""
+    draw = draw_toggle(("joint", "tokens"))
+    kind = _space_control()
+    shift = toggle(
+        "shift",
+        _("Move texts across the gap"),
+        help=_(
+            "The decoder knows the vectors of pictures, and those of texts lie elsewhere. Each text is moved by the "
+            "mean difference; switch this off to see what happens without."
+        ),
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        low, high = map(float, RANGES["seed"])
-        seed = st.number_input(text("draw.seed"), low, high, float(defaults["seed"]), step=1.0, format="%.0f", key="seed", bind="query-params")
-        st.button(DICE, help=text("draw.dice"), on_click=_roll)
-    steps, guidance = number("num_inference_steps", 1.0, "%.0f"), number("guidance_scale", 0.5, "%.1f")
-    bound = kind != "joint" and drawer("tokens") is not None and few_steps(drawer("tokens")) is not None
-    scheduler = st.segmented_control(text("draw.scheduler"), list(SCHEDULERS), default=defaults["scheduler"], required=True, key="scheduler", bind="query-params",
-                                     disabled=bound, help=text("draw.scheduler_bound") if bound else text("draw.scheduler_help"))  # fmt: skip
+        seed = _number("seed", _("Seed"), 1.0, "%.0f")
+        st.button(DICE, help=_("Another seed"), on_click=_roll)
+    steps = _number(
+        "num_inference_steps",
+        _("Steps"),
+        1.0,
+        "%.0f",
+        _("How often noise is removed. More steps are slower and rarely better."),
+    )
+    guidance = _number(
+        "guidance_scale",
+        _("Guidance"),
+        0.5,
+        "%.1f",
+        _("How strongly a picture leans towards what was asked for. 1 leaves guidance out and is twice as fast."),
+    )
+    scheduler = _scheduler_control(kind)
     _restore_box()
-    return DrawSettings(draw, kind or defaults["space"], shift, int(seed), None if steps is None else int(steps), guidance, OWN if bound else scheduler or OWN)
+    if not draw:
+        return None
+    return {
+        "draw_from": kind,
+        "shift": shift,
+        "seed": int(seed or 0),
+        "num_inference_steps": None if steps is None else int(steps),
+        "guidance_scale": guidance,
+        "scheduler": scheduler,
+    }
+
+
+def _space_control() -> str:
+    lacking = never("joint") or never("tokens")
+    return choice(
+        "space",
+        _("Draw from"),
+        ["auto", "joint", "tokens"],
+        disabled=bool(lacking),
+        help=lacking
+        or _(
+            "**auto**: tokens where every stop is one text, else joint. **joint**: points of the space of pictures and "
+            "texts; stops may be sums and pictures. **tokens**: the states of every token of a text, which Stable "
+            "Diffusion reads; each stop is one text."
+        ),
+    )
+
+
+def _scheduler_control(kind: str) -> str:
+    artist = drawer("tokens")
+    bound = kind != "joint" and artist is not None and artist.lora is not None
+    chosen = choice(
+        "scheduler",
+        _("Scheduler"),
+        list(SCHEDULERS),
+        disabled=bound,
+        help=_("Texts are drawn in a few steps here, which works with the model’s own scheduler only.")
+        if bound
+        else _(
+            "How noise is removed. **own** suits the model best; **pndm** and **ddim** are older, need more steps, and "
+            "reproduce experiments that were made with them."
+        ),
+    )
+    return OWN if bound else chosen or OWN
+
+
+def _number(key: str, label: str, step: float, format: str, help: str | None = None) -> float | None:
+    low, high = map(float, RANGES[key])
+    return number(key, label, low, high, step=step, format=format, placeholder=_("the model’s own"), help=help)
 
 
 def _roll() -> None:
@@ -106,99 +127,131 @@ def _roll() -> None:
 
 
 def _restore_box() -> None:
-    given = st.file_uploader(text("draw.restore"), type="png", key="restore", help=text("draw.restore_help"))
-    if given is None:
+    file = st.file_uploader(
+        _("Restore from a picture"),
+        type="png",
+        key="restore",
+        help=_("Drop a PNG from a downloaded ZIP here: it carries the settings it was drawn with."),
+    )
+    if file is None:
         return
     try:
-        page, values = from_png(given.getvalue())
+        page, values = from_png(file.getvalue())
         if page != "interpolate":
-            raise InputError(f"This picture was drawn on the page {page}; drop it there.")
-        st.button(text("draw.restore_now"), on_click=_restore, args=(values,), icon=":material/settings_backup_restore:")
+            raise InputError(_("This picture was drawn on the page {page}; drop it there.").format(page=page))
+        st.button(
+            _("Restore its settings"), on_click=_restore, args=(values,), icon=":material/settings_backup_restore:"
+        )
     except InputError as error:
         st.error(escape(str(error)), icon=":material/error:")
 
 
-def _restore(values: dict[str, object]) -> None:
-    """Sets every widget of the page, those the picture says nothing of to their defaults; and the model and the collection, if they are here."""
-    whole = links.PAGES["interpolate"] | {key: value for key, value in values.items() if key in links.PAGES["interpolate"]}
+def _restore(values: dict[str, Any]) -> None:
+    """Sets every widget of the page, by default where the picture says nothing; and the model and collection if they
+    are here.
+    """
+    whole = DEFAULTS | {key: value for key, value in values.items() if key in DEFAULTS}
     whole["names"] = values.get("names", links.ALL["names"])
-    whole |= {key: values[key] for key, known in (("model", catalog.models()), ("collection", explorable(visitor()))) if values.get(key) in known}
+    here: dict[str, Mapping[str, object]] = {"model": catalog.models(), "collection": explorable(visitor())}
+    whole |= {key: values[key] for key, known in here.items() if values.get(key) in known}
     preset(**{key: float(value) if key in RANGES and value is not None else value for key, value in whole.items()})
 
 
-def drawn_walk(route: Route, points: list[Point], settings: DrawSettings) -> list[Track] | None:
-    """The drawn frames of each curve; None where nothing is drawn (yet): the reason or the progress is on screen then."""
-    kind = _kind(points, settings)
-    if not settings.draw or kind is None:
-        return None
-    weights = drawer(kind)
-    gap = gap_of(weights) if settings.shift else None
-    stops = np.stack([across_gap(point, gap) for point in points])
-    targets = {curve: path(stops, route.frames, curve, route.easing).points if kind == "joint" else None for curve in route.curves}
-    if kind == "joint":
-        conditions = {curve: partial(_given, points=target) for curve, target in targets.items()}
-        what = tuple(target.tobytes() for target in targets.values())
-    else:
-        conditions = {curve: partial(_between_texts, texts=[one_text(point) for point in points], frames=route.frames, curve=curve, easing=route.easing)
-                      for curve in route.curves}  # fmt: skip
-        what = tuple(one_text(point) for point in points)
-    key = (kind, route.frames, route.curves, route.easing, what)
-    found = drawn(conditions, key, "walk", weights, show=partial(_show_arriving, count=route.frames), **settings.sampling)
-    return found and [Track(curve, found[curve], targets[curve]) for curve in route.curves]
+def walk_drawing(route: Arguments, points: list[Point], settings: Arguments | None) -> Call[WalkDrawing] | None:
+    """The call that draws a walk; None, with the reason on screen, where nothing is drawn.
 
-
-def _kind(points: list[Point], settings: DrawSettings) -> str | None:
-    """The space that is drawn from; None, with a sentence on screen, where it cannot be."""
-    if not settings.draw:
+    Parameters
+    ----------
+    route, settings
+        Arguments of `draw_walk`: the walk itself, and how it is drawn.
+    """
+    if settings is None:
         return None
-    kind = _space_of(points, settings.space)
-    if settings.space not in ("auto", kind):
-        texts_only = all(one_text(point) for point in points)
-        st.info(text("draw.joint_instead") if kind == "joint" and texts_only else text("draw.no_tokens") if kind == "joint" else text("draw.tokens_instead"),
-                icon=":material/info:")  # fmt: skip
-    if drawer(kind) is None:
+    kind = kind_of(space(), points, drawn_from(route["curve"], settings["draw_from"]))
+    if settings["draw_from"] not in ("auto", kind):
+        st.info(_why_not(settings["draw_from"], points), icon=":material/info:")
+    if (artist := drawer(kind)) is None:
         say_cannot(kind)
         return None
-    st.caption(text("draw.says_joint") if kind == "joint" else text("draw.says_tokens"))
-    return kind
+    if (steps := _steps_of(route, settings, kind)) > (most := access().most_steps):
+        says = _(
+            "This walk takes {steps:,} steps (frames × steps × curves), and at most {most:,} are drawn here; choose "
+            "fewer frames or steps."
+        )
+        st.warning(says.format(steps=steps, most=int(most)), icon=":material/hourglass_empty:")
+        return None
+    say_bridge(artist)
+    if kind == "joint":
+        st.caption(_("Drawn from the **joint space**: each frame is one vector. Any expression can be a stop."))
+    else:
+        st.caption(
+            _(
+                "Drawn from **token states**: each frame is one state for every token, between those of two texts. "
+                "These are not embeddings: the charts below show the joint space."
+            )
+        )
+    return call(draw_walk, **route, **settings, checked=access().must_check)
 
 
-def _space_of(points: list[Point], wanted: str) -> str:
-    """Where a walk leads through, "joint" or "tokens": as wanted if the stops have it; by itself ("auto") through token states, which texts are drawn
-    best from, where every stop is one text. Where that draws nothing here and the other does, through the other."""
-    if not all(one_text(point) for point in points):
-        return "joint"
-    first, second = ("joint", "tokens") if wanted == "joint" else ("tokens", "joint")
-    return second if drawer(first) is None and drawer(second) else first
+def _steps_of(route: Arguments, settings: Arguments, kind: Kind) -> int:
+    """How many steps of one frame a walk takes in all."""
+    artist = drawer(kind)
+    assert artist is not None
+    steps = settings["num_inference_steps"] or artist.settings["num_inference_steps"]
+    found = SHARE if route["curve"] == "even" and not route["places"] else 1
+    return int(route["frames"] * found * steps * len(curves_of(route["curve"])))
 
 
-def _given(renderer: Renderer, points: np.ndarray) -> dict[str, np.ndarray]:
-    return {"embeddings": points}
+def _why_not(wanted: str, points: list[Point]) -> str:
+    """Why a walk leads through the other space than was wanted."""
+    if wanted == "joint":
+        return _(
+            "This model draws no points of the joint space; every stop is one text, so the walk leads through token "
+            "states."
+        )
+    if all(one_text(point) for point in points):
+        return _("What draws token states is not here, so the walk leads through the joint space instead.")
+    return _(
+        "Token states exist for one text only, and a stop here is a sum or a picture: the walk leads through the joint "
+        "space instead."
+    )
 
 
-def _between_texts(renderer: Renderer, texts: list[str], frames: int, curve: str, easing: str) -> dict[str, np.ndarray]:
-    return {"prompt_embeds": prompt_path(renderer.encode_prompts(texts), frames, curve, easing)}
+def drawn_walk(drawing: Call[WalkDrawing]) -> dict[str, Track] | None:
+    """The drawn frames of each curve; None, with the progress on screen, until they are there."""
+    walk = drawing.result
+    show = partial(_show_arriving, count=walk.frames)
+    return drawn(walk.drawing, map(str, walk.curves), walk.key, "walk", show=show)
 
 
 def _show_arriving(job: Job, count: int) -> None:
     """Every frame in its place, the one that is emerging too; a square with its number where there is nothing yet."""
     if not isinstance(job.preview, Look):
         return
-    emerging = job.preview.emerging and data_url(job.preview.emerging)  # a file of its own would be gone before a slow browser asked for it
+    # a file of its own would be gone before a slow browser asked for it
+    emerging = job.preview.emerging and data_url(job.preview.emerging)
     for name, frames in job.preview.frames.items():
-        next_one = next((rows[0] for rows, _ in batches(count) if rows[0] not in frames), None)
+        next_one = next((number for number in coarse_to_fine(count) if number not in frames), None)
         here = frames if next_one is None or not emerging else frames | {next_one: emerging}
         emerging = emerging if next_one is None else None  # tracks are drawn one after the other
         st.caption(name)
         with st.grid("auto", min_column_width=72 if count > 16 else 110, gap="small"):
             for number in some_frames(count):
-                st.image(here.get(number) or _empty_square(number + 1), output_format="PNG", width="stretch", alt=text("draw.frame", number=number + 1))
+                picture = here.get(number) or _empty_square(number + 1)
+                st.image(picture, output_format="PNG", width="stretch", alt=_frame(number))
+
+
+def _frame(number: int) -> str:
+    return _("Frame {number}").format(number=number + 1)
 
 
 def _empty_square(number: int) -> str:
     """Where a frame is going to be, so that nothing moves when it comes; SVG, in a grey for light and dark."""
-    said = f'<text x="64" y="70" text-anchor="middle" font-family="sans-serif" font-size="20">{number}</text>'
-    return f'<svg viewBox="0 0 128 128" width="128" height="128" fill="#888"><rect width="128" height="128" rx="8" opacity=".15"/>{said}</svg>'
+    label = f'<text x="64" y="70" text-anchor="middle" font-family="sans-serif" font-size="20">{number}</text>'
+    return (
+        '<svg viewBox="0 0 128 128" width="128" height="128" fill="#888">'
+        f'<rect width="128" height="128" rx="8" opacity=".15"/>{label}</svg>'
+    )
 
 
 def some_frames(count: int) -> list[int]:
@@ -206,52 +259,26 @@ def some_frames(count: int) -> list[int]:
     return sorted({round(at) for at in np.linspace(0, count - 1, min(count, MOST_SHOWN))})
 
 
-def drawing_code(points: list[Point], route: Route, settings: DrawSettings) -> str:
-    """The lines of Python that draw the walk; none where nothing draws here."""
-    kind = _space_of(points, settings.space)
-    weights = drawer(kind)
-    if weights is None or not settings.draw:
-        return ""
-    more = ", lora=space.model.few_steps.folder" * bool(few_steps(weights)) + ", checker=space.model.draws_prompts.folder" * bool(checker_folder())
-    how = f"frames={route.frames}, curve={route.curves[0]!r}, easing={route.easing!r}"
-    if kind == "tokens":
-        told = f"frames = dict(prompt_embeds=prompt_path(renderer.encode_prompts({[one_text(point) for point in points]!r}), {how}))"
-    else:
-        told = f"""{_gap_code(weights) if settings.shift else "gap = None"}
-stops = np.stack([across_gap(space.point(line), gap) for line in {list(route.stops)!r}])
-frames = dict(embeddings=path(stops, {how}).points)"""
-    return f"""
-from clipexplore import Renderer, across_gap, prompt_path
-
-renderer = Renderer.load(space.model.draws_{"prompts" if kind == "tokens" else "embeddings"}.folder, space.model.clip_folder{more})
-{told}
-for number, picture in enumerate(renderer.render(**frames, **{settings.sampling!r})):
-    picture.save(f"frame-{{number + 1:03d}}.png")
-"""
+def drawn_strip(tracks: dict[str, Track], walk: WalkDrawing) -> None:
+    """All frames with how much each differs from the one before, and the cosine of its re-embedding to its point."""
+    st.caption(
+        _(
+            "Δ is the mean change from the frame before, in grey levels; where frames are points, the number after it "
+            "is the cosine of the re-embedded drawing to its point."
+        )
+    )
+    for name, track in tracks.items():
+        mean = _("on average Δ {mean:.1f}").format(mean=float(np.mean(track.changes[1:])))
+        st.caption(f"**{name}** · {mean}")
+        say_withheld(track)
+        near = _nearness(track, walk.points.get(name))
+        cosines = [f" · {each:.2f}" for each in near] if near is not None else [""] * len(track.pngs)
+        shown = ((number, track.pngs[number], track.changes[number]) for number in some_frames(len(track.pngs)))
+        notes = ((png, number, f"**{number + 1}** · Δ {change:.0f}{cosines[number]}") for number, png, change in shown)
+        tiles(((png, _frame(number), note) for png, number, note in notes), width=96)
 
 
-def _gap_code(weights: Weights) -> str:
-    """As `gap_of`."""
-    if read_gap(weights.folder) is not None or not space().collection.has_pictures:
-        return "gap = renderer.gap"
-    return f"""pictures, captions = (space.collection.embeddings({space().model.key!r}, kind) for kind in ("pictures", "captions"))
-gap = pictures.mean(axis=0) - captions.mean(axis=0)"""
-
-
-def drawn_strip(tracks: list[Track]) -> None:
-    """All frames with how much each differs from the one before and, in the joint space, how near its re-embedding is to what was to be drawn."""
-    st.caption(text("draw.strip_says"))
-    for track in tracks:
-        moved = [0.0, *changes([open_picture(png) for png in track.pngs])]
-        near = None if track.points is None else _nearness(track)
-        st.caption(f"**{track.name}** · " + text("draw.mean_change", mean=float(np.mean(moved[1:]))))
-        with st.grid("auto", min_column_width=96, gap="small"):
-            for number in some_frames(len(track.pngs)):
-                with st.container(gap=None):
-                    st.image(track.pngs[number], output_format="PNG", width="stretch", alt=text("draw.frame", number=number + 1))
-                    st.caption(f"**{number + 1}** · Δ {moved[number]:.0f}" + ("" if near is None else f" · {near[number]:.2f}"))
-
-
-def _nearness(track: Track) -> np.ndarray:
-    again = reembedded(track.pngs)
-    return (again * track.points).sum(1) / np.linalg.norm(track.points, axis=1)
+def _nearness(track: Track, points: np.ndarray | None) -> np.ndarray | None:
+    if points is None or track.embeddings is None:
+        return None
+    return (track.embeddings * points).sum(1) / np.linalg.norm(points, axis=1)

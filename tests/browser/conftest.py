@@ -1,7 +1,8 @@
-"""The real server in a process of its own, and Chromium in front of it. Skipped where Playwright or Chromium is missing.
+"""The real server in a process of its own, and Chromium in front of it. Skipped where Playwright or Chromium is
+missing.
 
-Every page that a test opens is watched: a request to any other host, an error of a script, or one on the console fails the test. So is
-every server: it speaks to nobody outside of this machine.
+Every page that a test opens is watched: a request to any other host, an error of a script, or one on the console fails
+the test. So is every server: it speaks to nobody outside of this machine.
 """
 
 import os
@@ -20,7 +21,15 @@ import pytest
 from benchmarks.serving import ROOT, free_port
 
 GUARD = Path(__file__).with_name("guard.py")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 DESKTOP = {"width": 1280, "height": 900}
 PATIENCE = 60_000  # milliseconds, on a busy machine
 # Streamlit's frontend looks for its server below the address of the page first.
@@ -38,12 +47,30 @@ class Server:
 
     def __init__(self, home: Path, script: str = "app.py", **environ: str):
         self.port = free_port()
-        self.url, self.log, self.connections = f"http://127.0.0.1:{self.port}", home / "server.log", home / "connections"
-        self.environ = {**os.environ, "CLIPEXPLORE_HOME": str(home), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **environ}
+        self.url, self.log, self.connections = (
+            f"http://127.0.0.1:{self.port}",
+            home / "server.log",
+            home / "connections",
+        )
+        self.environ = {
+            **os.environ,
+            "CLIPEXPLORE_HOME": str(home),
+            "OMP_NUM_THREADS": "1",
+            "HF_HUB_OFFLINE": "1",
+            **environ,
+        }
         self.script, self.process = script, None
 
     def start(self) -> None:
-        command = [sys.executable, str(GUARD), str(self.connections), "run", self.script, "--server.port", str(self.port)]
+        command = [
+            sys.executable,
+            str(GUARD),
+            str(self.connections),
+            "run",
+            self.script,
+            "--server.port",
+            str(self.port),
+        ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environ, stdout=log, stderr=log)
         for _ in range(600):
@@ -118,14 +145,19 @@ class Watched:
 
     def _note(self, message) -> None:
         where = urlsplit(message.location["url"]).path
-        # A picture of the run before may be asked for after the next run has replaced it; `views.shown` sees to it that none on screen is missing.
+        # A picture of the run before may be asked for after the next run has replaced it; `views.shown` sees to it that
+        # none on screen is missing.
         if not where.endswith(KNOWN) and not where.startswith("/media/") and "/media/" not in message.text:
             self.problems.append(f"console: {message.text} ({where})")
 
     def assert_clean(self) -> None:
-        hosts = {urlsplit(url).hostname for url in self.requests if urlsplit(url).scheme in ("http", "https", "ws", "wss")}
+        hosts = {
+            urlsplit(url).hostname for url in self.requests if urlsplit(url).scheme in ("http", "https", "ws", "wss")
+        }
         assert hosts <= {"127.0.0.1"}, f"a page asked another host: {hosts}"
-        assert not [each for each in self.problems if not any(excuse in each for excuse in self.forgiven)], self.problems
+        assert not [each for each in self.problems if not any(excuse in each for excuse in self.forgiven)], (
+            self.problems
+        )
 
 
 @pytest.fixture
@@ -137,7 +169,10 @@ def watched():
 
 @pytest.fixture(scope="session")
 def profile(chromium):
-    """One profile for all tests, so that Streamlit's scripts are fetched once. Every window is a session of its own all the same."""
+    """One profile for all tests, so that Streamlit's scripts are fetched once.
+
+    Every window is a session of its own all the same.
+    """
     with _profile(chromium) as context:
         yield context
 
@@ -177,12 +212,19 @@ def stranger(chromium, watched):
 @pytest.fixture
 def carded(chromium, watched):
     """A window of a Chromium whose software driver passes for a graphics card, since it does not say what it is."""
-    flags = [*(flag for flag in FLAGS if flag != "--disable-gpu"), "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+    flags = [
+        *(flag for flag in FLAGS if flag != "--disable-gpu"),
+        "--use-angle=swiftshader",
+        "--enable-unsafe-swiftshader",
+        "--ignore-gpu-blocklist",
+    ]
     browser = chromium.browser_type.launch(executable_path=_executable(), args=flags)
     with _profile(browser) as context:
         window = context.new_page()
         window.add_init_script("""const ask = WebGLRenderingContext.prototype.getExtension;
-            WebGLRenderingContext.prototype.getExtension = function (name) { return name === "WEBGL_debug_renderer_info" ? null : ask.call(this, name); };""")
+            WebGLRenderingContext.prototype.getExtension = function (name) {
+              return name === "WEBGL_debug_renderer_info" ? null : ask.call(this, name);
+            };""")
         watched.follow(window)
         yield window
     browser.close()

@@ -12,12 +12,21 @@ from clipexplore.images import open_picture
 WORLD = Space.open().collection
 COUNT = len(WORLD)
 # The mean colour of the picture in the tip.
-TIP = """() => { const find = (node) => { for (const each of node.querySelectorAll("*")) if (each.shadowRoot?.querySelector(".tip canvas")) return each.shadowRoot.querySelector(".tip canvas"); };
+TIP = """() => { 
+  const find = (node) => {
+    for (const each of node.querySelectorAll("*"))
+      if (each.shadowRoot?.querySelector(".tip canvas")) return each.shadowRoot.querySelector(".tip canvas");
+  };
   const values = find(document).getContext("2d").getImageData(0, 0, 96, 96).data, sums = [0, 0, 0];
   values.forEach((value, at) => { if (at % 4 < 3) sums[at % 4] += value / (96 * 96); }); return sums; }"""
 
 # Whether the points are drawn by WebGL.
-BY_CARD = """() => { for (const each of document.querySelectorAll("*")) { const found = each.shadowRoot?.querySelector(".cloud canvas"); if (found) return !!found.getContext("webgl"); } }"""
+BY_CARD = """() => {
+  for (const each of document.querySelectorAll("*")) {
+    const found = each.shadowRoot?.querySelector(".cloud canvas");
+    if (found) return !!found.getContext("webgl");
+  }
+}"""
 
 
 @pytest.fixture
@@ -96,7 +105,9 @@ def test_what_is_pointed_at_shows_its_picture_and_a_click_chooses_it(window):
 
 
 def test_a_filtered_map_never_shows_the_wrong_picture(visitor, server):
-    """Of the 2,600 only those on snow are there; were rows mistaken for places in the list, another picture would be shown."""
+    """Of the 2,600 only those on snow are there; were rows mistaken for places in the list, another picture would be
+    shown.
+    """
     page = open_view(visitor(), f"{server.url}/map?method=umap&points=&facet=place&only=snow")
     drawn(page, int((WORLD.fields["place"] == "snow").sum()))
     page.wait_for_function("window.clipexploreSheets?.size > 0")

@@ -26,11 +26,11 @@ def test_a_drop_is_cancelled_goes_on_and_is_explored(visitor, server, tmp_path):
     card.first.wait_for()
     window.get_by_role("button", name="Cancel").first.click()
     window.get_by_text("Stopped; what was done is kept.").wait_for()
-    window.get_by_role("button", name="Go on").first.click()
+    window.get_by_role("button", name="Continue").first.click()
     window.get_by_text(re.compile("there already")).wait_for(timeout=240_000)
     done = window.get_by_text(re.compile(r"[\d,]+ added.*there already")).first.inner_text()
     added, known = (int(found.replace(",", "")) for found in re.findall(r"([\d,]+) (?:added|there already)", done))
-    assert added + known == 520 and known % 256 == 0, "what finished shards hold is not embedded again"
+    assert added + known == 520 and known % 256 == 0, "what was stored is not embedded again"
     settle(window)
     window.get_by_role("button", name="Explore").last.click()
     window.wait_for_url(re.compile("collection="))

@@ -1,6 +1,8 @@
-"""The operators' server with all its headers and a door: it speaks to nobody outside, and lets in who knows the passcode only.
+"""The operators' server with all its headers and a door: it speaks to nobody outside, and lets in who knows the
+passcode only.
 
-`conftest.Watched` sees to the browser's side: no request to another host, no complaint on the console, so no page breaks the policy.
+`conftest.Watched` sees to the browser's side: no request to another host, no complaint on the console, so no page
+breaks the policy.
 """
 
 import subprocess
@@ -17,7 +19,7 @@ PASSCODE = "271828"
 
 @pytest.fixture(scope="module")
 def guarded(new_server):
-    return new_server("serve.py", CLIPEXPLORE_PASSCODE=PASSCODE)
+    return new_server("app.py", CLIPEXPLORE_PASSCODE=PASSCODE)
 
 
 def test_a_visitor_says_the_passcode_once_and_sees_every_page(visitor, guarded, watched):
@@ -42,7 +44,15 @@ def test_the_server_has_spoken_to_nobody(guarded):
     guarded.assert_spoke_to_nobody()
 
 
-@pytest.mark.parametrize("call", ["create_connection(('192.0.2.1', 80))", "socket(type=socket.SOCK_DGRAM).sendto(b'', 0, ('192.0.2.1', 53))"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "create_connection(('192.0.2.1', 80))",
+        "socket(type=socket.SOCK_DGRAM).sendto(b'', 0, ('192.0.2.1', 53))",
+        "getaddrinfo('192.0.2.1.example', 80)",
+        "gethostbyname('192.0.2.1.example')",
+    ],
+)
 def test_the_guard_would_see_it(tmp_path, call):
     program = f"import guard, socket; guard.install({str(tmp_path / 'log')!r}); socket.{call}"
     ended = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parent, capture_output=True, text=True)

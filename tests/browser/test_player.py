@@ -8,7 +8,9 @@ from clipexplore.settings import settings
 
 @pytest.fixture(scope="module")
 def drawing_server(new_server, tmp_path_factory):
-    return new_server(CLIPEXPLORE_ASSETS=str(build_drawing_assets(tmp_path_factory.mktemp("assets") / "assets", settings().assets)))
+    return new_server(
+        CLIPEXPLORE_ASSETS=str(build_drawing_assets(tmp_path_factory.mktemp("assets") / "assets", settings().assets))
+    )
 
 
 def test_a_walk_arrives_and_plays(drawing_server, visitor):

@@ -18,7 +18,13 @@ def test_the_first_request_of_a_server_is_a_deep_link(visitor, fresh):
 
 def test_a_killed_server_comes_back_under_five_open_pages(visitor, fresh, watched):
     watched.forgiven = ("console:",)  # on which a page tells that its server is gone
-    links = ("search?k=5", "arithmetic?bank=captions", "map?points=cat", "interpolate?frames=5", "classify?class_names=lion%0Acat")
+    links = (
+        "search?k=5",
+        "arithmetic?bank=captions",
+        "map?points=cat",
+        "interpolate?frames=5",
+        "classify?class_names=lion%0Acat",
+    )
     windows = [open_view(visitor(), f"{fresh.url}/{link}") for link in links]
     search = windows[0]
     write(search, "Expression", "cat + crown")

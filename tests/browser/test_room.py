@@ -1,4 +1,6 @@
-"""A room full of browsers asks for pictures at once: all get theirs, in the order of asking, one drawing at a time, with the pixels of a serial run."""
+"""A room full of browsers asks for pictures at once: all get theirs, in the order of asking, one drawing at a time,
+with the pixels of a serial run.
+"""
 
 import os
 import re
@@ -15,10 +17,12 @@ from views import open_view, settle
 from clipexplore.images import open_picture
 from clipexplore.settings import settings
 
-# Read by the interpreter of the server before anything else: notes who asks for a drawing and every call of a pipeline, which waits until the file "open" is there.
+# Read by the interpreter of the server before anything else: notes who asks for a drawing and every call of a pipeline,
+# which waits until the file "open" is there.
 NOTES = """
 import os, time
-from clipexplore import renderer, worker
+from clipexplore import jobs
+from clipexplore.draw import renderer
 
 folder = os.environ["NOTES"]
 
@@ -50,7 +54,7 @@ def submit(self, function, key=None, owner=None):
     return submitted(self, function, key, owner)
 
 loaded, renderer.Renderer.load = renderer.Renderer.load.__func__, classmethod(load)
-submitted, worker.Lane.submit = worker.Lane.submit, submit
+submitted, jobs.Lane.submit = jobs.Lane.submit, submit
 """
 
 # What the lines of the library draw, one after the other, in a process of its own.
@@ -63,7 +67,8 @@ from clipexplore.settings import settings
 model, space = settings().assets / "models/emoji", Space.open()
 renderer = Renderer.load(model / "unclip", model / "clip")
 walk = path(np.stack([space.point(stop).vector for stop in sys.argv[2].split()]), 2).points
-np.save(sys.argv[1], [[np.asarray(picture) for picture in renderer.render(embeddings=walk, seed=seed)] for seed in range(int(sys.argv[3]))])
+drawn = [renderer.render(embeddings=walk, seed=seed) for seed in range(int(sys.argv[3]))]
+np.save(sys.argv[1], [[np.asarray(picture) for picture in pictures] for pictures in drawn])
 """
 ROOT = Path(__file__).parents[2]
 STOPS = ("@lion-jungle-07", "@man-top-hat")
@@ -75,12 +80,17 @@ class Room:
     """A server with a small drawing model, and what it noted."""
 
     def __init__(self, folder: Path, new_server):
-        pytest.importorskip("torch")
         (folder / "sitecustomize.py").write_text(NOTES)
         self.folder = folder
         assets = build_drawing_assets(folder / "assets", settings().assets)
-        self.environ = {"CLIPEXPLORE_ASSETS": str(assets), "OMP_NUM_THREADS": "1", "CLIPEXPLORE_ABANDON_SECONDS": str(ABANDON)}
-        self.server = new_server(**self.environ, PYTHONPATH=os.pathsep.join([str(folder), str(ROOT)]), NOTES=str(folder))
+        self.environ = {
+            "CLIPEXPLORE_ASSETS": str(assets),
+            "OMP_NUM_THREADS": "1",
+            "CLIPEXPLORE_ABANDON_SECONDS": str(ABANDON),
+        }
+        self.server = new_server(
+            **self.environ, PYTHONPATH=os.pathsep.join([str(folder), str(ROOT)]), NOTES=str(folder)
+        )
 
     def link(self, seed: int, more: str = "frames=2") -> str:
         return f"{self.server.url}/interpolate?stops={'%0A'.join(STOPS)}&seed={seed}&{more}"
@@ -98,7 +108,8 @@ class Room:
 
     def never_two_at_once(self) -> bool:
         calls = [(word, seed) for word, seed in self._notes() if word != "asked"]
-        return [word for word, _ in calls] == (["begin", "end"] * len(calls))[: len(calls)]  # the last may be at work still
+        # the last may be at work still
+        return [word for word, _ in calls] == (["begin", "end"] * len(calls))[: len(calls)]
 
     def _notes(self) -> list[list[str]]:
         return [line.split() for line in (self.folder / "notes").read_text().splitlines()]
@@ -186,7 +197,9 @@ def test_a_window_that_stands_still_keeps_its_place(visitor, room):
     dialogs[0].dismiss()
     assert place(still) == 1
     room.go_on()
-    assert [len(drawing(window)) for window in windows] == [2, 2, 2] and in_order(room.noted("begin")) == room.noted("asked")
+    assert [len(drawing(window)) for window in windows] == [2, 2, 2] and in_order(room.noted("begin")) == room.noted(
+        "asked"
+    )
 
 
 @pytest.mark.parametrize("times", [5, pytest.param(50, marks=pytest.mark.long)])

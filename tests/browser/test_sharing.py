@@ -1,8 +1,13 @@
 """A link is the state: what one visitor has set by typing, clicking and drawing, another sees by opening the link."""
 
+import json
 import re
+from io import BytesIO
 
+import numpy as np
 import pytest
+import segno
+from PIL import Image
 from views import choose, comes_to_show, open_view, query, settle, shared_link, shown, slide, write
 
 
@@ -37,27 +42,38 @@ def map_(window):
 
 
 def interpolate(window):
-    write(window, "Stops, one a line", "cat\ndog + snow\n@lion-snow-07")
+    write(window, "Stops, one per line", "cat\ndog + snow\n@lion-snow-07")
     choose(window, "lerp")
     slide(window, "Frames", -2)
 
 
 def arithmetic(window):
     window.get_by_text("Turn around").click()
-    settle(window)  # Streamlit writes what a button has set into the address when it has run, over what was set meanwhile
+    # Streamlit writes what a button has set into the address when it has run, over what was set meanwhile
+    settle(window)
     choose(window, "captions")
     slide(window, "Results", 4)
     window.get_by_text("Leave the inputs out").click()
 
 
-@pytest.mark.parametrize("set_up", [start, search, classify, map_, interpolate, arithmetic], ids=lambda set_up: set_up.__name__.strip("_"))
+def downloaded(window, label: str) -> bytes:
+    with window.expect_download() as arriving:
+        window.get_by_role("button", name=label).click()
+    return arriving.value.path().read_bytes()
+
+
+@pytest.mark.parametrize(
+    "set_up", [start, search, classify, map_, interpolate, arithmetic], ids=lambda set_up: set_up.__name__.strip("_")
+)
 def test_a_link_shows_others_the_same(visitor, stranger, server, set_up):
     page = set_up.__name__.strip("_")
     window = open_view(visitor(), f"{server.url}/{'' if page == 'start' else page}")
     set_up(window)
     settle(window)
     link, mine = shared_link(window), shown(window)
-    assert link.replace(server.url + "/", server.url) == window.url.replace(server.url + "/", server.url) and query(window)
+    assert link.replace(server.url + "/", server.url) == window.url.replace(server.url + "/", server.url) and query(
+        window
+    )
     assert comes_to_show(open_view(stranger, link), mine) == mine
     assert stranger.url == window.url, "opening a link does not change it"
 
@@ -86,3 +102,30 @@ def test_the_copy_button_copies(visitor, server):
     window.keyboard.press("Control+A")
     window.keyboard.press("Control+V")
     assert window.get_by_label("Expression", exact=True).input_value() == window.url
+
+
+@pytest.mark.parametrize("page", ["search", "map"])  # a gallery, and a canvas
+def test_a_view_is_a_picture_with_its_link_in_it_and_a_recipe(visitor, server, page):
+    window = open_view(visitor(), f"{server.url}/{page}?{'q=cat+%2B+crown&k=5' if page == 'search' else 'x=2&y=3'}")
+    shown(window)
+    window.get_by_role("button", name=re.compile("Share this view")).click()
+    settle(window)
+    made = json.loads(downloaded(window, "Recipe (JSON)"))
+    assert made["link"] == window.url and made["page"] == page and "Space.open(" in made["code"]
+    assert made["values"]["collection"] == "emoji-world" and len(made["model"]["revision"]) >= 12
+    pixels = Image.open(BytesIO(downloaded(window, "Picture with the link (PNG)"))).convert("RGB")
+    side, pad, file = 132 * 2, 24 * 2, BytesIO()
+    segno.make(window.url, error="l").save(file, kind="png", scale=8, border=3)
+    code = np.asarray(Image.open(file).convert("L").resize((side, side))) > 127
+    low = pixels.height - pad - side
+    there = np.asarray(pixels.convert("L").crop((pad, low, pad + side, low + side))) > 127
+    assert (code == there).mean() > 0.95
+    result = pixels.crop((pad, pad + 80, pixels.width - pad, low))
+    assert len(result.getcolors(1 << 24)) > 1000, "the result is on it"
+
+
+def test_a_shared_view_says_so_and_a_page_of_ones_own_does_not(stranger, server):
+    window = open_view(stranger, f"{server.url}/search")
+    assert not window.get_by_text("A shared view").count()
+    window.goto(f"{server.url}/search?q=rain")
+    window.get_by_text("A shared view").wait_for()

@@ -2,7 +2,8 @@
 
 import re
 
-# The server has answered, what its widgets are drawn by has been fetched, and nothing on the page has changed for a third of a second.
+# The server has answered, what its widgets are drawn by has been fetched, and nothing on the page has changed for a
+# third of a second.
 STILL = """() => {
   if (!window.watching) {
     window.watching = new MutationObserver(() => (window.changed = performance.now()));
@@ -15,27 +16,33 @@ STILL = """() => {
   return done && performance.now() - window.changed > 300;
 }"""
 
-# The server has taken what was sent before: on a busy machine it may take longer than the page must be still. A server that is gone takes nothing.
+# The server has taken what was sent before: on a busy machine it may take longer than the page must be still. A server
+# that is gone takes nothing.
 HEARD = """async () => {
   await fetch(new URL("/_stcore/health", location)).catch(() => {});
   window.changed = performance.now();
 }"""
 
-# Everything a visitor sees of the page's own part: texts, pictures by their address, charts by their labels, and what the widgets are set to.
+# Everything a visitor sees of the page's own part: texts, pictures by their address, charts by their labels, and what
+# the widgets are set to.
 SHOWN = """() => {
   const main = document.querySelector("[data-testid=stMain]"), all = (what) => [...main.querySelectorAll(what)];
   return {
     text: main.innerText.replace(/\\s+/g, " "),
-    pictures: all("[data-testid=stImage] img").map((each) => new URL(each.src).pathname),
+    pictures: all("[data-testid=stImage] img, .gallery img").map((each) => new URL(each.src).pathname),
     bars: all(".js-plotly-plot text").map((each) => each.textContent),
     typed: all("input[type=text], textarea").map((each) => each.value),
-    chosen: all("[aria-checked=true], [aria-pressed=true], [kind=segmented_controlActive]").map((each) => each.innerText),
+    chosen: all("[aria-checked=true], [aria-pressed=true], [kind=segmented_controlActive]")
+      .map((each) => each.innerText),
     sliders: all("[role=slider]").map((each) => each.getAttribute("aria-valuenow")),
   };
 }"""
 
 DONE = "() => !document.querySelector('[data-testid=stProgress]')"  # nothing is being drawn or computed any more
-MISSING = "() => [...document.images].filter((each) => each.complete && each.src && !each.naturalWidth).map((each) => each.src)"
+MISSING = (
+    "() => [...document.images].filter((each) => each.complete && each.src && "
+    "!each.naturalWidth).map((each) => each.src)"
+)
 
 
 def settle(page) -> None:

@@ -32,7 +32,8 @@ def test_dense_groups_leave_out_what_lies_between():
 
 def test_a_group_is_named_by_what_sets_it_apart(cloud):
     middles = np.stack([cloud[kind == KINDS].mean(axis=0) for kind in range(4)]) - cloud.mean(axis=0)
-    words = np.concatenate([normalize(middles), normalize(np.random.default_rng(2).normal(size=(30, 32)))]) + 7  # across a gap
+    # across a gap
+    words = np.concatenate([normalize(middles), normalize(np.random.default_rng(2).normal(size=(30, 32)))]) + 7
     names = ["zero", "one", "two", "three", *(f"word {i}" for i in range(30))]
     assert group_names(cloud, KINDS, words, names) == names[:4]
     assert group_names(cloud, np.where(KINDS == 3, -1, KINDS), words, names) == names[:3]

@@ -6,8 +6,7 @@ import pytest
 
 from clipexplore.errors import InputError
 from clipexplore.maps import reference
-from clipexplore.maps.reference import fit_umap_apart, how_far
-from clipexplore.projection import umap_and_transform
+from clipexplore.maps.reference import fit_umap_apart, how_far, umap_and_transform
 
 SAID = """Sat Nov 21 Construct fuzzy simplicial set
 Sat Nov 21 Finding Nearest Neighbors
@@ -31,8 +30,16 @@ def started(monkeypatch) -> list[subprocess.Popen]:
 def test_progress_follows_what_umap_learn_prints():
     lines = SAID.splitlines()
     told = [how_far("\n".join(lines[:count])) for count in range(len(lines) + 1)]
-    assert [progress for progress, _ in told] == sorted(progress for progress, _ in told) and all(0 < progress < 1 for progress, _ in told)
-    assert list(dict.fromkeys(stage for _, stage in told)) == [None, "Finding neighbours", "Weighing neighbours", "Arranging points", "Placing new points"]
+    assert [progress for progress, _ in told] == sorted(progress for progress, _ in told) and all(
+        0 < progress < 1 for progress, _ in told
+    )
+    assert list(dict.fromkeys(stage for _, stage in told)) == [
+        None,
+        "Finding neighbours",
+        "Weighing neighbours",
+        "Arranging points",
+        "Placing new points",
+    ]
     assert told[6][0] == pytest.approx(0.6), "half of the epochs are done"
 
 
@@ -62,8 +69,13 @@ def test_what_cannot_be_fitted_is_told_before_a_process_is_started(started):
 
 
 def test_a_process_that_fails_is_an_error_with_what_it_said(monkeypatch):
-    monkeypatch.setattr(reference, "_start", lambda folder, settings, said: subprocess.Popen(
-        [sys.executable, "-c", "raise SystemExit('no room')"], stdin=subprocess.PIPE, stdout=said, stderr=said))  # fmt: skip
+    monkeypatch.setattr(
+        reference,
+        "_start",
+        lambda folder, settings, said: subprocess.Popen(
+            [sys.executable, "-c", "raise SystemExit('no room')"], stdin=subprocess.PIPE, stdout=said, stderr=said
+        ),
+    )
     with pytest.raises(RuntimeError, match="no room"):
         fit_umap_apart(np.random.default_rng(0).normal(size=(60, 8)))
 

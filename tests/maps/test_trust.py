@@ -4,8 +4,8 @@ from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
 from clipexplore.errors import InputError
+from clipexplore.maps.pca import pca
 from clipexplore.maps.trust import trust_in
-from clipexplore.projection import pca
 from clipexplore.vectors import normalize
 
 
@@ -17,7 +17,9 @@ def cloud() -> np.ndarray:
 @pytest.mark.parametrize("k", [1, 5, 15])
 def test_trustworthiness_is_that_of_scikit_learn(cloud, k):
     coordinates = pca(normalize(cloud), 2).transform(normalize(cloud))
-    assert trust_in(cloud, coordinates, k).trustworthiness == pytest.approx(trustworthiness(cloud, coordinates, n_neighbors=k, metric="cosine"), abs=1e-6)
+    assert trust_in(cloud, coordinates, k).trustworthiness == pytest.approx(
+        trustworthiness(cloud, coordinates, n_neighbors=k, metric="cosine"), abs=1e-6
+    )
 
 
 def test_shares_are_the_true_neighbours_that_are_neighbours_on_the_map(cloud):

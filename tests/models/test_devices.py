@@ -53,7 +53,9 @@ def threads(monkeypatch):
     calibrate_threads.cache_clear()
 
 
-@pytest.mark.parametrize(("seconds", "best"), [({1: 1, 4: 9, 8: 5}, 1), ({1: 8, 4: 3, 8: 1}, 8), ({1: 8, 4: 1, 8: 2}, 4)])
+@pytest.mark.parametrize(
+    ("seconds", "best"), [({1: 1, 4: 9, 8: 5}, 1), ({1: 8, 4: 3, 8: 1}, 8), ({1: 8, 4: 1, 8: 2}, 4)]
+)
 def test_the_fastest_number_of_threads_is_taken(threads, monkeypatch, seconds, best):
     monkeypatch.setattr(devices, "_seconds_with", seconds.get)
     assert calibrate_threads() == best == threads[0]

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from clipexplore.embedder import Embedder
 from clipexplore.errors import InputError
 from clipexplore.models import devices
+from clipexplore.models.embedder import Embedder
 from clipexplore.models.residents import SPARE, Residents, size_of
 
 
@@ -72,7 +72,10 @@ def test_what_is_in_use_stays_alive_and_its_memory_comes_back_later(residents, m
 
 def test_what_never_fits_is_told_and_nothing_is_lost_but_room(residents, memory):
     hold(residents, memory, "a", 300)
-    with pytest.raises(InputError, match=r"needs about .* GB of memory and .* GB are free; close other programs or choose a smaller model"):
+    with pytest.raises(
+        InputError,
+        match=r"needs about .* GB of memory and .* GB are free; close other programs or choose a smaller model",
+    ):
         hold(residents, memory, "b", int(1001 / (1 + SPARE)) + 1)
     assert memory[0] == 1000 and residents.keys() == []
 
@@ -89,7 +92,11 @@ def test_a_load_that_fails_is_tried_again(residents):
 
 @pytest.mark.parametrize(
     ("error", "told"),
-    [(torch.cuda.OutOfMemoryError("CUDA out of memory."), InputError), (None, InputError), (RuntimeError("something else"), RuntimeError)],
+    [
+        (torch.cuda.OutOfMemoryError("CUDA out of memory."), InputError),
+        (None, InputError),
+        (RuntimeError("something else"), RuntimeError),
+    ],
 )
 def test_memory_that_runs_out_while_loading_is_a_sentence(residents, error, told):
     def load():

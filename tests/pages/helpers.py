@@ -12,17 +12,55 @@ from plotly.graph_objects import Figure
 from streamlit.testing.v1 import AppTest
 
 from clipexplore import links
-from clipexplore.ui import texts
 
 APP = Path(__file__).parents[2] / "app.py"
 PAGES = tuple(links.PAGES)
+TITLES = {"start": "CLIP Explorer", "apart": "Take apart", "two": "Two models"}
 
 # What a link may carry by mistake or malice, for any key.
 HOSTILE = (
-    "", " ", "inf", "-inf", "nan", "1e309", "-1", "0", "٣", "9" * 400, "\0", "a\0b", "\u202etxt.exe", "\ufffd", "\ud7ff\U0010ffff", "x" * 10_000, "\n" * 500,
-    "cat - cat", "-", "+ + +", '"', "0*cat", "1e999*cat", "@", "@@", "@nope", "@../../etc/passwd", "@up-../../x", "@up-000000000000", "{}", "{0.__class__}", "%s%n",
-    "<script>alert(1)</script>", "![x](http://evil.example/x.png)", "None", "[]", "true", "__proto__", "emoji-world", "words", "background",
-)  # fmt: skip
+    "",
+    " ",
+    "inf",
+    "-inf",
+    "nan",
+    "1e309",
+    "-1",
+    "0",
+    "٣",
+    "9" * 400,
+    "\0",
+    "a\0b",
+    "\u202etxt.exe",
+    "\ufffd",
+    "\ud7ff\U0010ffff",
+    "x" * 10_000,
+    "\n" * 500,
+    "cat - cat",
+    "-",
+    "+ + +",
+    '"',
+    "0*cat",
+    "1e999*cat",
+    "@",
+    "@@",
+    "@nope",
+    "@../../etc/passwd",
+    "@up-../../x",
+    "@up-000000000000",
+    "{}",
+    "{0.__class__}",
+    "%s%n",
+    "<script>alert(1)</script>",
+    "![x](http://evil.example/x.png)",
+    "None",
+    "[]",
+    "true",
+    "__proto__",
+    "emoji-world",
+    "words",
+    "background",
+)
 
 
 def open_page(page: str, link: dict | None = None) -> AppTest:
@@ -45,8 +83,8 @@ def assert_whole(app: AppTest, page: str) -> None:
     """Nothing was raised, and what stands around a page is there: title, sidebar and share box."""
     assert not app.exception, [each.value for each in app.exception]
     assert not [each for each in errors(app) if "went wrong" in each], "the error boundary caught a defect"
-    assert app.title[0].value == texts.PAGES[page].title
-    assert [box.key for box in app.sidebar.selectbox] == ["model", "collection"]
+    assert app.title[0].value == TITLES.get(page, page.capitalize())
+    assert [box.key for box in app.sidebar.selectbox] == ["model", "collection", "lang"]
     assert app.sidebar.code, "the share box shows no link"
     for chart in app.get("plotly_chart"):
         Figure(json.loads(chart.proto.spec))  # raises where a property is none of Plotly's
@@ -74,8 +112,13 @@ def captions(app: AppTest) -> str:
 
 def pictures(app: AppTest, key: str) -> list[str]:
     """The ids of a gallery, in order."""
-    own = [each.key for each in app.menu_button if each.key.startswith(f"{key}-")]
-    return [each.removeprefix(f"{key}-") for each in own if not each.startswith(f"{key}-pictures-")]
+    return [item["id"] for item in galleries(app).get(f"{key}-gallery", ())]
+
+
+def galleries(app: AppTest) -> dict[str, list[dict]]:
+    """What each gallery was given to show, by key."""
+    sent = [each for each in app.get("bidi_component") if each.proto.component_name == "clipexplore_gallery"]
+    return {each.key: json.loads(each.proto.json)["items"] for each in sent}
 
 
 def figure(app: AppTest, key: str) -> dict:
@@ -95,7 +138,11 @@ def labels(app: AppTest, key: str) -> list[str]:
 
 def numbers(values: object) -> np.ndarray:
     """Numbers of a figure, however Plotly wrote them."""
-    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]) if isinstance(values, dict) else np.array(values)
+    return (
+        np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+        if isinstance(values, dict)
+        else np.array(values)
+    )
 
 
 def values(app: AppTest, page: str) -> dict[str, object]:
@@ -104,8 +151,10 @@ def values(app: AppTest, page: str) -> dict[str, object]:
 
 
 def scores(app: AppTest) -> list[float]:
-    """The cosines under pictures, in the order of the page."""
-    return [float(found[1]) for each in app.caption if (found := re.fullmatch(r"(-?\d\.\d{3}) · z -?\d+\.\d", each.value))]
+    """The cosines under pictures, those in galleries last, in the order of the page."""
+    shown = [item["score"] for items in galleries(app).values() for item in items]
+    notes = [each.value for each in app.caption]
+    return [float(found[1]) for each in notes + shown if (found := re.fullmatch(r"(-?\d\.\d{3}) · z -?\d+\.\d", each))]
 
 
 def click(app: AppTest, label: str) -> AppTest:
@@ -125,7 +174,14 @@ def settled(app: AppTest) -> AppTest:
 
 def follow(app: AppTest, page: str) -> AppTest:
     """The same view for somebody else: a new session, opened by what this one has in its link."""
-    return open_page(page, {key: value if isinstance(value, list) else str(value) for key, value in values(app, page).items() if value != links.PAGES[page][key]})
+    return open_page(
+        page,
+        {
+            key: value if isinstance(value, list) else str(value)
+            for key, value in values(app, page).items()
+            if value != links.PAGES[page][key]
+        },
+    )
 
 
 def examples(page: str) -> list[dict]:
@@ -138,7 +194,9 @@ def cloud(app: AppTest) -> dict:
     (head,) = [json.loads(each.json) for each in sent if each.component_name == "clipexplore_cloud"]
     blocks = dict(block(each.bytes) for each in sent if each.component_name == "clipexplore_block")
     kinds = {"places": "<f4", "colors": "u1", "rows": "<u4"}
-    found = {slot: np.frombuffer(blocks[f"{head['key']}-{slot}", name], kinds[slot]) for slot, name in head["blocks"].items()}
+    found = {
+        slot: np.frombuffer(blocks[f"{head['key']}-{slot}", name], kinds[slot]) for slot, name in head["blocks"].items()
+    }
     return {"rows": None, **head, **found, "places": found["places"].reshape(-1, 2)}
 
 

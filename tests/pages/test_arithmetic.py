@@ -24,19 +24,29 @@ def test_hat_minus_no_hat_is_about_hats():
     app, space = open_page("arithmetic"), Space.open()
     hits = space.search(space.point("@man-top-hat - @man").vector, "words", 12)
     assert labels(app, "arithmetic-bars") == [hit.caption for hit in hits]
-    np.testing.assert_allclose(numbers(figure(app, "arithmetic-bars")["data"][0]["x"]), [hit.cosine for hit in hits], atol=1e-5)
+    np.testing.assert_allclose(
+        numbers(figure(app, "arithmetic-bars")["data"][0]["x"]), [hit.cosine for hit in hits], atol=1e-5
+    )
     assert "hat" in labels(app, "arithmetic-bars")[:5]
     assert values(app, "arithmetic") == links.PAGES["arithmetic"] and len(pictures(app, "arithmetic-pictures")) == 9
     assert f"Among {len(space.words):,} words" in captions(app) and "length of the sum" in captions(app)
 
 
 def test_a_link_gives_its_widgets_and_its_result():
-    link = {"q": "@woman-glasses - @woman", "k": "5", "bank": "captions", "exclude": "true", "pairs": "@man-glasses - @man"}
+    link = {
+        "q": "@woman-glasses - @woman",
+        "k": "5",
+        "bank": "captions",
+        "exclude": "true",
+        "pairs": "@man-glasses - @man",
+    }
     app, space = open_page("arithmetic", link), Space.open()
     assert values(app, "arithmetic") == {**links.PAGES["arithmetic"], **link, "k": 5, "exclude": True}
     pair = np.stack([space.point(each).vector for each in ("@woman-glasses - @woman", "@man-glasses - @man")])
     hits = space.search(direction(pair).vector, "captions", 5, exclude=space.point(link["q"]))
-    assert labels(app, "arithmetic-bars") == [hit.caption if len(hit.caption) <= 32 else hit.caption[:31] + "…" for hit in hits]
+    assert labels(app, "arithmetic-bars") == [
+        hit.caption if len(hit.caption) <= 32 else hit.caption[:31] + "…" for hit in hits
+    ]
     assert app.metric[0].value == f"{direction(pair).agreement:.2f}"
 
 
@@ -58,7 +68,9 @@ def test_turning_around_turns_the_order_around():
 
 def test_inputs_are_left_out_where_asked():
     link = {"q": "@penguin", "bank": "pictures"}
-    with_it, without = (pictures(open_page("arithmetic", {**link, **more}), "arithmetic") for more in ({}, {"exclude": "true"}))
+    with_it, without = (
+        pictures(open_page("arithmetic", {**link, **more}), "arithmetic") for more in ({}, {"exclude": "true"})
+    )
     assert with_it[0] == "penguin" and without[:11] == with_it[1:]
     words = labels(open_page("arithmetic", {"q": "cat", "exclude": "true"}), "arithmetic-bars")
     assert words and "cat" not in words
@@ -80,14 +92,18 @@ def test_what_has_no_direction_is_told_and_the_page_stays(key, typed, says):
     app = open_page("arithmetic")
     field = app.text_input if key == "q" else app.text_area
     field(key=key).set_value(typed).run()
-    assert says in the_error(app) and [slider.key for slider in app.slider] == ["k"] and "exclude" in {toggle.key for toggle in app.toggle}
+    assert (
+        says in the_error(app)
+        and [slider.key for slider in app.slider] == ["k"]
+        and "exclude" in {toggle.key for toggle in app.toggle}
+    )
     field = app.text_input if key == "q" else app.text_area
     field(key=key).set_value(links.PAGES["arithmetic"][key]).run()
     assert not errors(app) and "arithmetic-bars" in figures(app)
 
 
 def test_a_picture_below_is_added_to_the_expression():
-    app = open_page("arithmetic")
-    first = pictures(app, "arithmetic-pictures")[0]
-    app.menu_button(key=f"arithmetic-pictures-{first}").click("more").run()
+    first = pictures(open_page("arithmetic"), "arithmetic-pictures")[0]
+    app = open_page("arithmetic", {"open": first})
+    app.button(key="picture-more").click().run()
     assert values(app, "arithmetic")["q"] == f"@man-top-hat - @man + @{first}" and len(scores(app)) == 9

@@ -1,3 +1,4 @@
+import time
 
 import numpy as np
 import pytest
@@ -32,10 +33,12 @@ def test_the_default_view_is_that_of_the_library():
     classes = class_embeddings(space.embed_texts, names, ["a photo of a {}"])
     expected = classify(space.point("@man-top-hat").vector[None], classes, space.model.logit_scale).probs[0]
     shown = probabilities(app)
-    assert sum(shown.values()) == pytest.approx(1, abs=1e-5) and list(shown.values()) == sorted(shown.values(), reverse=True)
+    assert sum(shown.values()) == pytest.approx(1, abs=1e-5) and list(shown.values()) == sorted(
+        shown.values(), reverse=True
+    )
     np.testing.assert_allclose([shown[name] for name in names], expected, atol=1e-5)
     assert {**links.PAGES["classify"], **values(app, "classify")} == links.PAGES["classify"]
-    assert f"scale {space.model.logit_scale:.1f}" in captions(app)
+    assert f"scale, {space.model.logit_scale:.1f}" in captions(app)
 
 
 def test_a_link_gives_its_widgets_and_its_result():
@@ -43,18 +46,26 @@ def test_a_link_gives_its_widgets_and_its_result():
     app, space = open_page("classify", link), Space.open()
     assert values(app, "classify") == link | {"task": "pictures"} and figures(app) == ["classes-0", "classes-1"]
     classes = class_embeddings(space.embed_texts, ["lion", "penguin"], ["{}", "a {} in the snow"])
-    expected = classify(np.stack([space.point(f"@{id}").vector for id in ("penguin", "lion-snow-07")]), classes, space.model.logit_scale).probs
+    expected = classify(
+        np.stack([space.point(f"@{id}").vector for id in ("penguin", "lion-snow-07")]), classes, space.model.logit_scale
+    ).probs
     for row in (0, 1):
         assert [probabilities(app, row)[name] for name in ("lion", "penguin")] == pytest.approx(expected[row], abs=1e-4)
 
 
-@pytest.mark.parametrize("example", [each for each in examples("classify") if each["set"]["task"] == "pictures"], ids=lambda example: example["label"])
+@pytest.mark.parametrize(
+    "example",
+    [each for each in examples("classify") if each["set"]["task"] == "pictures"],
+    ids=lambda example: example["label"],
+)
 def test_examples(example):
     app = click(open_page("classify"), example["label"])
     assert example["set"] | values(app, "classify") == example["set"] and not errors(app)
     there = follow(app, "classify")
     assert figures(there) == figures(app) and len(figures(app)) == len(example["set"]["image"].split("\n"))
-    assert [probabilities(there, row) for row in range(len(figures(app)))] == [probabilities(app, row) for row in range(len(figures(app)))]
+    assert [probabilities(there, row) for row in range(len(figures(app)))] == [
+        probabilities(app, row) for row in range(len(figures(app)))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +96,7 @@ def test_one_bad_picture_leaves_the_others():
 
 def test_more_than_is_allowed_is_said_and_left_out():
     app = open_page("classify", {"image": "\n".join(f"0.{n}*@man + @penguin" for n in range(1, 20))})
-    assert "12 are allowed" in app.warning[0].value and len(figures(app)) == 12
+    assert "only the first 12" in app.warning[0].value and len(figures(app)) == 12
 
 
 def test_long_lists_are_cut_at_what_a_link_may_hold():
@@ -101,7 +112,11 @@ def test_repeated_class_names_are_one():
 # A whole collection, and where in a picture: both are worked out on a lane
 
 
-@pytest.mark.parametrize("example", [each for each in examples("classify") if each["set"]["task"] != "pictures"], ids=lambda example: example["label"])
+@pytest.mark.parametrize(
+    "example",
+    [each for each in examples("classify") if each["set"]["task"] != "pictures"],
+    ids=lambda example: example["label"],
+)
 def test_examples_that_take_a_while(example):
     app = settled(click(open_page("classify"), example["label"]))
     assert example["set"] | values(app, "classify") == example["set"] and not errors(app) and not app.warning
@@ -124,11 +139,13 @@ def test_a_collection_is_judged_as_by_hand():
 
 def test_a_field_that_everything_has_leaves_nothing_for_none_of_these():
     app = settled(open_page("classify", {"task": "collection", "field": "group", "using": "one"}))
-    assert "judge-none" not in figures(app) and any("none of them" in each.value for each in app.info) and not errors(app)
+    assert (
+        "judge-none" not in figures(app) and any("none of them" in each.value for each in app.info) and not errors(app)
+    )
 
 
 def test_a_collection_without_labels_is_told(monkeypatch):
-    monkeypatch.setattr("clipexplore.ui.label_fields", list)
+    monkeypatch.setattr("clipexplore.ui.judged.label_fields", lambda space: [])
     assert "have no labels to be judged by" in the_error(open_page("classify", {"task": "collection"}))
 
 
@@ -140,7 +157,12 @@ def test_a_field_with_too_few_values_is_told():
 
 
 def test_where_shows_a_map_for_each_class_and_knows_the_true_boxes():
-    link = {"task": "where", "image": "@peacock-right-tiger-face-meadow-01", "class_names": "peacock\ntiger\nguitar", "templates": "a {}"}
+    link = {
+        "task": "where",
+        "image": "@peacock-right-tiger-face-meadow-01",
+        "class_names": "peacock\ntiger\nguitar",
+        "templates": "a {}",
+    }
     app = settled(open_page("classify", link))
     assert figures(app) == ["where-0", "where-1", "where-2"] and not errors(app)
     assert captions(app).count("with the true box") == 2 and "not known" in captions(app)
@@ -154,10 +176,35 @@ def test_where_needs_one_picture(image):
 
 
 def test_where_is_judged_on_scenes_with_known_boxes(monkeypatch):
-    from clipexplore.ui import where
-
-    monkeypatch.setattr(where, "SCENES", 2)
-    app = settled(open_page("classify", {"task": "where", "image": "@panda-top-hat", "class_names": "panda\ntop hat", "judge": "true"}))
+    monkeypatch.setattr("clipexplore.explore.where.judge_where.__defaults__", (2, lambda share, stage: None))
+    app = settled(
+        open_page(
+            "classify", {"task": "where", "image": "@panda-top-hat", "class_names": "panda\ntop hat", "judge": "true"}
+        )
+    )
     shown = {each.label: each.value for each in app.metric}
     assert 0 <= float(shown["mean IoU"]) <= 1 and shown["on the right thing"].endswith("%") and not errors(app)
     assert "4 boxes in 2 scenes" in captions(app)
+
+
+def test_many_texts_are_embedded_beside_the_page_which_shows_progress_and_can_be_cancelled():
+    link = {
+        "class_names": "\n".join(f"thing {number}" for number in range(20)),
+        "templates": "\n".join(f"{number} photos of a {{}}" for number in range(20)),
+    }
+    app = open_page("classify", link)
+    assert app.get("progress") and [button for button in app.main.button if button.label == "Cancel"]
+    assert len(probabilities(settled(app))) == 12
+
+
+def test_where_of_many_texts_waits_for_them_beside_the_page():
+    templates = "\n".join(f"{number} photos of a {{}}" for number in range(80))
+    app = open_page("classify", {"task": "where", "class_names": "lion\njungle\nsnow\nhat", "templates": templates})
+    for _ in range(600):
+        if "fit-classes" in app.session_state:
+            break
+        time.sleep(0.1)
+        app.run()
+    job = app.session_state["fit-classes"]
+    assert job.id.startswith("classes-") and job.wait(60)
+    assert [key for key in figures(app.run()) if key.startswith("where-")] == [f"where-{n}" for n in range(4)]

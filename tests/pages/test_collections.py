@@ -1,12 +1,18 @@
-"""The Collections page: from a drop to a search, on a session's own collection; who sees what; and what may go wrong on the way."""
+"""The Collections page: from a drop to a search, on a session's own collection; who sees what; and what may go wrong on
+the way.
+"""
 
 import io
+import json
 import random
 import subprocess
 import sys
+import threading
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,17 +20,23 @@ from fixtures_imports import fill, jpeg
 from helpers import captions, errors, figures, labels, open_page, pictures, the_error, unescaped, values
 
 from clipexplore import links
-from clipexplore.collection import Collection
-from clipexplore.collections import shelves
+from clipexplore.access import Caller
 from clipexplore.settings import settings
-from clipexplore.ui import exports, imports, making, shelf
+from clipexplore.store import export, outgoing, shelves
+from clipexplore.store.collection import Collection
+from clipexplore.store.recognise import open_source
+from clipexplore.store.stored import Stored
+from clipexplore.ui import imports, making, session
+from clipexplore.ui.progress import lane
 
 ROOT = Path(__file__).parents[2]
 
 
 def drop(app, *files):
     """Drops files on the form and presses Import."""
-    app.file_uploader(key="making-files").set_value([(name, data, "application/octet-stream") for name, data in files]).run()
+    app.file_uploader(key="making-files").set_value(
+        [(name, data, "application/octet-stream") for name, data in files]
+    ).run()
     assert not app.exception
     (begin,) = [button for button in app.button if button.label == "Import"]
     return begin.click().run()
@@ -32,7 +44,7 @@ def drop(app, *files):
 
 def settle(app):
     """Waits until no import is at work any more."""
-    for _ in range(600):
+    for _ in range(2400):
         if all(job.state not in ("queued", "running") for job in imports.jobs().values()):
             return app.run()
         time.sleep(0.05)
@@ -40,9 +52,8 @@ def settle(app):
 
 
 @pytest.fixture(autouse=True)
-def others_can_reach_the_server(monkeypatch):
-    monkeypatch.setattr(shelf, "alone", lambda: False)
-    monkeypatch.setattr(making, "alone", lambda: False)
+def who_comes_is_a_visitor(monkeypatch):
+    monkeypatch.setattr(session, "caller", lambda: Caller("192.168.7.31"))
 
 
 @pytest.fixture
@@ -54,7 +65,8 @@ def app():
 
 def inside(app):
     """The ids of what is shown of the collection."""
-    return [unescaped(each.value)[1:] for each in app.main.caption if unescaped(each.value).startswith("@")]
+    shown = [unescaped(each.value) for each in app.main.caption]
+    return [each.split()[0][1:] for each in shown if each.startswith("@")]
 
 
 def names(app):
@@ -67,7 +79,11 @@ def jpegs(count):
 
 def test_the_default_view_shows_what_is_bundled():
     app = open_page("collections")
-    assert names(app) == ["emoji-world"] and len(inside(app)) == 24 and f"{len(Collection.open(shelves.folders()['emoji-world'])):,}" in captions(app)
+    assert (
+        names(app) == ["emoji-world"]
+        and len(inside(app)) == 24
+        and f"{len(Collection.open(shelves.folders()['emoji-world'])):,}" in captions(app)
+    )
     assert values(app, "collections") == links.PAGES["collections"]
 
 
@@ -82,7 +98,9 @@ def test_a_drop_becomes_a_collection_that_every_page_explores(app):
     assert pictures(app, "search")[0] == "p3" and not errors(app)
     app.switch_page("pages/map.py").run()
     assert not app.exception and not [each for each in errors(app) if "went wrong" in each]
-    assert not list(shelves.own_folder(app.session_state["visitor"]).rglob("incoming/*")), "what was dropped is not kept twice"
+    assert not list(shelves.own_folder(app.session_state["visitor"]).rglob("incoming/*")), (
+        "what was dropped is not kept twice"
+    )
 
 
 def test_another_session_sees_nothing_of_it_until_it_is_shared(app):
@@ -94,7 +112,9 @@ def test_another_session_sees_nothing_of_it_until_it_is_shared(app):
     other = open_page("search", {"collection": "holidays", "q": "@p1"})
     assert pictures(other, "search")[0] == "p1" and not other.sidebar.warning
     there = open_page("collections")
-    assert names(there) == ["emoji-world", "holidays"] and not [each for each in there.button if each.key == "delete-holidays"], "only who made it may"
+    assert names(there) == ["emoji-world", "holidays"] and not [
+        each for each in there.button if each.key == "delete-holidays"
+    ], "only who made it may"
     assert [each for each in app.button if each.key == "delete-holidays"]
 
 
@@ -136,17 +156,32 @@ def test_more_is_added_and_what_is_known_is_not(app):
     settle(drop(app, *jpegs(4)))
     app.selectbox(key="making-into").set_value("my-holidays").run()
     settle(drop(app, *jpegs(6)))
-    assert any("2 added" in each.value and "4 there already" in each.value for each in map(lambda each: each, app.success))
+    assert any(
+        "2 added" in each.value and "4 there already" in each.value for each in map(lambda each: each, app.success)
+    )
 
 
-@pytest.mark.parametrize("files", [[("a.zip", b"no zip")], [("a.csv", b"caption\n\xfa\xff")], [("a.npy", b"\x93NUMPY")], [("v.npy", None)]])
+@pytest.mark.parametrize(
+    "files", [[("a.zip", b"no zip")], [("a.csv", b"caption\n\xfa\xff")], [("a.npy", b"\x93NUMPY")]]
+)
 def test_what_is_no_source_is_one_sentence_and_leaves_nothing(app, files):
-    if files[0][1] is None:
-        file = io.BytesIO()
-        np.save(file, np.ones((3, 7), np.float32))
-        files = [("v.npy", file.getvalue())]
-    drop(app, *files)
+    settle(drop(app, *files))
     assert the_error(app) and names(app) == ["emoji-world"]
+    assert not list(shelves.own_folder(app.session_state["visitor"]).rglob("*")), "nothing stays on the disk"
+    settle(drop(app, *jpegs(2)))
+    assert names(app) == ["emoji-world", "my-holidays"] and not errors(app), "the next begins afresh"
+
+
+def test_nothing_is_read_on_the_thread_of_the_page(app, monkeypatch):
+    threads = []
+
+    def noting(*arguments):
+        threads.append(threading.current_thread().name)
+        return open_source(*arguments)
+
+    monkeypatch.setattr(imports, "open_source", noting)
+    settle(drop(app, ("c.txt", b"a cat\na dog\n")))
+    assert threads == ["lane-import"] and names(app) == ["emoji-world", "my-holidays"]
 
 
 def test_pictures_that_are_none_are_listed_and_the_rest_is_in(app):
@@ -160,8 +195,18 @@ def test_a_hostile_zip_is_refused(app):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("../../evil.jpg", jpeg(0))
-    drop(app, ("a.zip", file.getvalue()))
+    settle(drop(app, ("a.zip", file.getvalue())))
     assert "leads out of it" in the_error(app)
+
+
+def test_what_does_not_fit_leaves_the_collection_as_it_was(app):
+    settle(drop(app, *jpegs(2)))
+    app.selectbox(key="making-into").set_value("my-holidays").run()
+    settle(drop(app, ("c.csv", b"caption\na cat\n")))
+    assert any("holds pictures and the source captions" in unescaped(each.value) for each in app.warning)
+    folder = shelves.own_folder(app.session_state["visitor"]) / "my-holidays"
+    assert len(Collection.open(folder, verify=True)) == 2 and not (folder / "import.json").exists()
+    assert not (folder / "incoming").exists()
 
 
 def test_names_of_files_lead_nowhere(app, home):
@@ -170,17 +215,108 @@ def test_names_of_files_lead_nowhere(app, home):
     assert len(Collection.open(folder, verify=True)) == 3 and not list(home.parent.rglob("evil*"))
 
 
+def allow(monkeypatch, **limits):
+    changed = replace(settings(), **limits)
+    monkeypatch.setattr(session, "settings", lambda: changed)
+
+
 def test_the_quota_of_a_session(app, monkeypatch):
-    found = settings()
-    monkeypatch.setattr(making, "settings", lambda: type("Small", (), {"session_megabytes": 0.001, "session_pictures": found.session_pictures})())
+    allow(monkeypatch, session_megabytes=0.001)
     drop(app, *jpegs(4))
     assert "more than" in the_error(app) and names(app) == ["emoji-world"]
 
 
 def test_as_many_pictures_as_a_session_may_have(app, monkeypatch):
-    monkeypatch.setattr(making, "settings", lambda: type("Few", (), {"session_megabytes": 300, "session_pictures": 2})())
+    allow(monkeypatch, session_pictures=2)
     settle(drop(app, *jpegs(4)))
     assert any("2 added" in each.value and "2 refused" in each.value for each in app.success)
+
+
+def test_what_is_made_for_everybody_counts_too(app, monkeypatch):
+    allow(monkeypatch, session_pictures=5)
+    app.toggle(key="making-shared").set_value(True).run()
+    settle(drop(app, *jpegs(12)))
+    assert any("5 added" in each.value and "7 refused" in each.value for each in app.success)
+    drop(app, *jpegs(12))
+    assert "holds 5 pictures" in the_error(app)
+
+
+def test_imports_that_wait_bring_no_more_than_a_session_may_have(app, monkeypatch):
+    """Ten at once, into ten collections: what each brings is not known before it is done."""
+    allow(monkeypatch, session_pictures=5)
+    going = threading.Event()
+    lane("import").submit(lambda job: going.wait(60))
+    drop(app, *jpegs(5))
+    app.text_input(key="making-title").set_value("Again").run()
+    drop(app, *jpegs(5))
+    assert "Your last import is not done yet" in the_error(app)
+    going.set()
+    settle(app)
+    assert names(app) == ["emoji-world", "my-holidays"]
+    drop(app, *jpegs(5))
+    assert "holds 5 pictures" in the_error(app)
+
+
+def test_an_import_that_goes_on_brings_what_there_is_room_for_by_now(app, monkeypatch):
+    allow(monkeypatch, session_pictures=5)
+    folder = shelves.new_folder("Stopped", app.session_state["visitor"])
+    path = imports.put_down(
+        [SimpleNamespace(name=f"{n}.jpg", getbuffer=lambda n=n: jpeg(n)) for n in range(9)], folder, "s"
+    )
+    Stored.create(folder, name=folder.name, title="Stopped", kind="pictures")
+    (folder / imports.PLAN).write_text(json.dumps(imports.Plan(str(path), "emoji", 9, False).__dict__))
+    settle(drop(app, *jpegs(3)))
+    settle(app.button(key="go-on-my-stopped").click().run())
+    assert len(Collection.open(folder)) == 2 and any("7 refused" in each.value for each in app.success)
+
+
+def test_what_was_shared_and_deleted_counts_once_it_is_more_than_a_session_may_have(app, monkeypatch):
+    settle(drop(app, *jpegs(2)))
+    (size,) = [each.bytes for each in shelves.shelf(app.session_state["visitor"]) if each.of == "own"]
+    allow(monkeypatch, session_megabytes=1.5 * size / 1e6)
+    for _ in range(2):
+        app.button(key="share-my-holidays").click().run()
+        app.button(key="delete-holidays").click().run()
+        app.text_input(key="making-title").set_value("Holidays").run()
+        settle(drop(app, *jpegs(2)))
+    app.button(key="delete-my-holidays").click().run()
+    drop(app, *jpegs(2))
+    assert "more than" in the_error(app)
+
+
+@pytest.mark.parametrize(("megabytes", "forms"), [(300, {"csv", "parquet", "npy", "zip", "out"}), (1, {"csv"})])
+def test_what_is_larger_than_a_visitor_may_bring_is_made_for_no_download(monkeypatch, megabytes, forms):
+    allow(monkeypatch, session_megabytes=megabytes)
+    offered = [each.key for each in open_page("collections").get("download_button")]
+    assert {key.removesuffix("-emoji-world") for key in offered if key.endswith("-emoji-world")} == forms
+
+
+def test_visitors_do_not_fill_the_disk(app, monkeypatch):
+    full = replace(settings(), free_megabytes=10**7)
+    monkeypatch.setattr(shelves, "settings", lambda: full)
+    drop(app, *jpegs(2))
+    assert "disk is nearly full" in the_error(app) and names(app) == ["emoji-world"]
+
+
+def test_a_folder_of_the_server_counts_as_any_other(app, tmp_path, monkeypatch):
+    fill(tmp_path / "data", 4)
+    allow(monkeypatch, session_pictures=3)
+    monkeypatch.setattr(imports, "allowed_folders", lambda: [tmp_path / "data"])
+    monkeypatch.setattr(making, "allowed_folders", lambda: [tmp_path / "data"])
+    app.run().segmented_control(key="making-from").set_value("server").run()
+    app.selectbox(key="making-folder").set_value(tmp_path / "data").run()
+    (begin,) = [button for button in app.button if button.label == "Import"]
+    settle(begin.click().run())
+    assert any("3 added" in each.value and "1 refused" in each.value for each in app.success)
+
+
+def test_deleting_makes_room_at_once(app, monkeypatch):
+    allow(monkeypatch, session_pictures=3)
+    settle(drop(app, *jpegs(3)))
+    app.button(key="delete-my-holidays").click().run()
+    app.text_input(key="making-title").set_value("Again").run()
+    settle(drop(app, *jpegs(3)))
+    assert any("3 added" in each.value for each in app.success)
 
 
 def test_captions_alone_are_explored_too(app):
@@ -226,17 +362,26 @@ def test_facets_search_only_some():
     assert f"Among {(found.fields['place'] == 'snow').sum():,} pictures" in captions(app)
 
 
-def test_the_shown_code_prints_the_groups_that_the_page_shows(capsys):
-    app = open_page("collections", {"look": "duplicates", "near": "0.95"})
+@pytest.mark.parametrize(
+    "link", [{}, {"seed": "7"}, {"look": "duplicates", "near": "0.95"}, {"look": "outliers"}], ids=str
+)
+def test_the_shown_code_finds_what_the_page_shows(link):
+    app = open_page("collections", link)
     for _ in range(300):
-        if "groups of near-duplicates" in captions(app):
+        if app.main.code:
             break
         time.sleep(0.1)
         app.run()
-    (lines,) = [each.value for each in app.main.code if "near_duplicates(" in each.value]
-    exec(compile(lines, "shown", "exec"), {})
-    groups = [eval(line) for line in capsys.readouterr().out.splitlines()]  # noqa: S307 – lists of ids that our own code has printed
-    assert groups and [id for group in groups for id in group[:24]] == inside(app)[: sum(len(group[:24]) for group in groups)]
+    for _ in range(300):
+        if inside(app):
+            break
+        time.sleep(0.1)
+        app.run()
+    (lines,) = [each.value for each in app.main.code]
+    variables: dict = {}
+    exec(compile(lines, "shown", "exec"), variables)
+    groups = getattr(variables["result"], "groups", [variables["result"].hits])
+    assert [hit.id for group in groups[:12] for hit in group[:24]] == inside(app) != []
 
 
 @pytest.mark.parametrize("look", ["duplicates", "outliers"])
@@ -245,7 +390,7 @@ def test_a_look_inside(app, look):
     app.button(key="explore-my-holidays").click().run()
     app.segmented_control(key="look").set_value(look).run()
     for _ in range(100):
-        if any(word in captions(app) for word in ("groups of near-duplicates", "Those least like")):
+        if any(word in captions(app) for word in ("groups of near-duplicates", "least like their ten nearest")):
             break
         time.sleep(0.1)
         app.run()
@@ -262,13 +407,19 @@ def test_exports_are_read_again(tmp_path, home):
     fill(tmp_path / "in" / "dogs", 3, start=3)
     take(tmp_path / "it", tmp_path / "in")
     found = Collection.open(tmp_path / "it")
-    assert exports.as_csv(tmp_path / "it").decode("utf-8-sig").splitlines()[1] == "p0000,,cats"
-    np.testing.assert_array_equal(np.load(io.BytesIO(exports.as_npy(tmp_path / "it", "toy"))), found.embeddings("toy", "pictures"))
-    (tmp_path / "again.zip").write_bytes(exports.as_zip(tmp_path / "it"))
+    assert export.as_csv(tmp_path / "it").decode("utf-8-sig").splitlines()[1] == "p0000,,cats"
+    np.testing.assert_array_equal(
+        np.load(io.BytesIO(export.as_npy(tmp_path / "it", "toy"))), found.embeddings("toy", "pictures")
+    )
+    (tmp_path / "again.zip").write_bytes(export.as_zip(tmp_path / "it"))
     take(tmp_path / "again", tmp_path / "again.zip")
     again = Collection.open(tmp_path / "again")
-    assert (again.ids, again.captions, again.fields["label"].tolist()) == (found.ids, found.captions, found.fields["label"].tolist())
-    (tmp_path / "ready.parquet").write_bytes(exports.as_parquet(tmp_path / "it"))
+    assert (again.ids, again.captions, again.fields["label"].tolist()) == (
+        found.ids,
+        found.captions,
+        found.fields["label"].tolist(),
+    )
+    (tmp_path / "ready.parquet").write_bytes(export.as_parquet(tmp_path / "it"))
     take(tmp_path / "ready", tmp_path / "ready.parquet")
     assert Collection.open(tmp_path / "ready").fields["label"].tolist() == found.fields["label"].tolist()
 
@@ -277,7 +428,7 @@ EXPORTS = """
 import sys
 sys.path[:0] = ["tests", "."]
 from pathlib import Path
-from clipexplore.ui.exports import as_csv, as_npy, as_parquet, as_zip
+from clipexplore.store.export import as_csv, as_npy, as_parquet, as_zip
 print("begun", flush=True)
 while True:
     for export in (as_csv, as_parquet, as_zip, lambda folder: as_npy(folder, "toy")):
@@ -298,7 +449,9 @@ def test_exports_that_are_killed_at_twenty_random_moments_change_nothing(tmp_pat
 
     before, chance = contents(), random.Random(3)
     for number in range(20):
-        with subprocess.Popen([sys.executable, "-c", EXPORTS, str(tmp_path / "it")], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            [sys.executable, "-c", EXPORTS, str(tmp_path / "it")], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        ) as process:
             for _ in range(1 + number % 5):
                 assert process.stdout.readline()
             time.sleep(chance.uniform(0, 0.05))
@@ -318,3 +471,33 @@ def test_a_folder_of_the_server_only_below_the_roots(tmp_path, monkeypatch):
     (begin,) = [button for button in app.button if button.label == "Import"]
     settle(begin.click().run())
     assert names(app) == ["emoji-world", "my-birds"] and not errors(app)
+
+
+def test_a_look_shows_what_would_be_imported_and_takes_the_column_that_is_chosen(app):
+    rows = "file,poem\n" + "".join(f"p{number}.jpg,a thing with number {number}\n" for number in range(3))
+    files = [*jpegs(3), ("metadata.csv", rows.encode()), ("notes.xyz.csv", b"a;b\n1;2\n")]
+    app.file_uploader(key="making-files").set_value(
+        [(name, data, "application/octet-stream") for name, data in files]
+    ).run()
+    app.button(key="making-look").click().run()
+    for _ in range(200):
+        if [each for each in app.main.markdown if "metadata.csv" in each.value]:
+            break
+        time.sleep(0.05)
+        app.run()
+    assert "imagefolder of Hugging Face" in " ".join(unescaped(each.value) for each in app.main.markdown)
+    assert any("Which column is the caption?" in unescaped(each.value) for each in app.main.warning)
+    assert names(app) == ["emoji-world"] and not list(shelves.own_folder(app.session_state["visitor"]).glob(".look*"))
+    app.selectbox(key="making-caption").set_value("poem").run()
+    (begin,) = [button for button in app.button if button.label == "Import"]
+    settle(begin.click().run())
+    folder = shelves.folders(app.session_state["visitor"])["my-holidays"]
+    assert Collection.open(folder).captions == [f"a thing with number {number}" for number in range(3)]
+
+
+def test_a_collection_is_taken_away_in_the_form_of_another_tool(app, tmp_path):
+    settle(drop(app, *jpegs(3), ("p1.txt", b"said")))
+    folder = shelves.folders(app.session_state["visitor"])["my-holidays"]
+    assert app.selectbox(key="form-my-holidays").options == [*outgoing.FORMS]
+    (tmp_path / "out.zip").write_bytes(outgoing.zipped(folder, "csv", "emoji"))
+    assert sorted(each.caption for each in open_source(tmp_path / "out.zip")) == ["", "", "said"]

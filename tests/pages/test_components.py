@@ -5,7 +5,7 @@ import pytest
 from helpers import captions, click, errors, figure, follow, numbers, open_page, values
 
 from clipexplore.space import Space
-from clipexplore.ui.fits import lane
+from clipexplore.ui.progress import lane
 
 PARTS = ("spectrum", "plane", "walk", "fingerprint", "distances", "solvers")
 

@@ -1,19 +1,28 @@
-"""The pages that draw, with a small drawing model of the true class in the assets; and without one, which is how a checkout may come."""
+"""The pages that draw, with a small drawing model of the true class in the assets; and without one, which is how a
+checkout may come.
+"""
 
 import json
 import zipfile
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
 import pytest
-from helpers import captions, errors, open_page, unescaped, values
+from fixtures_drawing import add_checker
+from helpers import captions, errors, figures, open_page, unescaped, values
 from PIL import Image
 
-from clipexplore import links
-from clipexplore.drawing.recipe import from_png
+from clipexplore import Embedder, Space, links
+from clipexplore.access import Caller
+from clipexplore.draw.recipe import from_png
+from clipexplore.explore.bridges import drawer_for
 from clipexplore.images import open_picture
-from clipexplore.ui.walk_files import _archive, _strip, _values
-from clipexplore.ui.walks import DrawSettings, Route
+from clipexplore.models import catalog
+from clipexplore.models.weights import Weights
+from clipexplore.settings import settings
+from clipexplore.ui import drawing, session
+from clipexplore.ui.player import _archive, _strip, _values
 
 QUICK = {"num_inference_steps": "2"}
 
@@ -29,7 +38,11 @@ def drawn(page, link, slot):
 
 
 def player(app):
-    (found,) = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.component_name == "clipexplore_player"]
+    (found,) = [
+        json.loads(each.proto.json)
+        for each in app.get("bidi_component")
+        if each.proto.component_name == "clipexplore_player"
+    ]
     return found
 
 
@@ -39,28 +52,41 @@ def infos(app):
 
 @pytest.mark.parametrize(
     ("page", "link"),
-    [("interpolate", {}), ("interpolate", {"space": "tokens", "stops": "cat\ndog"}), ("search", {"draw": "true"}), ("arithmetic", {"draw": "true"}), ("map", {"draw": "true"})],
+    [
+        ("interpolate", {}),
+        ("interpolate", {"space": "tokens", "stops": "cat\ndog"}),
+        ("search", {"draw": "true"}),
+        ("arithmetic", {"draw": "true"}),
+        ("map", {"draw": "true"}),
+    ],
 )
 def test_without_a_drawing_model_a_page_says_so_and_works(page, link, tmp_path, monkeypatch):
-    from clipexplore import catalog
-
-    monkeypatch.setattr(type(catalog.get("emoji").draws_embeddings), "present", property(lambda weights: weights.kind == "clip"))
+    monkeypatch.setattr(
+        type(catalog.get("emoji").draws_embeddings), "present", property(lambda weights: weights.kind == "clip")
+    )
     app = open_page(page, link)
     assert "cannot draw here" in infos(app) and not errors(app)
 
 
 @pytest.mark.parametrize(
     ("lacks", "page", "greyed", "reason"),
-    [(["draws_embeddings"], "search", "draw", "draws texts alone"), (["draws_embeddings"], "arithmetic", "draw", "draws texts alone"),
-     (["draws_embeddings"], "interpolate", "space", "draws texts alone"), (["draws_prompts"], "interpolate", "space", "cannot draw texts"),
-     (["draws_embeddings", "draws_prompts"], "interpolate", "draw", "cannot draw"), (["draws_embeddings", "draws_prompts"], "map", "draw", "cannot draw points")],
-)  # fmt: skip
+    [
+        (["draws_embeddings"], "search", "draw", "draws only texts"),
+        (["draws_embeddings"], "arithmetic", "draw", "draws only texts"),
+        (["draws_embeddings"], "interpolate", "space", "draws only texts"),
+        (["draws_prompts"], "interpolate", "space", "cannot draw texts"),
+        (["draws_embeddings", "draws_prompts"], "interpolate", "draw", "cannot draw"),
+        (["draws_embeddings", "draws_prompts"], "map", "draw", "cannot draw points"),
+    ],
+)
 def test_what_a_model_can_never_draw_is_greyed_out_with_the_reason(lacks, page, greyed, reason, monkeypatch):
-    from clipexplore import catalog
-
+    assert catalog.models()  # made before they lack something
     for part in lacks:
         monkeypatch.setattr(catalog.Model, part, property(lambda model: None))
-    app = open_page(page, {"draw": str("draws_embeddings" in lacks).lower(), "stops": "@man\n@dog-face", "region": "0 0, 9 0, 9 9, 0 9"})
+    app = open_page(
+        page,
+        {"draw": str("draws_embeddings" in lacks).lower(), "stops": "@man\n@dog-face", "region": "0 0, 9 0, 9 9, 0 9"},
+    )
     (control,) = [each for each in [*app.toggle, *app.button_group] if each.key == greyed]
     assert control.disabled and reason in control.help and not errors(app)
     if page == "interpolate" and "draws_embeddings" in lacks:
@@ -70,10 +96,23 @@ def test_what_a_model_can_never_draw_is_greyed_out_with_the_reason(lacks, page, 
 def test_a_walk_is_drawn(drawing_assets):
     app, result = drawn("interpolate", QUICK, "walk")
     shown = player(app)
-    assert [track["name"] for track in shown["tracks"]] == ["slerp"] and len(shown["tracks"][0]["frames"]) == len(result["slerp"]) == 9
+    assert [track["name"] for track in shown["tracks"]] == ["slerp"] and len(shown["tracks"][0]["frames"]) == len(
+        result["slerp"].pngs
+    ) == 9
     assert "joint space" in captions(app) and "Δ" in captions(app)
     again = open_page("interpolate", QUICK)  # somebody else, at once
     assert len(player(again)["tracks"][0]["frames"]) == 9 and "fit-walk" not in again.session_state
+
+
+@pytest.mark.parametrize(("page", "slot"), [("interpolate", "walk"), ("search", "search-drawn")])
+def test_a_model_without_a_decoder_draws_through_a_bridge_and_says_how_near_it_comes(drawing_assets, page, slot):
+    app, result = drawn(page, QUICK | {"model": "emoji-2", "draw": "true", "space": "joint"}, slot)
+    bridge = drawer_for(Space.open("emoji-2"), "joint").bridge
+    assert "its points are carried to **Emoji World** by a bridge" in infos(app)
+    assert f"come to a cosine of {bridge.held_out['pictures']:.2f} with where they truly lie" in infos(app)
+    (track,) = result.values()
+    seen = Embedder.load(catalog.get("emoji-2").clip.folder).embed_images([open_picture(track.pngs[0])])
+    np.testing.assert_allclose(track.embeddings[:1], seen, atol=1e-3)  # by the model that is explored
 
 
 @pytest.mark.parametrize("step", [0, 1])
@@ -101,8 +140,8 @@ def test_memory_that_runs_out_is_a_sentence_and_the_same_once_more_is_drawn(draw
     assert len(player(app.run())["tracks"][0]["frames"]) == 9 and not errors(app)
 
 
-def test_who_cancels_is_out_of_it_at_once_and_others_go_on(drawing_assets):
-    link = {"frames": "240", "num_inference_steps": "100", "seed": "9"}
+def test_the_longest_walk_is_begun_who_cancels_is_out_of_it_at_once_and_others_go_on(drawing_assets):
+    link = {"frames": "240", "num_inference_steps": "100", "curve": "both", "seed": "9"}
     first, second = open_page("interpolate", link), open_page("interpolate", link)
     job = first.session_state["fit-walk"]
     assert second.session_state["fit-walk"] is job
@@ -116,9 +155,39 @@ def test_who_cancels_is_out_of_it_at_once_and_others_go_on(drawing_assets):
     assert job.wait(120) and job.state == "cancelled"
 
 
+def test_a_walk_of_a_visitor_has_as_many_steps_as_the_operator_allows(drawing_assets, monkeypatch):
+    monkeypatch.setenv("CLIPEXPLORE_WALK_STEPS", "36")
+    settings.cache_clear()
+    link = {**QUICK, "frames": "10", "curve": "both"}
+    begun = [open_page("interpolate", link)]  # of the operator, whom nothing holds back
+    monkeypatch.setattr(session, "caller", lambda: Caller("192.168.7.31"))
+    app = open_page("interpolate", link)
+    (told,) = [unescaped(each.value) for each in app.warning]
+    assert told.startswith("This walk takes 40 steps") and "at most 36 are drawn" in told
+    assert "fit-walk" not in app.session_state and not errors(app)
+    begun.append(open_page("interpolate", {**link, "frames": "9"}))
+    for job in [each.session_state["fit-walk"] for each in begun]:
+        job.cancel()
+        assert job.wait(120)
+
+
+def test_what_the_checker_withholds_is_named(drawing_assets, tiny_diffusion, tmp_path, monkeypatch):
+    """By a checker that finds everything unsafe."""
+    beside = Weights("pipeline", "MIT", path=add_checker(tiny_diffusion, tmp_path / "beside", -2.0))
+    monkeypatch.setenv("CLIPEXPLORE_SAFETY_CHECKER", "on")
+    settings.cache_clear()
+    known = catalog.models()
+    monkeypatch.setattr(catalog, "models", lambda: known | {"emoji": replace(known["emoji"], draws_prompts=beside)})
+    app, _result = drawn("interpolate", {**QUICK, "frames": "3", "space": "joint"}, "walk")
+    assert "Withheld by the safety checker, and grey: 1, 2, 3. It errs often" in captions(app)
+
+
 def test_both_curves_stand_side_by_side(drawing_assets):
     app, result = drawn("interpolate", {**QUICK, "curve": "both", "frames": "3", "easing": "smooth"}, "walk")
-    assert [track["name"] for track in player(app)["tracks"]] == ["slerp", "lerp"] and result.keys() == {"slerp", "lerp"}
+    assert [track["name"] for track in player(app)["tracks"]] == ["slerp", "lerp"] and result.keys() == {
+        "slerp",
+        "lerp",
+    }
 
 
 def test_texts_walk_through_token_states_and_others_do_not(drawing_assets):
@@ -133,28 +202,44 @@ def test_by_itself_a_walk_between_texts_leads_through_token_states(drawing_asset
     app, _ = drawn("interpolate", link | {"stops": "cat\ndog"}, "walk")
     assert "token states" in captions(app) and not infos(app)
     again = open_page("interpolate", link | {"stops": "cat\ndog", "space": "tokens"})
-    assert len(player(again)["tracks"][0]["frames"]) == 2 and "fit-walk" not in again.session_state  # the same drawing, kept
+    assert (
+        len(player(again)["tracks"][0]["frames"]) == 2 and "fit-walk" not in again.session_state
+    )  # the same drawing, kept
     app, _ = drawn("interpolate", link | {"stops": "cat\n@lion-snow-07"}, "walk")
     assert "Drawn from the joint space" in captions(app).replace("**", "") and not infos(app)
 
 
-@pytest.mark.parametrize("link", [{"stops": "cat\ndog"}, {"stops": "cat\n@lion-snow-07", "shift": "false"}, {"stops": "cat + dog\n@lion-snow-07", "curve": "lerp"}])
+@pytest.mark.parametrize(
+    "link",
+    [
+        {"stops": "cat\ndog"},
+        {"stops": "cat\n@lion-snow-07", "shift": "false"},
+        {"stops": "cat + dog\n@lion-snow-07", "curve": "lerp"},
+    ],
+)
 def test_show_code_draws_what_the_page_draws(link, drawing_assets, tmp_path, monkeypatch):
     app, result = drawn("interpolate", {**QUICK, "frames": "2", **link}, "walk")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     (lines,) = [each.value for each in app.main.code if "Space.open(" in each.value]
-    exec(compile(lines, "shown", "exec"), {})
-    for number, png in enumerate(result[link.get("curve", "slerp")], 1):
-        np.testing.assert_array_equal(Image.open(f"frame-{number:03d}.png"), open_picture(png))
+    exec(compile(lines, "shown", "exec"), there := {})
+    curve = link.get("curve", "slerp")
+    for picture, png in zip(there["result"].drawn[curve].pictures, result[curve].pngs, strict=True):
+        np.testing.assert_array_equal(picture, open_picture(png))
 
 
 def test_what_a_drawing_depends_on_changes_it(drawing_assets):
     link = {**QUICK, "stops": "cat\ndog", "frames": "2", "space": "joint"}
     _, first = drawn("interpolate", link, "walk")
-    for more in ({"seed": "5"}, {"shift": "false"}, {"guidance_scale": "1.5"}, {"scheduler": "pndm"}, {"space": "tokens"}):
+    for more in (
+        {"seed": "5"},
+        {"shift": "false"},
+        {"guidance_scale": "1.5"},
+        {"scheduler": "pndm"},
+        {"space": "tokens"},
+    ):
         _, other = drawn("interpolate", link | more, "walk")
-        assert other["slerp"][0] != first["slerp"][0], more
+        assert other["slerp"].pngs[0] != first["slerp"].pngs[0], more
 
 
 def test_the_original_experiment_is_one_click(drawing_assets):
@@ -162,14 +247,25 @@ def test_the_original_experiment_is_one_click(drawing_assets):
     (button,) = [each for each in app.button if each.label == "The original experiment"]
     button.click().run()
     assert not app.exception and not errors(app)
-    expected = {"stops": "lioness\nlion", "frames": 50, "curve": "lerp", "easing": "linear", "draw": True, "space": "tokens", "scheduler": "pndm",
-                "num_inference_steps": 25, "guidance_scale": 7.5, "seed": 0}  # fmt: skip
+    expected = {
+        "stops": "lioness\nlion",
+        "frames": 50,
+        "curve": "lerp",
+        "easing": "linear",
+        "draw": True,
+        "space": "tokens",
+        "scheduler": "pndm",
+        "num_inference_steps": 25,
+        "guidance_scale": 7.5,
+        "seed": 0,
+    }
     assert values(app, "interpolate") == {**links.PAGES["interpolate"], **expected}
     app.session_state["fit-walk"].cancel()
 
 
 def test_where_texts_are_drawn_in_few_steps_the_scheduler_is_given(drawing_assets, monkeypatch):
-    monkeypatch.setattr("clipexplore.ui.walks.few_steps", lambda weights: weights.folder)
+    few = catalog.get("emoji").draws_prompts
+    monkeypatch.setattr(catalog.Model, "few_steps", property(lambda model: few))
     for kind, bound in (("tokens", True), ("auto", True), ("joint", False)):
         app = open_page("interpolate", {"draw": "false", "space": kind, "scheduler": "pndm", "stops": "cat\ndog"})
         (control,) = [each for each in app.button_group if each.key == "scheduler"]
@@ -177,49 +273,91 @@ def test_where_texts_are_drawn_in_few_steps_the_scheduler_is_given(drawing_asset
 
 
 def test_hostile_numbers_are_the_defaults(drawing_assets):
-    app = open_page("interpolate", {"seed": "inf", "num_inference_steps": "1e309", "guidance_scale": "nan", "draw": "false"})
+    app = open_page(
+        "interpolate", {"seed": "inf", "num_inference_steps": "1e309", "guidance_scale": "nan", "draw": "false"}
+    )
     assert values(app, "interpolate") == {**links.PAGES["interpolate"], "draw": False}
 
 
 def test_a_point_is_drawn_with_its_cosine_with_and_without_the_shift(drawing_assets):
     app, result = drawn("search", {"q": "lion + snow", "draw": "true"}, "search-drawn")
     said = captions(app)
-    assert said.count("to what was drawn") == 5 and "without moving texts" in said and "to the text’s own vector" in said
-    assert len(result["points"]) == 5  # the query, three pictures, and the query where it was
+    assert (
+        said.count("to what was drawn") == 5 and "without moving texts" in said and "to the text’s own vector" in said
+    )
+    assert len(result["points"].pngs) == 5  # the query, three pictures, and the query where it was
 
 
 def test_the_hat_page_draws_its_terms_their_difference_and_that_on_a_dog(drawing_assets):
     app, result = drawn("arithmetic", {"draw": "true"}, "arithmetic-drawn")
     for label in ("@man-top-hat", "@man", "@man-top-hat - @man", "@man-top-hat - @man + @dog-face"):
         assert f"**{label}**" in captions(app)
-    assert len(result["points"]) == 4 and "without moving texts" not in captions(app)  # pictures stay where they are
+    assert len(result["points"].pngs) == 4 and "without moving texts" not in captions(
+        app
+    )  # pictures stay where they are
     app = open_page("arithmetic", {"draw": "true", "onto": "@nope"})
     assert "There is no @nope" in " ".join(errors(app))
 
 
 def test_points_of_the_map_are_drawn(drawing_assets):
     app, result = drawn("map", {"draw": "true", "points": "@lion-snow-07\nhat"}, "map-drawn")
-    assert len(result["points"]) == 3 and "**hat**" in captions(app)
+    assert len(result["points"].pngs) == 3 and "**hat**" in captions(app)
 
 
 def test_an_archive_restores_the_page_it_came_from(drawing_assets):
     link = {"stops": "@man\n@frog", "frames": 3, "num_inference_steps": 2, "seed": 4}
     _, result = drawn("interpolate", {key: str(value) for key, value in link.items()}, "walk")
-    route = Route(("@man", "@frog"), 3, "slerp", "linear")
-    said = {"model": "a model that is not here", "collection": "emoji-world", **_values(route, DrawSettings(True, "joint", True, 4, 2, None))}
+    route = {"stops": ["@man", "@frog"], "frames": 3, "curve": "slerp", "easing": "linear"}
+    said = {
+        "model": "a model that is not here",
+        "collection": "emoji-world",
+        **_values(
+            route,
+            {
+                "draw_from": "joint",
+                "shift": True,
+                "seed": 4,
+                "num_inference_steps": 2,
+                "guidance_scale": None,
+                "scheduler": "own",
+            },
+        ),
+    }
     about = {"revision": "0", "sampler": "DPM++ 2M", "num_inference_steps": 2, "guidance_scale": 3.0}
-    with zipfile.ZipFile(BytesIO(_archive(result["slerp"], said, about))) as file:
+    with zipfile.ZipFile(BytesIO(_archive(result["slerp"].pngs, said, about))) as file:
         png = file.read("frame-002.png")
         assert json.loads(file.read("recipe.json"))["seed"] == 4
-    np.testing.assert_array_equal(np.asarray(open_picture(png)), np.asarray(open_picture(result["slerp"][1])))
+    np.testing.assert_array_equal(np.asarray(open_picture(png)), np.asarray(open_picture(result["slerp"].pngs[1])))
     page, read = from_png(png)
-    assert page == "interpolate" and {key: read[key] for key in link} == link and from_png(_strip(result["slerp"], said, about))[1] == read
+    assert (
+        page == "interpolate"
+        and {key: read[key] for key in link} == link
+        and from_png(_strip(result["slerp"].pngs, said, about))[1] == read
+    )
     assert "Steps: 2, CFG scale: 3.0" in Image.open(BytesIO(png)).text["parameters"]
     app = open_page("interpolate", {"draw": "false", "stops": "cat\ndog"})
     app.file_uploader(key="restore").upload("x.png", png, "image/png").run()
     (button,) = [each for each in app.button if each.label == "Restore its settings"]
     button.click().run()
     assert {key: values(app, "interpolate")[key] for key in link} == link
-    assert app.session_state["collection"] == "emoji-world" and app.session_state["model"] == "emoji"  # the picture's own is not here
+    assert (
+        app.session_state["collection"] == "emoji-world" and app.session_state["model"] == "emoji"
+    )  # the picture's own is not here
     app.file_uploader(key="restore").upload("x.png", b"no", "image/png").run()
     assert "carries no settings" in " ".join(errors(app))
+
+
+def test_the_places_of_an_even_walk_come_into_the_link():
+    link = QUICK | {"curve": "even", "frames": "4"}
+    app, found = drawn("interpolate", link, "walk")
+    app.run()
+    places = values(app, "interpolate")["places"]
+    assert [float(each) for each in places.split()] == found["even"].places.tolist() and len(places.split()) == 4
+    assert "evenness" in figures(app)
+    link |= {"places": places}
+    assert "evenness" in figures(open_page("interpolate", link))  # at once: it is kept under that link too
+    drawing._kept.clear()
+    again, tracks = drawn("interpolate", link, "walk")
+    assert tracks["even"].pngs == found["even"].pngs
+    again.number_input(key="seed").set_value(5.0).run()
+    assert values(again, "interpolate")["places"] == ""

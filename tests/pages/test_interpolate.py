@@ -14,7 +14,11 @@ def shown(app) -> list[str]:
 
 def player(app) -> dict:
     """What the player was given to show."""
-    (found,) = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.component_name == "clipexplore_player"]
+    (found,) = [
+        json.loads(each.proto.json)
+        for each in app.get("bidi_component")
+        if each.proto.component_name == "clipexplore_player"
+    ]
     return found
 
 
@@ -44,14 +48,24 @@ def test_examples(example):
     app = click(open_page("interpolate"), example["label"])
     assert values(app, "interpolate") == {**links.PAGES["interpolate"], **example["set"]} and not errors(app)
     there = follow(app, "interpolate")
-    assert captions(there) == captions(app) and len(numbers(figure(app, "curves")["data"][0]["y"])) == example["set"]["frames"]
+    assert (
+        captions(there) == captions(app)
+        and len(numbers(figure(app, "curves")["data"][0]["y"])) == example["set"]["frames"]
+    )
 
 
 @pytest.mark.parametrize(
     ("typed", "says"),
-    [("", "at least 2"), ("cat", "at least 2"), ("cat\ncat", "at least 2"), ("cat\n-cat", "opposite"), ("cat\n@nope", "There is no @nope"),
-     ("cat\ndog - dog", "length 0"), ("cat\ndog +", "Nothing follows")],
-)  # fmt: skip
+    [
+        ("", "at least 2"),
+        ("cat", "at least 2"),
+        ("cat\ncat", "at least 2"),
+        ("cat\n-cat", "opposite"),
+        ("cat\n@nope", "There is no @nope"),
+        ("cat\ndog - dog", "length 0"),
+        ("cat\ndog +", "Nothing follows"),
+    ],
+)
 def test_stops_that_make_no_path_are_told_and_the_page_stays(typed, says):
     app = open_page("interpolate")
     app.text_area(key="stops").set_value(typed).run()
@@ -67,7 +81,7 @@ def test_fewer_frames_than_stops_are_as_many_as_stops():
 
 def test_more_stops_than_allowed_are_said_and_left_out():
     app = open_page("interpolate", {"stops": "\n".join(f"cat + {n / 10}*dog" for n in range(1, 12))})
-    assert "8 are allowed" in app.warning[0].value and len(figure(app, "curves")["data"]) == 9
+    assert "only the first 8 are used" in app.warning[0].value and len(figure(app, "curves")["data"]) == 9
 
 
 def test_long_texts_are_cut_at_what_a_link_may_hold():

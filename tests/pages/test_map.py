@@ -25,7 +25,7 @@ from sklearn.manifold import trustworthiness
 
 from clipexplore import Space, links, pca, place
 from clipexplore.maps import reference
-from clipexplore.projection import inside
+from clipexplore.maps.regions import inside
 from clipexplore.ui.maps import layout_csv
 
 SQUARE = "-0.1 -0.1, 0.1 -0.1, 0.1 0.1, -0.1 0.1"
@@ -79,7 +79,9 @@ def test_a_link_gives_its_widgets_and_its_result():
 
 def test_a_picture_as_region_shows_what_is_near_in_the_true_space():
     app, space = open_page("map", {"region": "@penguin"}), Space.open()
-    assert pictures(app, "map-region") == [hit.id for hit in space.search(space.point("@penguin").vector, "pictures", 24)]
+    assert pictures(app, "map-region") == [
+        hit.id for hit in space.search(space.point("@penguin").vector, "pictures", 24)
+    ]
     cleared = click(app, "Clear the region")
     assert values(cleared, "map")["region"] == "" and pictures(cleared, "map-near-0")
 
@@ -99,15 +101,24 @@ def test_examples(example):
 
 def test_three_dimensions_are_those_of_the_library():
     """The third is the first component on neither of the other axes; what is said of the map is about all three."""
-    app, space = open_page("map", {"solid": "true", "x": "2", "y": "4", "points": "cat", "color": "group"}), Space.open()
+    app, space = (
+        open_page("map", {"solid": "true", "x": "2", "y": "4", "points": "cat", "color": "group"}),
+        Space.open(),
+    )
     x, traces = space.collection.embeddings("emoji", "pictures"), figure(app, "solid-map")["data"]
     fit = pca(x, 4)
     expected, kinds = fit.transform(x)[:, [1, 3, 0]], [trace for trace in traces if trace["name"] != "your points"]
     drawn = np.concatenate([np.stack([numbers(trace[axis]) for axis in "xyz"], axis=1) for trace in kinds])
     np.testing.assert_allclose(drawn[np.lexsort(drawn.T)], expected[np.lexsort(expected.T)], atol=1e-4)
-    assert {html.unescape(trace["name"]): len(trace["text"]) for trace in kinds} == space.collection.fields["group"].value_counts().to_dict()
+    assert {html.unescape(trace["name"]): len(trace["text"]) for trace in kinds} == space.collection.fields[
+        "group"
+    ].value_counts().to_dict()
     (mine,) = [trace for trace in traces if trace["name"] == "your points"]
-    np.testing.assert_allclose([numbers(mine[axis])[0] for axis in "xyz"], fit.transform(space.point("cat").vector[None])[0, [1, 3, 0]], atol=1e-4)
+    np.testing.assert_allclose(
+        [numbers(mine[axis])[0] for axis in "xyz"],
+        fit.transform(space.point("cat").vector[None])[0, [1, 3, 0]],
+        atol=1e-4,
+    )
     assert f"{fit.explained_variance_ratio[[0, 1, 3]].sum():.1%} of the variance" in captions(app)
     assert f"Trustworthiness {trustworthiness(x, expected, n_neighbors=15, metric='cosine'):.3f}" in captions(app)
 
@@ -123,16 +134,29 @@ def test_every_picture_has_a_colour_whatever_the_field(field):
 
 @pytest.mark.parametrize(
     ("region", "says"),
-    [("1 2", "no polygon"), ("1 2, 3 4", "no polygon"), ("1 2, 3 4, x", "no polygon"), ("inf 0, 1 1, 0 nan", "no polygon"), ("1 2 3, 4 5 6, 7 8 9", "no polygon"),
-     ("1e309 0, 1 1, 0 1", "no polygon"), ("@nope", "There is no @nope"), ("@", "Expected an id"), ("@man - @man", "length 0"), ("<script>", "no polygon")],
-)  # fmt: skip
+    [
+        ("1 2", "not a polygon"),
+        ("1 2, 3 4", "not a polygon"),
+        ("1 2, 3 4, x", "not a polygon"),
+        ("inf 0, 1 1, 0 nan", "not a polygon"),
+        ("1 2 3, 4 5 6, 7 8 9", "not a polygon"),
+        ("1e309 0, 1 1, 0 1", "not a polygon"),
+        ("@nope", "There is no @nope"),
+        ("@", "Expected an id"),
+        ("@man - @man", "length 0"),
+        ("<script>", "not a polygon"),
+    ],
+)
 def test_what_is_no_region_is_told_and_the_map_stays(region, says):
     app = open_page("map", {"region": region})
     assert says in the_error(app) and len(spots(app)) == len(Space.open().collection)
     assert pictures(click(app, "Clear the region"), "map-near-0") and not errors(app)
 
 
-@pytest.mark.parametrize(("typed", "says"), [("cat\n@nope", "There is no @nope"), ("cat\ndog - dog", "length 0"), ("cat\n+", "Nothing follows")])
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [("cat\n@nope", "There is no @nope"), ("cat\ndog - dog", "length 0"), ("cat\n+", "Nothing follows")],
+)
 def test_a_point_that_is_none_is_told_and_the_others_are_drawn(typed, says):
     app = open_page("map")
     app.text_area(key="points").set_value(typed).run()
@@ -164,10 +188,24 @@ def test_long_texts_are_cut_at_what_a_link_may_hold():
 def test_a_filtered_map_holds_the_right_pictures_and_only_those():
     """Every point has the place and the colour that it has on the whole map, and the row that a click on it answers."""
     whole, space = cloud(open_page("map", {"method": "umap", "color": "place"})), Space.open()
-    app = open_page("map", {"method": "umap", "color": "place", "facet": "place", "only": ["snow", "jungle"], "like": "lion", "least": "0.3"})
+    app = open_page(
+        "map",
+        {
+            "method": "umap",
+            "color": "place",
+            "facet": "place",
+            "only": ["snow", "jungle"],
+            "like": "lion",
+            "least": "0.3",
+        },
+    )
     drawn, collection = cloud(app), space.collection
     cosines = space.cosines(space.point("lion").vector, "pictures")
-    expected = [row for row in range(len(collection)) if collection.fields["place"][row] in ("snow", "jungle") and cosines[row] >= 0.3]
+    expected = [
+        row
+        for row in range(len(collection))
+        if collection.fields["place"][row] in ("snow", "jungle") and cosines[row] >= 0.3
+    ]
     assert drawn["rows"].tolist() == expected and 0 < len(expected) < 100
     for part in ("places", "colors"):
         np.testing.assert_array_equal(drawn[part], whole[part][drawn["rows"]])
@@ -178,7 +216,9 @@ def test_a_filtered_map_holds_the_right_pictures_and_only_those():
 
 def test_everything_of_a_filtered_map_is_about_what_is_shown():
     snow, space = {"facet": "place", "only": "snow"}, Space.open()
-    shown = {id for id, place in zip(space.collection.ids, space.collection.fields["place"], strict=True) if place == "snow"}
+    shown = {
+        id for id, place in zip(space.collection.ids, space.collection.fields["place"], strict=True) if place == "snow"
+    }
     app = open_page("map", {**snow, "region": "@penguin-snow-01"})
     drawn = cloud(app)
     assert space.collection.ids[drawn["rows"][drawn["chosen"]]] == "penguin-snow-01" and len(drawn["lines"]) == 15
@@ -199,7 +239,11 @@ def test_another_field_begins_with_all_its_values():
 
 def test_a_filter_that_keeps_nothing_draws_nothing():
     app = open_page("map", {"like": "lion", "least": "1.0", "region": SQUARE})
-    assert not errors(app) and len(cloud(app)["places"]) == 0 and f"0 of {len(Space.open().collection):,} pictures" in captions(app)
+    assert (
+        not errors(app)
+        and len(cloud(app)["places"]) == 0
+        and f"0 of {len(Space.open().collection):,} pictures" in captions(app)
+    )
 
 
 def test_what_cannot_be_compared_with_is_told_and_filters_nothing():
@@ -208,10 +252,15 @@ def test_what_cannot_be_compared_with_is_told_and_filters_nothing():
 
 
 def test_places_can_be_taken_away_with_what_they_are():
-    collection, places = Space.open().collection, np.random.default_rng(0).normal(size=(len(Space.open().collection), 2))
+    collection, places = (
+        Space.open().collection,
+        np.random.default_rng(0).normal(size=(len(Space.open().collection), 2)),
+    )
     rows = np.array([5, 700, 2000])
     table = pd.read_csv(BytesIO(layout_csv(collection, places, rows)), encoding="utf-8-sig")
-    assert table["id"].tolist() == [collection.ids[row] for row in rows] and table["caption"].tolist() == [collection.captions[row] for row in rows]
+    assert table["id"].tolist() == [collection.ids[row] for row in rows] and table["caption"].tolist() == [
+        collection.captions[row] for row in rows
+    ]
     np.testing.assert_allclose(table[["x", "y"]], places[rows], atol=1e-6)
     assert table["group"].tolist() == collection.fields["group"].iloc[rows].tolist()
     solid = pd.read_csv(BytesIO(layout_csv(collection, np.c_[places, places[:, :1]], rows)), encoding="utf-8-sig")
@@ -225,14 +274,19 @@ def test_a_chosen_picture_is_ringed_and_tied_to_its_true_nearest():
     drawn = cloud(app)
     nearest = np.argsort(-(x @ x[row]), kind="stable")[1:16]
     assert drawn["chosen"] == row and drawn["region"] is None
-    np.testing.assert_allclose(sorted(line[2:] for line in drawn["lines"]), sorted(drawn["places"][nearest].tolist()), atol=1e-5)
+    np.testing.assert_allclose(
+        sorted(line[2:] for line in drawn["lines"]), sorted(drawn["places"][nearest].tolist()), atol=1e-5
+    )
     assert "of them are among its 15 nearest" in captions(app)
     assert cloud(open_page("map", {"region": SQUARE}))["region"] == [[-0.1, -0.1], [0.1, -0.1], [0.1, 0.1], [-0.1, 0.1]]
 
 
 def test_how_far_the_map_can_be_trusted_is_said_and_shown():
     x, app = Space.open().collection.embeddings("emoji", "pictures"), open_page("map", {"color": "trust"})
-    assert f"Trustworthiness {trustworthiness(x, cloud(app)['places'], n_neighbors=15, metric='cosine'):.3f}" in captions(app)
+    assert (
+        f"Trustworthiness {trustworthiness(x, cloud(app)['places'], n_neighbors=15, metric='cosine'):.3f}"
+        in captions(app)
+    )
     heat = cloud(app)["heat"]
     assert 0 <= heat["low"] < heat["high"] <= 1 and len({*cloud(app)["colors"].tolist()}) > 5
 
@@ -245,7 +299,9 @@ def test_the_shipped_umap_is_trustworthy():
 def test_a_heat_is_the_cosine_with_an_expression():
     app, space = open_page("map", {"color": "similarity", "heat": "lion + snow"}), Space.open()
     cosines, drawn = space.cosines(space.point("lion + snow").vector, "pictures"), cloud(app)
-    assert drawn["heat"]["low"] == pytest.approx(cosines.min(), abs=1e-5) and drawn["heat"]["high"] == pytest.approx(cosines.max(), abs=1e-5)
+    assert drawn["heat"]["low"] == pytest.approx(cosines.min(), abs=1e-5) and drawn["heat"]["high"] == pytest.approx(
+        cosines.max(), abs=1e-5
+    )
     np.testing.assert_allclose(drawn["colors"] / 254, (cosines - cosines.min()) / np.ptp(cosines), atol=0.003)
     assert "There is no @nope" in the_error(open_page("map", {"color": "similarity", "heat": "@nope"}))
 
@@ -255,7 +311,11 @@ def test_groups_have_names_of_the_bank(by):
     app = open_page("map", {"color": "groups", "by": by, "groups": "8"})
     assert app.session_state["fit-groups"].wait(120)
     drawn = cloud(app.run())
-    assert drawn["names"] and {*drawn["names"]} <= {*Space.open().words.captions} and len({*drawn["names"]}) == len(drawn["names"])
+    assert (
+        drawn["names"]
+        and {*drawn["names"]} <= {*Space.open().words.captions}
+        and len({*drawn["names"]}) == len(drawn["names"])
+    )
     assert [label for _, _, label in drawn["labels"]] == drawn["names"]
     assert by == "hdbscan" or len(drawn["names"]) == 8
 
@@ -288,15 +348,19 @@ def test_a_fit_by_umap_learn_ends_when_it_is_cancelled(monkeypatch):
         time.sleep(0.05)
     app.button(key="cancel-umap").click().run()
     assert job.wait(30) and job.state == "cancelled" and processes[0].poll() is not None
-    assert "The fit was stopped" in [each.value for each in app.run().warning][0] and len(spots(app)) == len(Space.open().collection)
+    assert "was stopped" in [each.value for each in app.run().warning][0] and len(spots(app)) == len(
+        Space.open().collection
+    )
 
 
 def test_umap_learn_is_selectable_and_its_transform_is_set_beside_ours(monkeypatch):
-    def fit(x, query, report, n_neighbors, min_dist, seed, metric):  # the real one takes a minute; test_reference has it
+    def fit(
+        x, query, report, n_neighbors, min_dist, seed, metric
+    ):  # the real one takes a minute; test_reference has it
         plane = pca(x, 2)
         return plane.transform(x), plane.transform(query) + 5
 
-    monkeypatch.setattr("clipexplore.ui.maps.fit_umap_apart", fit)
+    monkeypatch.setattr("clipexplore.explore.map.fit_umap_apart", fit)
     app = open_page("map", {"method": "own", "fitter": "umap-learn", "fit": "background", "seed": "12345"})
     job = app.session_state["fit-umap"]
     assert job.wait(100) and job.state == "done", job.error

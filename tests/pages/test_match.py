@@ -19,14 +19,18 @@ from helpers import (
 from PIL import Image
 
 from clipexplore import Space, links
-from clipexplore.contrast import match_pairs, recall_at
+from clipexplore.labs.contrast import match_pairs, recall_at
 
 FIGURES = ["match-matrix", "match-clouds", "match-curves"]
 
 
 def matrix(app) -> np.ndarray:
     shown = figure(app, "match-matrix")["data"][0]["z"]
-    return numbers(shown).reshape([int(n) for n in shown["shape"].split(",")]) if isinstance(shown, dict) else np.array(shown)
+    return (
+        numbers(shown).reshape([int(n) for n in shown["shape"].split(",")])
+        if isinstance(shown, dict)
+        else np.array(shown)
+    )
 
 
 def metrics(app) -> dict[str, str]:
@@ -68,7 +72,9 @@ def test_own_pairs_and_their_scale():
     assert values(app, "match") == links.PAGES["match"] | link | {"logit_scale": 1.0}
     space = Space.open()
     images = np.stack([space.point(f"@{id}").vector for id in ("lion", "penguin")])
-    assert float(app.metric[0].value) == pytest.approx(match_pairs(images, space.embed_texts(["a lion", "a penguin"]), 1).loss, abs=6e-4)
+    assert float(app.metric[0].value) == pytest.approx(
+        match_pairs(images, space.embed_texts(["a lion", "a penguin"]), 1).loss, abs=6e-4
+    )
 
 
 def test_lengths_count_only_without_normalising():
@@ -90,21 +96,35 @@ def test_without_normalising_the_model_s_own_lengths_count():
     np.testing.assert_allclose(matrix(app), long[0] @ long[1].T, atol=1e-5)
     by_cosine = matrix(open_page("match", {"n": "30"}))
     said = unescaped(app.info[0].value)
-    assert f"from {recall_at(by_cosine, 1):.0%} to {recall_at(long[0] @ long[1].T, 1):.0%} from picture to caption" in said
+    assert (
+        f"from {recall_at(by_cosine, 1):.0%} to {recall_at(long[0] @ long[1].T, 1):.0%} from picture to caption" in said
+    )
     longest = np.linalg.norm(long[1], axis=1).argmax()
     assert space.collection.captions[rows[longest]] in said and "dot product" in hover[0][0]
-    assert f"is first for {((long[0] @ long[1].T).argmax(1) == longest).sum()} of 30 pictures; by cosine for {(by_cosine.argmax(1) == longest).sum()}" in said
+    assert (
+        f"is first for {((long[0] @ long[1].T).argmax(1) == longest).sum()} of 30 pictures; by cosine "
+        f"for {(by_cosine.argmax(1) == longest).sum()}" in said
+    )
 
 
 def test_lengths_that_are_not_known_are_not_made_up():
-    app = open_page("match", {"image": "@lion\n@penguin", "captions": "a lion\nsomething nobody has embedded", "dot": "true"})
+    app = open_page(
+        "match", {"image": "@lion\n@penguin", "captions": "a lion\nsomething nobody has embedded", "dot": "true"}
+    )
     assert "are not known for all of these" in app.info[0].value
-    np.testing.assert_allclose(matrix(app), matrix(open_page("match", {"image": "@lion\n@penguin", "captions": "a lion\nsomething nobody has embedded"})), atol=1e-6)
+    np.testing.assert_allclose(
+        matrix(app),
+        matrix(open_page("match", {"image": "@lion\n@penguin", "captions": "a lion\nsomething nobody has embedded"})),
+        atol=1e-6,
+    )
 
 
 def test_closing_the_gap_mixes_the_kinds():
     as_is, closed = open_page("match"), open_page("match", {"closed": "100"})
-    gap, mixed = ([each.value for each in app.metric if each.label in ("gap", "pictures in a caption’s top ten")] for app in (as_is, closed))
+    gap, mixed = (
+        [each.value for each in app.metric if each.label in ("gap", "pictures in a caption’s top ten")]
+        for app in (as_is, closed)
+    )
     assert float(mixed[0]) < float(gap[0]) / 3 and float(mixed[1][:-1]) >= float(gap[1][:-1])
     assert "500 pairs" in captions(as_is)
 
@@ -129,7 +149,9 @@ def test_what_makes_no_batch_is_told(link, says):
 
 
 def test_a_line_that_names_nothing_is_told():
-    assert any("@nope" in each for each in errors(open_page("match", {"image": "@lion\n@nope", "captions": "lion\ncat"})))
+    assert any(
+        "@nope" in each for each in errors(open_page("match", {"image": "@lion\n@nope", "captions": "lion\ncat"}))
+    )
 
 
 def test_an_uploaded_picture_becomes_one_more_of_the_pairs():

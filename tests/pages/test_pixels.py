@@ -8,7 +8,7 @@ from helpers import errors, examples, figure, figures, numbers, open_page, the_e
 from sklearn.decomposition import PCA
 
 from clipexplore import Space
-from clipexplore.pixels import digits
+from clipexplore.labs.pixels import digits
 
 
 def fitted(link: dict | None = None):
@@ -21,11 +21,17 @@ def fitted(link: dict | None = None):
 
 def test_the_default_view_has_both_spaces():
     app = fitted()
-    assert not errors(app) and [each.value for each in app.subheader] == ["As pixels", "As CLIP sees it", "Components are pictures"]
+    assert not errors(app) and [each.value for each in app.subheader] == [
+        "As pixels",
+        "As CLIP sees it",
+        "Components are pictures",
+    ]
     assert len(figure(app, "pixel-fingerprint")["data"]) == len(figure(app, "pixel-spectra")["data"]) == 2
     clip = Space.open().collection.embeddings("emoji", "pictures").astype(np.float64)
     squares = np.linalg.svd(clip - clip.mean(axis=0), compute_uv=False) ** 2
-    np.testing.assert_allclose(numbers(figure(app, "pixel-spectra")["data"][1]["y"]), (squares / squares.sum()).cumsum()[:100], atol=1e-5)
+    np.testing.assert_allclose(
+        numbers(figure(app, "pixel-spectra")["data"][1]["y"]), (squares / squares.sum()).cumsum()[:100], atol=1e-5
+    )
 
 
 def test_digits_are_rebuilt_as_scikit_learn_does():
@@ -35,7 +41,9 @@ def test_digits_are_rebuilt_as_scikit_learn_does():
     rebuilt = fit.inverse_transform(fit.transform(x[100:101]))[0]
     said = re.search(r"error (\d+\.\d) grey levels", "".join(each.value for each in app.markdown))
     assert float(said[1]) == pytest.approx(np.sqrt(((x[100] - rebuilt) ** 2).mean()) * 255, abs=0.15)
-    np.testing.assert_allclose(numbers(figure(app, "pixel-spectra")["data"][0]["y"])[:12], fit.explained_variance_ratio_.cumsum(), atol=1e-3)
+    np.testing.assert_allclose(
+        numbers(figure(app, "pixel-spectra")["data"][0]["y"])[:12], fit.explained_variance_ratio_.cumsum(), atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("example", examples("pixels"), ids=lambda example: example["label"])

@@ -1,7 +1,6 @@
 import errno
 from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 from helpers import (
@@ -22,8 +21,11 @@ from helpers import (
 from PIL import Image
 
 from clipexplore import Space, links
+from clipexplore.access import Caller
+from clipexplore.explore.search import search
 from clipexplore.settings import settings
-from clipexplore.ui import uploads
+from clipexplore.store import kept
+from clipexplore.ui import session
 
 
 def test_the_default_view_is_that_of_the_library():
@@ -33,7 +35,7 @@ def test_the_default_view_is_that_of_the_library():
     assert scores(app) == [pytest.approx(hit.cosine, abs=6e-4) for hit in hits]
     assert values(app, "search") == links.PAGES["search"] and "search-distribution" in figures(app)
     assert f"{hits[0].cosine:.3f}" in captions(app) and f"Among {len(space.collection):,} pictures" in captions(app)
-    assert "space.point('lion + snow')" in app.main.code[-1].value
+    assert 'q="lion + snow"' in app.main.code[-1].value
 
 
 def test_a_link_gives_its_widgets_and_its_result():
@@ -50,7 +52,11 @@ def test_examples(example):
     shown = values(app, "search")
     assert {**shown, **example["set"]} == shown and not errors(app)
     there = follow(app, "search")
-    assert values(there, "search") == shown and scores(there) == scores(app) and (scores(app) or labels(app, "search-bars"))
+    assert (
+        values(there, "search") == shown
+        and scores(there) == scores(app)
+        and (scores(app) or labels(app, "search-bars"))
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,20 +95,44 @@ def test_a_dash_in_a_prompt_is_remarked_on():
 def test_a_text_that_is_too_long_for_the_model_says_so_and_is_searched(typed):
     app = open_page("search")
     app.text_input(key="q").set_value(typed).run()
-    assert "its end does not count" in app.warning[0].value and len(app.warning[0].value) < 5000
+    assert "its end is ignored" in app.warning[0].value and len(app.warning[0].value) < 5000
     assert pictures(app, "search") and not errors(app) and len(values(app, "search")["q"]) <= 2000
 
 
-def test_more_less_and_search_from_a_picture():
-    app = open_page("search", {"q": "lion", "k": "3"})
-    first = pictures(app, "search")[0]
-    app.menu_button(key=f"search-{first}").click("less").run()
-    assert values(app, "search")["q"] == f"lion - @{first}" and first not in pictures(app, "search")
-    second = pictures(app, "search")[0]
-    app.menu_button(key=f"search-{second}").click("more").run()
-    assert values(app, "search")["q"] == f"lion - @{first} + @{second}" and not errors(app)
-    app.menu_button(key=f"search-{second}").click("search").run()
-    assert values(app, "search")["q"] == f"@{second}" and pictures(app, "search")[0] == second
+def test_a_picture_in_the_link_is_shown_large_and_used_from_there():
+    link = {"q": "lion", "k": "3"}
+    first, second, _ = pictures(open_page("search", link), "search")
+    app = open_page("search", link | {"open": first})
+    assert first not in pictures(app, "picture") and len(pictures(app, "picture")) == 8
+    assert f"@{first} ≈ " in "\n".join(each.value for each in app.code)
+    assert {link.proto.page: link.proto.query_string for link in app.page_link}["apart"] == f"to-q=%40{first}"
+    app.button(key="step-Right").click().run()
+    assert app.query_params["open"] == second and second not in pictures(app, "picture")
+    app.button(key="picture-less").click().run()
+    assert values(app, "search")["q"] == f"lion - @{second}" and "open" not in app.query_params and not errors(app)
+    assert second not in pictures(app, "search") and not pictures(app, "picture")
+
+
+@pytest.mark.parametrize("id", ["nope", "@lion-snow-07", "up-000000000000", "", "\0"])
+def test_a_picture_that_is_not_here_leaves_the_page_as_it_is(id):
+    app = open_page("search", {"open": id})
+    assert len(pictures(app, "search")) == 24 and not errors(app) and not pictures(app, "picture")
+    assert bool(id) == bool(app.info)
+
+
+def test_chosen_pictures_become_a_sum_points_classes_and_a_file():
+    app = open_page("search")
+    app.session_state["chosen"] = ["lion-snow-07", "no-such-picture", "penguin"]
+    app.run()
+    links_of = [(link.proto.page, link.proto.query_string) for link in app.page_link]
+    assert ("map", "to-points=%40lion-snow-07%0A%40penguin") in links_of
+    (classes,) = [query for page, query in links_of if page == "classify" and "class_names" in query]
+    there = open_link("classify", classes)
+    assert values(there, "classify")["class_names"] == "a lion in the snow\na penguin" and not errors(there)
+    app.button(key="chosen-sum").click().run()
+    assert values(app, "search")["q"] == "@lion-snow-07 + @penguin" and not errors(app)
+    app.button(key="choose-none").click().run()
+    assert "chosen-sum" not in [each.key for each in app.button]
 
 
 def test_open_in_carries_the_expression_to_every_page():
@@ -112,7 +142,9 @@ def test_open_in_carries_the_expression_to_every_page():
     for page, query in taken.items():
         there = open_link(page, query)
         assert "cat + crown" in "\n".join(map(str, values(there, page).values())) and not errors(there)
-        assert not [key for key in there.query_params if key.startswith("to-")], "on arrival the link is that of any visitor"
+        assert not [key for key in there.query_params if key.startswith("to-")], (
+            "on arrival the link is that of any visitor"
+        )
 
 
 @pytest.mark.parametrize("brought", ["x" * 10_000, "\0", " ", "cat -", ["a", "b"]])
@@ -124,6 +156,33 @@ def test_a_page_is_whole_whatever_a_link_from_another_brings(brought):
 def test_only_what_is_carried_can_be_carried(key):
     app = open_page("search", {key: "words", "to-q": "cat"})
     assert values(app, "search")["q"] == "cat" and not errors(app)
+
+
+# whether it is here at all
+
+
+def test_a_line_is_drawn_under_the_last_that_matches():
+    app, found = open_page("search", {"q": "zebra"}), search(Space.open(), "zebra")
+    assert pictures(app, "search") == [hit.id for hit in found.matches] and 0 < len(found.matches) < 24
+    assert pictures(app, "search-below") == [hit.id for hit in found.hits[len(found.matches) :]]
+    said = "\n".join(each.value for each in app.markdown)
+    assert f"From here on nothing counts as a match any more: the cosine is below {found.least:.3f}" in said
+    assert f"wrong in {100 * found.presence.false:.0f} of 100" in captions(app)
+    app.toggle(key="matching").set_value(True).run()
+    assert pictures(app, "search") == [hit.id for hit in found.matches] and not pictures(app, "search-below")
+    assert pictures(follow(app, "search"), "search") == pictures(app, "search")
+
+
+def test_what_is_not_here_is_said_and_what_is_nearest_shown():
+    app = open_page("search", {"q": "a purple submarine"})
+    assert "Nothing here matches" in "\n".join(each.value for each in app.markdown)
+    assert len(pictures(app, "search")) == 24
+    assert not pictures(open_page("search", {"q": "a purple submarine", "matching": "true"}), "search")
+
+
+def test_nothing_is_claimed_of_a_sum():
+    app = open_page("search", {"matching": "true"})
+    assert "match" not in captions(app).lower() and len(pictures(app, "search")) == 24
 
 
 # uploads
@@ -168,7 +227,7 @@ def test_without_the_models_weights_what_is_stored_is_still_answered(tmp_path, m
 
     real = settings().assets
     (tmp_path / "assets").mkdir()
-    for name in ("collections", "examples.json"):
+    for name in ("collections", "examples.json", "mark.svg"):
         (tmp_path / "assets" / name).symlink_to(real / name)
     monkeypatch.setenv("CLIPEXPLORE_ASSETS", str(tmp_path / "assets"))
     settings.cache_clear()
@@ -189,11 +248,15 @@ def test_the_same_picture_given_twice_is_one():
 
 def test_what_passes_the_quota_of_a_session_is_refused_and_the_rest_stays(monkeypatch):
     few = replace(settings(), session_megabytes=(2 * len(png()) + 1) / 1e6)
-    monkeypatch.setattr(uploads, "settings", lambda: few)
+    monkeypatch.setattr(session, "settings", lambda: few)
+    monkeypatch.setattr(session, "caller", lambda: Caller("192.168.7.31"))
     app = open_page("search")
     files = [(f"{color}.png", png(color=(color, 30, 30)), "image/png") for color in (0, 90, 200)]
     app.file_uploader(key="files").set_value(files).run()
-    assert "remove some" in the_error(app) and len([button for button in app.button if (button.key or "").startswith("use-up-")]) == 2
+    assert (
+        "remove some" in the_error(app)
+        and len([button for button in app.button if (button.key or "").startswith("use-up-")]) == 2
+    )
 
 
 def test_a_disk_that_is_full_is_told_and_the_page_stays(monkeypatch):
@@ -203,7 +266,7 @@ def test_a_disk_that_is_full_is_told_and_the_page_stays(monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(kept.os, "fsync", full)
     (keep,) = [button for button in app.button if button.key.startswith("keep-up-")]
     keep.click().run()
     assert "No space left" in the_error(app) and len(pictures(app, "search")) == 24 and not app.exception

@@ -13,17 +13,29 @@ from clipexplore.vectors import normalize
 
 def cloud(count, dim=64, seed=0, spread=1.0):
     """Unit vectors in a cone; with a small spread their cosines differ by less than bfloat16 can tell."""
-    return normalize(np.random.default_rng(seed).normal(0, spread, (count, dim)) + np.eye(dim)[0] * 0.6 * np.sqrt(dim) * max(spread, 0.02))
+    return normalize(
+        np.random.default_rng(seed).normal(0, spread, (count, dim))
+        + np.eye(dim)[0] * 0.6 * np.sqrt(dim) * max(spread, 0.02)
+    )
 
 
 def assert_same(queries, embeddings, k, exclude=()):
-    exact, rounded = search(queries, embeddings, k, exclude), search(queries, embeddings, k, exclude, scan=Coarse(embeddings, "cpu"))
+    exact, rounded = (
+        search(queries, embeddings, k, exclude),
+        search(queries, embeddings, k, exclude, scan=Coarse(embeddings, "cpu")),
+    )
     np.testing.assert_array_equal(rounded.indices, exact.indices)
     np.testing.assert_array_equal(rounded.cosines, exact.cosines)
     np.testing.assert_allclose((rounded.mean, rounded.std), (exact.mean, exact.std), atol=2e-6)
 
 
-@given(count=st.integers(1, 300), queries=st.integers(1, 9), k=st.integers(1, 40), spread=st.sampled_from([1.0, 0.01, 1e-4]), seed=st.integers(0, 99))
+@given(
+    count=st.integers(1, 300),
+    queries=st.integers(1, 9),
+    k=st.integers(1, 40),
+    spread=st.sampled_from([1.0, 0.01, 1e-4]),
+    seed=st.integers(0, 99),
+)
 @settings(deadline=None, max_examples=60)
 def test_the_result_is_that_of_float32(count, queries, k, spread, seed):
     assert_same(cloud(queries, seed=seed + 1), cloud(count, seed=seed, spread=spread), k, range(seed % min(count, 7)))

@@ -29,7 +29,9 @@ def test_everybody_gets_their_own(monkeypatch):
     found = {}
 
     def ask(number):
-        found[number] = shared_search(queries[number], matrices[number % 2], 1 + number, range(number, 3 * number))
+        found[number] = shared_search(
+            queries[number : number + 1], matrices[number % 2], 1 + number, range(number, 3 * number)
+        )
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(24)]
     for thread in threads:
@@ -37,19 +39,24 @@ def test_everybody_gets_their_own(monkeypatch):
     for thread in threads:
         thread.join()
     for number in range(24):
-        assert_same(found[number], search(queries[number][None], matrices[number % 2], 1 + number, range(number, 3 * number)))
+        assert_same(
+            found[number], search(queries[number][None], matrices[number % 2], 1 + number, range(number, 3 * number))
+        )
 
 
 def test_those_who_ask_together_share_a_pass(monkeypatch):
     passes = []
-    monkeypatch.setattr(module, "search", lambda queries, *rest, **more: (passes.append(len(queries)), search(queries, *rest, **more))[1])
+    monkeypatch.setattr(
+        module,
+        "search",
+        lambda queries, *rest, **more: (passes.append(len(queries)), search(queries, *rest, **more))[1],
+    )
     matrix, queries = cloud(300), cloud(9, seed=1)
     answer([(query, matrix, 5, ()) for query in queries])
     assert passes == [9]
 
 
 def test_a_rounded_copy_is_made_where_many_ask_and_goes_with_its_matrix(monkeypatch):
-    pytest.importorskip("torch")
     from clipexplore.retrieval import coarse
 
     monkeypatch.setattr(coarse, "pays", lambda dim: True)
@@ -75,4 +82,4 @@ def test_a_failed_search_is_told_to_who_asked(monkeypatch):
 
     monkeypatch.setattr(module, "TOGETHER_FROM", 1)
     with pytest.raises(InputError, match="k is 0"):
-        shared_search(cloud(1)[0], cloud(50), 0)
+        shared_search(cloud(1), cloud(50), 0)

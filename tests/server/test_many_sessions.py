@@ -1,11 +1,13 @@
-"""Many sessions at once on the real server, without browsers: whoever asks for the same gets one fit, and uploads take bounded memory."""
+"""Many sessions at once on the real server, without browsers: whoever asks for the same gets one fit, and uploads
+take bounded memory.
+"""
 
 import asyncio
 import os
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from io import BytesIO
 from pathlib import Path
@@ -14,11 +16,10 @@ from urllib.request import urlopen
 import pytest
 from fixtures_async import run
 from PIL import Image
-
-pytest.importorskip("torch")
 from streamlit.proto.Common_pb2 import FileUploaderState, FileURLs, UploadedFileInfo
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.exceptions import ConnectionClosed
 
 from benchmarks.load import PATIENCE, Visitor
 from benchmarks.serving import ROOT, server
@@ -26,10 +27,14 @@ from clipexplore.images import picture_id
 
 MB = 1_000_000
 
-# Read by the interpreter of the server before anything else: no fit begins until the file GATE is there.
+# Read by the interpreter of the server before anything else: no fit begins until the file GATE is there, and none of
+# torch takes long.
 HOLD = """
 import os, time
-from clipexplore import worker
+from clipexplore import jobs
+from clipexplore.maps import umap
+
+umap.EPOCHS = 20
 
 def submit(self, function, key=None, owner=None):
     def held(job):
@@ -39,7 +44,33 @@ def submit(self, function, key=None, owner=None):
 
     return submitted(self, held if self.name == "fit" else function, key, owner)
 
-submitted, worker.Lane.submit = worker.Lane.submit, submit
+submitted, jobs.Lane.submit = jobs.Lane.submit, submit
+"""
+
+
+# The point "slow" takes until the file GATE is there, and what is searched for stands in the file SEARCHED.
+SLOW = """
+import functools, os, time
+from clipexplore.explore import search as module
+from clipexplore.space import Space
+
+point, search = Space.point, module.search
+
+@functools.wraps(point)
+def slow(self, expression, *given, **named):
+    if str(expression) == "slow":
+        open(os.environ["GATE"] + "-awaited", "w").close()
+        while not os.path.exists(os.environ["GATE"]):
+            time.sleep(0.05)
+    return point(self, expression, *given, **named)
+
+@functools.wraps(search)
+def noted(space, q, *given, **named):
+    with open(os.environ["SEARCHED"], "a") as file:
+        print(q, file=file)
+    return search(space, q, *given, **named)
+
+Space.point, module.search = slow, noted
 """
 
 
@@ -78,9 +109,16 @@ class Guest(Visitor):
 
 @contextmanager
 def running(folder, **environ):
-    with server(ROOT / "serve.py", ready="/readyz", log=folder / "log", CLIPEXPLORE_HOME=str(folder / "home"), OMP_NUM_THREADS="1", **environ) as (address, process):
+    log, environ = folder / "log", {"CLIPEXPLORE_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1", **environ}
+    with server(ROOT / "app.py", ready="/readyz", log=log, **environ) as (address, process):
         yield address, process
-        assert process.is_running() and not [line for line in (folder / "log").read_text().splitlines() if "Traceback" in line or "FATAL" in line]
+        assert process.is_running() and not re.search("Traceback|FATAL", log.read_text())
+
+
+def held(folder: Path, **environ: str) -> dict[str, str]:
+    """What makes a server begin no fit before the file `gate` is in the folder."""
+    (folder / "sitecustomize.py").write_text(HOLD)
+    return {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]), "GATE": str(folder / "gate"), **environ}
 
 
 async def ask_together(address: str, links: list[str], gate: Path) -> list[Guest]:
@@ -93,21 +131,23 @@ async def ask_together(address: str, links: list[str], gate: Path) -> list[Guest
     return guests
 
 
-FITS = [
+FITS = [  # 8 ask for the same, or each for another, one after the other
     ("torch", "", 8),
     pytest.param("umap-learn", "", 8, marks=pytest.mark.long),
     pytest.param("umap-learn", "workqueue", 8, marks=pytest.mark.long),
-    pytest.param("umap-learn", "workqueue", 1, marks=pytest.mark.long),  # everybody asks for the same; else each for another, one after the other
+    pytest.param("umap-learn", "workqueue", 1, marks=pytest.mark.long),
 ]
 
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("fitter", "layer", "same"), FITS)
 def test_eight_ask_for_a_umap_at_once(tmp_path, fitter, layer, same):
-    links = [f"map?method=own&fit=collection&fitter={fitter}&n_neighbors={5 + number // same}" for number in range(8 if same > 1 else 3)]
-    (tmp_path / "sitecustomize.py").write_text(HOLD)
-    environ = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]), "GATE": str(tmp_path / "gate")} | ({"NUMBA_THREADING_LAYER": layer} if layer else {})
-    with running(tmp_path, **environ) as (address, _):
+    links = [
+        f"map?method=own&fit=collection&fitter={fitter}&n_neighbors={5 + number // same}"
+        for number in range(8 if same > 1 else 3)
+    ]
+    threading_layer = {"NUMBA_THREADING_LAYER": layer} if layer else {}
+    with running(tmp_path, **held(tmp_path, **threading_layer)) as (address, _):
         guests = run(ask_together(address, links, tmp_path / "gate"))
         assert not [guest.errors for guest in guests if guest.errors]
         done = [line for line in (tmp_path / "log").read_text().splitlines() if " fit-" in line]
@@ -131,11 +171,32 @@ def test_a_place_is_kept_for_who_is_there_and_silent_and_for_nobody_else(tmp_pat
         await elsewhere.look(link(8))  # fit-5, in place of what was dropped
         await elsewhere.until_done(link(8))
 
-    (tmp_path / "sitecustomize.py").write_text(HOLD)
-    environ = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]), "GATE": str(tmp_path / "gate"), "CLIPEXPLORE_ABANDON_SECONDS": "1"}
-    with running(tmp_path, **environ) as (address, _):
+    with running(tmp_path, **held(tmp_path, CLIPEXPLORE_ABANDON_SECONDS="1")) as (address, _):
         run(visit(address))
-        assert re.findall(r" (fit-\d) (\w+) after", (tmp_path / "log").read_text()) == [("fit-1", "done"), ("fit-2", "done"), ("fit-5", "done")]
+        done = re.findall(r" (fit-\d) (\w+) after", (tmp_path / "log").read_text())
+        assert done == [("fit-1", "done"), ("fit-2", "done"), ("fit-5", "done")]
+
+
+def test_a_script_whose_browser_has_gone_stops_at_its_next_element(tmp_path):
+    """It goes in the middle of a long call of the library, after which the page would search; nobody waits for that."""
+    (tmp_path / "sitecustomize.py").write_text(SLOW)
+    files = {"GATE": str(tmp_path / "gate"), "SEARCHED": str(tmp_path / "searched")}
+
+    async def visit(address: str) -> None:
+        gone, second, third = (Guest(address) for _ in range(3))
+        coming = asyncio.create_task(gone.arrive("search?q=slow"))
+        while not (tmp_path / "gate-awaited").exists():
+            await asyncio.sleep(0.05)
+        await gone.socket.close()
+        with suppress(ConnectionClosed):
+            await coming
+        await second.arrive("search?q=cat")  # who does not wait for the first
+        (tmp_path / "gate").touch()
+        await third.arrive("search?q=dog")
+
+    with running(tmp_path, PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT)]), **files) as (address, _):
+        run(visit(address))
+        assert set((tmp_path / "searched").read_text().split()) == {"cat", "dog"}
 
 
 def bitmap(number: int) -> bytes:
@@ -150,7 +211,11 @@ def put(address: str, session: str, number: int) -> int:
     with urlopen(f"http://{address}/_stcore/health", timeout=120) as answer:
         token = answer.headers["Set-Cookie"].partition("=")[2].partition(";")[0]
     head = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.bmp"\r\nContent-Type: image/bmp\r\n\r\n'
-    headers = {"Cookie": f"_streamlit_xsrf={token}", "X-Xsrftoken": token, "Content-Type": "multipart/form-data; boundary=edge"}
+    headers = {
+        "Cookie": f"_streamlit_xsrf={token}",
+        "X-Xsrftoken": token,
+        "Content-Type": "multipart/form-data; boundary=edge",
+    }
     body = head + bitmap(number) + b"\r\n--edge--\r\n"
     connection = HTTPConnection(address, timeout=120)
     connection.request("PUT", f"/_stcore/upload_file/{session}/file-{number}", body, headers)
@@ -176,8 +241,12 @@ def peak_of(process):
 
 
 def shown(guest: Guest, number: int) -> WidgetState:
-    about = UploadedFileInfo(file_id=f"file-{number}", name="a.bmp", size=len(bitmap(0)), file_urls=FileURLs(file_id=f"file-{number}"))
-    return WidgetState(id=guest.fields["files"], file_uploader_state_value=FileUploaderState(uploaded_file_info=[about]))
+    about = UploadedFileInfo(
+        file_id=f"file-{number}", name="a.bmp", size=len(bitmap(0)), file_urls=FileURLs(file_id=f"file-{number}")
+    )
+    return WidgetState(
+        id=guest.fields["files"], file_uploader_state_value=FileUploaderState(uploaded_file_info=[about])
+    )
 
 
 def test_twenty_four_uploads_at_once_take_bounded_memory_and_stay_private(tmp_path):
@@ -186,7 +255,12 @@ def test_twenty_four_uploads_at_once_take_bounded_memory_and_stay_private(tmp_pa
         await asyncio.gather(*(guest.arrive("search") for guest in guests))
         with ThreadPoolExecutor(24) as threads:
             loop = asyncio.get_running_loop()
-            answers = await asyncio.gather(*(loop.run_in_executor(threads, put, address, guest.session, number) for number, guest in enumerate(guests)))
+            answers = await asyncio.gather(
+                *(
+                    loop.run_in_executor(threads, put, address, guest.session, number)
+                    for number, guest in enumerate(guests)
+                )
+            )
         taken = [number for number, status in enumerate(answers) if status == 204]
         assert sorted(set(answers)) == [204, 413], "some find the server full"
         await asyncio.gather(*(guests[number].look("search", shown(guests[number], number)) for number in taken))

@@ -46,7 +46,10 @@ LITERAL = [
     (made("row", "cat", ("crown", "red"), "glasses"), "a cat, a red crown and glasses"),
     (made("on", ("top hat", "green"), "banana", relation="on"), "a green top hat on a banana"),
     (made("worn", "man"), "a man"),
-    (made("worn", "man", "glasses", ("top hat", "black"), place="snow"), "a man with a black top hat and glasses in the snow"),
+    (
+        made("worn", "man", "glasses", ("top hat", "black"), place="snow"),
+        "a man with a black top hat and glasses in the snow",
+    ),
     (made("worn", "older person", "goggles", background="red"), "an older person with goggles on a red background"),
 ]
 
@@ -73,7 +76,9 @@ def test_distinct_scenes_have_distinct_literal_captions():
 
 
 def test_half_of_what_is_trained_on_or_more_is_one_bare_word():
-    """A scene meets its caption and, in the second loss, some bare words; both kinds are needed: word banks and sentences."""
+    """A scene meets its caption and, in the second loss, some bare words; both kinds are needed: word banks and
+    sentences.
+    """
     rng = Random(0)
     texts = [text for one in some_scenes() for text in (captions.caption(one, rng), *captions.training_words(one, rng))]
     assert 0.45 < np.isin(texts, captions.vocabulary()).mean() < 0.8
@@ -112,7 +117,9 @@ def test_what_is_said_to_be_on_a_side_is_there():
 
 
 def test_a_single_thing_on_a_side_says_so():
-    assert captions.literal(made("single", "lion", place="jungle", relation="above")) == "a lion at the top in the jungle"
+    assert (
+        captions.literal(made("single", "lion", place="jungle", relation="above")) == "a lion at the top in the jungle"
+    )
 
 
 def test_the_same_choices_give_the_same_caption():
@@ -142,14 +149,18 @@ def test_words_of_a_scene_by_hand():
 
 @pytest.mark.parametrize("hat", HEADWEAR)
 def test_headwear_says_its_own_words_only(hat):
-    """CLDR's keywords (a graduation cap is *clothing*, a crown is *king*) would be rivals of the words that arithmetic looks for."""
+    """CLDR's keywords (a graduation cap is *clothing*, a crown is *king*) would be rivals of the words that arithmetic
+    looks for.
+    """
     assert captions.words(alone(1, hat)) == set(HEADWEAR[hat])
 
 
 def test_the_vocabulary_is_sorted_and_complete():
     known = captions.vocabulary()
     assert list(known) == sorted(set(known)) and len(known) > 2500
-    assert {"one", "two", "three", "four", "five"} | set(COLOURS) | set(PLACES) | {thing.name for thing in things()} <= set(known)
+    assert {"one", "two", "three", "four", "five"} | set(COLOURS) | set(PLACES) | {
+        thing.name for thing in things()
+    } <= set(known)
     assert {"hat", "cap", "helmet", "sadness", "spectacles"} <= set(known)
 
 
@@ -157,7 +168,9 @@ def test_synonyms_say_everything_in_other_words():
     rng = Random(0)
     told = [(one, captions.synonymous(one, rng)) for one in some_scenes()]
     for one, text in told:
-        assert not one.place or any(phrase in text for phrase in (PLACES[one.place].phrase, *PLACES[one.place].synonyms))
+        assert not one.place or any(
+            phrase in text for phrase in (PLACES[one.place].phrase, *PLACES[one.place].synonyms)
+        )
         assert not one.background or re.search(rf"\ban? {one.background} (background|wall)", text)
         assert one.kind != "count" or captions.NUMBERS[one.count] in text.split()
         for item in one.items:
@@ -178,12 +191,16 @@ def test_sentences_are_good_english():
     rng = Random(3)
     for one in some_scenes():
         for text in (captions.literal(one), captions.caption(one, rng), captions.synonymous(one, rng)):
-            assert text == " ".join(text.split()) and not re.search(r"[{}]|\bNone\b|\b(an?) (an?|the|in|on)\b", text), text
+            assert text == " ".join(text.split()) and not re.search(r"[{}]|\bNone\b|\b(an?) (an?|the|in|on)\b", text), (
+                text
+            )
             for article, following in re.findall(r"\b(an?) (.+)", text):
                 assert with_article(following).split()[0] == article, text
 
 
-@pytest.mark.parametrize("name", ["pensive face", "crying face", "sleeping face", "smiling face with heart-eyes", "red heart"])
+@pytest.mark.parametrize(
+    "name", ["pensive face", "crying face", "sleeping face", "smiling face with heart-eyes", "red heart"]
+)
 def test_feelings_are_bare_words_and_never_things(name):
     one, feelings = alone(1, name), captions.SYNONYMS[name]
     assert set(feelings) <= captions.words(one)

@@ -1,13 +1,9 @@
 """The bundled CLIP before training: no character ends a text, and sides and words can be told apart."""
 
 import pytest
+import torch
 
 from clipexplore.training import captions
-
-
-@pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch")
 
 
 @pytest.fixture
@@ -18,7 +14,26 @@ def clip_model(train_clip):
 
 
 class TestTokenizer:
-    TEXTS = ["7", "ü", "🎩", "\x00", "\x01\x7f", "lion\x07s", "Zażółć gęślą", "中文", "𝕏", "", "  ", "e\u0301", "\u200b", "’s", "@#%", "a" * 40, "42nd", "ALL CAPS"]
+    TEXTS = [
+        "7",
+        "ü",
+        "🎩",
+        "\x00",
+        "\x01\x7f",
+        "lion\x07s",
+        "Zażółć gęślą",
+        "中文",
+        "𝕏",
+        "",
+        "  ",
+        "e\u0301",
+        "\u200b",
+        "’s",
+        "@#%",
+        "a" * 40,
+        "42nd",
+        "ALL CAPS",
+    ]
 
     @pytest.mark.parametrize("text", TEXTS, ids=ascii)
     def test_a_text_ends_once_and_at_its_end(self, tokenizer, text):
@@ -29,8 +44,12 @@ class TestTokenizer:
 
     def test_no_character_ends_a_text(self, tokenizer):
         """Every byte that UTF-8 knows, alone, at the start, in the middle and at the end of a word."""
-        characters = [chr(code) for code in (*range(0x800), *range(0x800, 0x110000, 0x3FF)) if not 0xD800 <= code < 0xE000]
-        for text in (word for character in characters for word in (character, f"{character}x", f"x{character}x", f"x{character}")):
+        characters = [
+            chr(code) for code in (*range(0x800), *range(0x800, 0x110000, 0x3FF)) if not 0xD800 <= code < 0xE000
+        ]
+        for text in (
+            word for character in characters for word in (character, f"{character}x", f"x{character}x", f"x{character}")
+        ):
             assert tokenizer(text)["input_ids"].count(tokenizer.eos_token_id) == 1, ascii(text)
 
     def test_a_saved_one_is_the_same(self, tokenizer, clip_model, tmp_path):
@@ -43,14 +62,19 @@ class TestTokenizer:
         assert again.model_max_length == clip_model.CONTEXT and again.pad_token_id == again.eos_token_id
 
     def test_case_does_not_matter(self, tokenizer):
-        assert tokenizer("A Red Lion")["input_ids"] == tokenizer("a red lion")["input_ids"] != tokenizer("a red fox")["input_ids"]
+        assert (
+            tokenizer("A Red Lion")["input_ids"]
+            == tokenizer("a red lion")["input_ids"]
+            != tokenizer("a red fox")["input_ids"]
+        )
 
     def test_it_is_as_large_as_it_should_be(self, tokenizer, clip_model):
-        assert clip_model.VOCABULARY - 256 < len(tokenizer) <= clip_model.VOCABULARY  # some bytes end words in the world as well
+        # some bytes end words in the world as well
+        assert clip_model.VOCABULARY - 256 < len(tokenizer) <= clip_model.VOCABULARY
 
 
 class TestToldApart:
-    def test_columns(self, torch, clip_model):
+    def test_columns(self, clip_model):
         """Every patch of a column moves alike, each column its own way, and the class token stays."""
         side = clip_model.PICTURE_SIZE // clip_model.PATCH_SIZE
         positions = torch.zeros(1 + side**2, 32)
@@ -60,7 +84,7 @@ class TestToldApart:
         torch.testing.assert_close(grid.norm(dim=-1), torch.full((side, side), 1.5))
         assert torch.cdist(grid[0], grid[0])[~torch.eye(side, dtype=torch.bool)].min() > 0.5
 
-    def test_words(self, torch, clip_model):
+    def test_words(self, clip_model):
         """Two words move away from where they were, in opposite directions, and no other moves."""
         before = torch.randn(6, 32, generator=torch.Generator().manual_seed(1))
         after = before.clone()

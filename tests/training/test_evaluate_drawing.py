@@ -6,13 +6,12 @@ from fixtures_drawing import DIM, build_tiny_unclip
 from fixtures_models import build_tiny_clip
 from PIL import Image
 
-from clipexplore.embedder import Embedder
+from clipexplore.models.embedder import Embedder
 from clipexplore.settings import settings
 
 
 @pytest.fixture(scope="module")
 def table(world):
-    pytest.importorskip("torch")
     from clipexplore.training import evaluate_drawing
 
     return evaluate_drawing
@@ -54,36 +53,68 @@ def test_true_scenes_pass_and_other_scenes_do_not(table, clip):
     scenes = table.prompts(60)
     pictures = [draw(one) for one in scenes]
     true, wrong = table.judged(clip, scenes, pictures), table.judged(clip, scenes, pictures[3:] + pictures[:3])
-    assert true["right thing, top-5"] > 0.5 and all(true[name] > table.BARS[name] for name in list(true)[2:])  # recoloured things are hard to name
+    # recoloured things are hard to name
+    assert true["right thing, top-5"] > 0.5 and all(true[name] > table.BARS[name] for name in list(true)[2:])
     assert wrong["right thing, top-5"] < 0.2 and all(wrong[name] < true[name] for name in true)
     grey = table.judged(clip, scenes, [Image.new("RGB", (128, 128), "grey")] * 60)
     assert grey["right thing, top-1"] < 0.1 and all(0 <= value <= 1 for value in grey.values())
 
 
+def test_counts_and_sides_are_seen_in_true_scenes(table, clip):
+    from clipexplore.training.scenes import draw
+
+    several, beside = table.counted(24), table.sided(24)
+    assert [len(one.items) for one in several[:4]] == [1, 2, 3, 4] and {one.relation for one in beside} == {
+        "left",
+        "right",
+    }
+    assert (
+        table.right_counts(clip, several, [draw(one) for one in several])["right count of one to four"] > 0.7
+    )  # by chance .25
+    shown = [draw(one) for one in beside]
+    assert table.right_sides(clip, beside, shown)["left–right against a rival"] > 0.8
+    mirrored = [picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for picture in shown]
+    assert table.right_sides(clip, beside, mirrored)["left–right against a rival"] < 0.2
+
+
+def test_edges_are_differences_between_neighbours(table):
+    stripes = Image.fromarray(np.tile(np.array([[0, 90]], np.uint8), (8, 4)))
+    assert table.edges([stripes]) == pytest.approx(45)  # 90 along rows, none along columns
+    assert table.edges([stripes.resize((8, 8)), Image.new("L", (8, 8))]) == pytest.approx(22.5)
+
+
 def test_arithmetic_is_made_of_the_right_scenes(table):
     wanted, (dressed_a, bare_a, bare_b) = table.arithmetic(20)
     for b_hat, a_hat, a, b in zip(wanted, dressed_a, bare_a, bare_b, strict=True):
-        assert b_hat.worn("headwear") == a_hat.worn("headwear") is not None and a.worn("headwear") is b.worn("headwear") is None
+        assert (
+            b_hat.worn("headwear") == a_hat.worn("headwear") is not None
+            and a.worn("headwear") is b.worn("headwear") is None
+        )
         assert b_hat.items[0].name == b.items[0].name != a.items[0].name == a_hat.items[0].name
 
 
 def test_the_whole_table_is_computed(table, clip, tmp_path, monkeypatch):
     """With a model that knows nothing: near the bottom of every scale, and below every bar."""
-    from clipexplore.renderer import Renderer
+    from clipexplore.draw.renderer import Renderer
 
     folder = build_tiny_clip(tmp_path / "clip")
-    renderer, embedder = Renderer.load(build_tiny_unclip(tmp_path / "unclip", folder), folder, device="cpu"), Embedder.load(folder, "cpu")
+    renderer, embedder = (
+        Renderer.load(build_tiny_unclip(tmp_path / "unclip", folder), folder, device="cpu"),
+        Embedder.load(folder, "cpu"),
+    )
     loop = table.closed_loop(renderer, embedder, 4, bank=30)
-    across = table.across(renderer, embedder, 3)
+    across = table.across(renderer, embedder, np.eye(DIM + 1, DIM), 3)
+    seen, true = table.asked(renderer, clip, embedder, 6, lambda line: None, None)
     figures = loop | across
+    assert set(table.BARS) - {"autoencoder round trip, dB"} <= set(figures | seen) and set(true) < set(seen)
     assert len(figures) == 7 and all(-1 <= value <= 1 for value in figures.values())
     printed = table.table(figures | {"right thing, top-1": 0.001}, {"right thing, top-1": 0.8})
-    assert "| right thing, top-1 | ≥ 0.50 | 0.001 (below) | 0.800 |" in printed and len(printed.splitlines()) == 10
+    assert "| right thing, top-1 | ≥ 0.60 | 0.001 (below) | 0.800 |" in printed and len(printed.splitlines()) == 10
 
 
 def test_drawings_come_in_the_order_of_the_rows(table, tmp_path):
-    """A dozen shares a seed: the second dozen is drawn from other noise than the first, each row from its own vector."""
-    from clipexplore.renderer import Renderer
+    """A dozen shares a seed: the second is drawn from other noise than the first, each row from its vector."""
+    from clipexplore.draw.renderer import Renderer
 
     folder = build_tiny_clip(tmp_path / "clip")
     renderer = Renderer.load(build_tiny_unclip(tmp_path / "unclip", folder), folder, device="cpu")

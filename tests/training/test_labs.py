@@ -4,13 +4,24 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from clipexplore.training.labs import BARS, TEMPLATE_COUNTS, detection, matching, table, templates, two_things, written
+from clipexplore.training.labs import (
+    BARS,
+    TEMPLATE_COUNTS,
+    add_figures,
+    detection,
+    matching,
+    table,
+    templates,
+    two_things,
+)
 
 RED, BLUE = (0, 1)
 
 
 class Colours:
-    """An embedder to check by hand: a picture is its shares of red and blue and a little of neither; "red" and "blue" are those axes."""
+    """An embedder to check by hand: a picture is its shares of red and blue and a little of neither; "red" and "blue"
+    are those axes.
+    """
 
     dim = 3
 
@@ -56,7 +67,7 @@ def test_scenes_of_two_things_are_as_drawn(world):
 
 
 def test_matching_and_templates_on_any_embedder(world, tiny_clip, monkeypatch):
-    from clipexplore.embedder import Embedder
+    from clipexplore.models.embedder import Embedder
     from clipexplore.training import labs
 
     monkeypatch.setattr(labs, "PAIRS", 12)
@@ -69,9 +80,13 @@ def test_matching_and_templates_on_any_embedder(world, tiny_clip, monkeypatch):
     assert len(accuracies) == len(TEMPLATE_COUNTS) and all(0 <= each <= 1 for each in accuracies.values())
 
 
-def test_what_is_written_is_what_the_pages_read():
-    found = json.loads(written("c53d", {"modality gap": 0.9109312, "R@1 of 500, picture → caption": 1.0}))
-    assert found == {"revision": "c53d", "figures": {"modality gap": 0.91093, "R@1 of 500, picture → caption": 1.0}}
+def test_figures_stand_beside_those_of_the_same_model(tmp_path):
+    path = tmp_path / "figures.json"
+    add_figures("c53d", {"modality gap": 0.9109312, "chance, ln 500": 6.2}, path)
+    found = add_figures("c53d", {"modality gap": 0.5, "R@1 of 500, picture → caption": 1.0}, path)
+    assert found == {"modality gap": 0.5, "chance, ln 500": 6.2, "R@1 of 500, picture → caption": 1.0}
+    assert json.loads(path.read_text(encoding="utf-8")) == {"revision": "c53d", "figures": found}
+    assert add_figures("a11c", {"modality gap": 0.4}, path) == {"modality gap": 0.4}
 
 
 def test_the_table_marks_what_is_below_its_bar():

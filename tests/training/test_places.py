@@ -60,9 +60,16 @@ class TestDrawn:
 
     def test_places_look_different(self):
         """What is true of one place at most of its seeds: it is nearer to its own mean picture than to any other's."""
-        pictures = {place: [np.asarray(draw_background(place, None, Random(seed)), float) for seed in range(16)] for place in PLACES}
+        pictures = {
+            place: [np.asarray(draw_background(place, None, Random(seed)), float) for seed in range(16)]
+            for place in PLACES
+        }
         means = {place: np.mean(drawn[:8], axis=0) for place, drawn in pictures.items()}
-        found = [min(means, key=lambda name: np.abs(picture - means[name]).mean()) == place for place, drawn in pictures.items() for picture in drawn[8:]]
+        found = [
+            min(means, key=lambda name: np.abs(picture - means[name]).mean()) == place
+            for place, drawn in pictures.items()
+            for picture in drawn[8:]
+        ]
         assert np.mean(found) > 0.9
 
     def test_night_is_dark_and_snow_is_light(self):

@@ -11,11 +11,13 @@ def weights(run):
 
 @pytest.fixture
 def start(recipe, cache, conditions, tmp_path):
-    return lambda name: recipe.diffusion.start(cache, conditions, WIDTHS, "cpu", tmp_path / name)
+    return lambda name: recipe.diffusion.DrawingRun(tmp_path / name, cache, conditions, WIDTHS)
 
 
 def steps(recipe, run, cache, conditions, number):
-    train_steps(recipe, run, number, lambda hours: recipe.diffusion.train(run, cache, conditions, hours, BATCH, 0, False))
+    train_steps(
+        recipe, run, number, lambda hours: recipe.diffusion.train(run, cache, conditions, hours, BATCH, 0, False)
+    )
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(recipe, start, cache, conditions):
@@ -43,17 +45,19 @@ def test_the_average_moves_and_lags(recipe, start, cache, conditions):
     first = weights(run)
     steps(recipe, run, cache, conditions, 3)
     moved = [np.abs(np.asarray(run.average[name]) - first[name]).max() for name in first]
-    assert max(moved) > 0 and any(not np.array_equal(np.asarray(run.average[name]), value) for name, value in weights(run).items())
+    assert max(moved) > 0 and any(
+        not np.array_equal(np.asarray(run.average[name]), value) for name, value in weights(run).items()
+    )
 
 
 def test_the_rate_rises_stays_and_ends_at_zero(recipe, start, monkeypatch):
     import torch
 
-    monkeypatch.setattr(recipe.runs, "WARMUP_STEPS", 4)
+    monkeypatch.setattr(recipe.diffusion, "WARMUP", 4)
     run, rates = start("run"), []
 
     def loss(model, latents):
-        rates.append(run.optimizer.param_groups[0]["lr"] / run.rate)
+        rates.append(run.optimizers[0].param_groups[0]["lr"] / run.rate)
         return sum(value.square().sum() for value in model.parameters()) * latents.mean()
 
     batches = [{"latents": torch.ones(BATCH)}] * 40

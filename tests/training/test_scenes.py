@@ -1,4 +1,6 @@
-"""Scenes: a seed decides them to the byte, and what a scene says of itself – boxes, colours, counts, sides – is what is drawn."""
+"""Scenes: a seed decides them to the byte, and what a scene says of itself – boxes, colours, counts, sides – is what is
+drawn.
+"""
 
 import hashlib
 import os
@@ -66,7 +68,9 @@ def test_another_process_draws_the_same_bytes():
     """With another hash seed, so that no order of a set gets into a picture."""
     program = "from test_scenes import digest; print(digest(range(12)))"
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": str(Path(__file__).parent)}
-    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
     assert run.stdout.strip() == digest(range(12))
 
 
@@ -99,7 +103,9 @@ def test_headwear_is_seen_on_heads_and_off_them_alike():
 
 
 def test_nothing_is_painted_in_the_colour_behind_it():
-    assert not [one for one in map(scene, SEEDS) if one.background and one.background in {item.colour for item in one.items}]
+    assert not [
+        one for one in map(scene, SEEDS) if one.background and one.background in {item.colour for item in one.items}
+    ]
 
 
 def test_a_place_and_a_colour_are_not_both_behind():
@@ -167,7 +173,13 @@ def test_hats_are_on_heads_and_glasses_below_them(wearer):
 def test_relations_are_where_they_say():
     for one in (one for one in map(scene, range(3000)) if one.relation):
         (x, y), (other_x, other_y) = map(centre, one.items)
-        right = {"left": x < other_x - 30, "right": x > other_x + 30, "above": y < other_y - 30, "below": y > other_y + 30, "on": y < other_y - 30}
+        right = {
+            "left": x < other_x - 30,
+            "right": x > other_x + 30,
+            "above": y < other_y - 30,
+            "below": y > other_y + 30,
+            "on": y < other_y - 30,
+        }
         assert right[one.relation], one
 
 
@@ -183,9 +195,13 @@ def test_counts_are_what_is_drawn():
 def respects(four):
     """In which respects scenes of one seed differ; a box follows from them."""
     told = {
-        "place": lambda one: one.place, "background": lambda one: one.background, "relation": lambda one: one.relation, "count": lambda one: one.count,
-        "name": lambda one: {item.name for item in one.items}, "colour": lambda one: [item.colour for item in one.items[:1]],
-    }  # fmt: skip
+        "place": lambda one: one.place,
+        "background": lambda one: one.background,
+        "relation": lambda one: one.relation,
+        "count": lambda one: one.count,
+        "name": lambda one: {item.name for item in one.items},
+        "colour": lambda one: [item.colour for item in one.items[:1]],
+    }
     return {name for name, of in told.items() if any(of(one) != of(four[0]) for one in four)}
 
 
@@ -224,4 +240,8 @@ def test_a_group_of_unrelated_scenes_holds_none_that_is_held_out():
 
 def test_alone_is_one_thing_where_it_was_asked_for():
     one = alone(9, "lion", "jungle", colour="blue")
-    assert [(item.name, item.colour) for item in one.items] == [("lion", "blue")] and (one.place, one.background, one.count) == ("jungle", None, 1)
+    assert [(item.name, item.colour) for item in one.items] == [("lion", "blue")] and (
+        one.place,
+        one.background,
+        one.count,
+    ) == ("jungle", None, 1)

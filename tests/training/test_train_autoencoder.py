@@ -24,7 +24,8 @@ def test_the_autoencoder_learns(recipe, tmp_path):
 
     run, pictures = recipe.ae.start("cpu", tmp_path), recipe.ae.Pictures(4)[0]
     torch.manual_seed(0)
-    losses = [run._update(recipe.ae.step_loss, pictures, 1500.0) for _ in range(30)]  # at three times the full rate, which the first step is far from
+    # at three times the full rate, which the first step is far from
+    losses = [run._update(recipe.ae.step_loss, pictures, 1500.0) for _ in range(30)]
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
 
 

@@ -1,4 +1,6 @@
-"""The training of CLIP: its loss against torch's, its batches, and a run of some steps of a model that is a thousand times smaller."""
+"""The training of CLIP: its loss against torch's, its batches, and a run of some steps of a model that is a thousand
+times smaller.
+"""
 
 import json
 import signal
@@ -6,17 +8,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from clipexplore.embedder import Embedder
+from clipexplore.models.embedder import Embedder
 from clipexplore.training.scenes import HELD_OUT, alone, draw
 
 STEPS, BATCH = 6, 16
-
-
-@pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch")
 
 
 @pytest.fixture
@@ -33,7 +31,7 @@ def start(train_clip, tokenizer, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def runs(torch):
+def runs():
     from clipexplore.training import runs
 
     return runs
@@ -70,23 +68,27 @@ def assert_equal(first, second):
 
 class TestLoss:
     @pytest.fixture
-    def logits(self, torch):
+    def logits(self):
         return torch.tensor(np.random.default_rng(0).normal(0, 3, (7, 7)), requires_grad=True)
 
     @pytest.fixture
-    def truth(self, torch):
-        """Each picture has its text, and a third of the rest is true as well; the last picture and the last text have none."""
+    def truth(self):
+        """Each picture has its text, and a third of the rest is true as well; the last picture and the last text have
+        none.
+        """
         truth = np.random.default_rng(1).random((7, 7)) < 0.3
         truth |= np.eye(7, dtype=bool)
         truth[-1], truth[:, -1] = False, False
         return torch.tensor(truth)
 
-    def test_with_one_positive_each_it_is_clips(self, torch, train_clip, logits):
+    def test_with_one_positive_each_it_is_clips(self, train_clip, logits):
         number = torch.arange(7)
-        clip = (torch.nn.functional.cross_entropy(logits, number) + torch.nn.functional.cross_entropy(logits.T, number)) / 2
+        clip = (
+            torch.nn.functional.cross_entropy(logits, number) + torch.nn.functional.cross_entropy(logits.T, number)
+        ) / 2
         torch.testing.assert_close(train_clip.contrastive_loss(logits, torch.eye(7, dtype=torch.bool)), clip)
 
-    def test_against_the_sum_written_out(self, torch, train_clip, logits, truth):
+    def test_against_the_sum_written_out(self, train_clip, logits, truth):
         def rows(scores, true):
             losses = []
             for row, positives in zip(scores, true, strict=True):
@@ -99,12 +101,12 @@ class TestLoss:
         expected = (rows(scores, true) + rows(scores.T, true.T)) / 2
         assert train_clip.contrastive_loss(logits, truth).item() == pytest.approx(expected, abs=1e-9)
 
-    def test_the_order_of_pictures_and_texts_does_not_matter(self, torch, train_clip, logits, truth):
+    def test_the_order_of_pictures_and_texts_does_not_matter(self, train_clip, logits, truth):
         rows, columns = torch.tensor([3, 1, 0, 6, 2, 5, 4]), torch.tensor([6, 0, 5, 1, 4, 2, 3])
         shuffled = train_clip.contrastive_loss(logits[rows][:, columns], truth[rows][:, columns])
         torch.testing.assert_close(shuffled, train_clip.contrastive_loss(logits, truth))
 
-    def test_other_positives_are_not_pushed_away(self, torch, train_clip):
+    def test_other_positives_are_not_pushed_away(self, train_clip):
         """A second right text may score as high as it likes; as a negative of the first it would cost."""
         truth = torch.tensor([[True, True, False], [False, False, True]])
         before = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 2.0]])
@@ -114,7 +116,7 @@ class TestLoss:
         assert train_clip.contrastive_loss(after, only) > train_clip.contrastive_loss(before, only)
 
     @pytest.mark.parametrize("all_true", [True, False])
-    def test_a_text_that_is_true_of_all_or_of_none_leaves_gradients_finite(self, torch, train_clip, logits, truth, all_true):
+    def test_a_text_that_is_true_of_all_or_of_none_leaves_gradients_finite(self, train_clip, logits, truth, all_true):
         truth[:, 2] = all_true
         truth[3] = all_true
         train_clip.contrastive_loss(logits, truth).backward()
@@ -126,18 +128,21 @@ class TestBatches:
     def batches(self, train_clip, tokenizer):
         return train_clip.Batches(tokenizer, BATCH)
 
-    def test_a_number_gives_the_same_batch_and_another_another(self, torch, batches):
+    def test_a_number_gives_the_same_batch_and_another_another(self, batches):
         first, again, other = batches[3], batches[3], batches[4]
         assert all(torch.equal(first[name], again[name]) for name in first)
         assert not torch.equal(first["pictures"], other["pictures"])
 
-    def test_shapes(self, torch, train_clip, batches):
+    def test_shapes(self, train_clip, batches):
         batch = batches[0]
         pictures, size = batch["pictures"], train_clip.PICTURE_SIZE
         assert pictures.dtype == torch.uint8 and pictures.shape == (BATCH, 3, size, size)
         assert batch["captions_true"].shape == (BATCH, BATCH) and batch["captions_true"].diagonal().all()
-        assert batch["words_true"].shape == (BATCH, len(batch["words"])) and batch["words"].shape[1] <= train_clip.CONTEXT
-        assert batch["words_true"].any(0).all() and batch["words_true"].any(1).all()  # no word without a picture, and the reverse
+        assert (
+            batch["words_true"].shape == (BATCH, len(batch["words"])) and batch["words"].shape[1] <= train_clip.CONTEXT
+        )
+        # no word without a picture, and the reverse
+        assert batch["words_true"].any(0).all() and batch["words_true"].any(1).all()
 
     def test_what_is_held_out_is_never_seen(self, train_clip, tokenizer, monkeypatch):
         """Not in a thousand batches spread over a billion, each as large as the largest that is used."""
@@ -173,7 +178,10 @@ class TestRun:
         assert_equal(weights(first), weights(resumed))
         assert_equal(first.average, resumed.average)
         train(resumed, STEPS // 2)
-        assert (resumed.step, resumed.pictures) == (whole.step, whole.pictures) == (STEPS, STEPS * BATCH) and resumed.seconds > first.seconds
+        assert (resumed.step, resumed.pictures) == (whole.step, whole.pictures) == (
+            STEPS,
+            STEPS * BATCH,
+        ) and resumed.seconds > first.seconds
         assert_equal(weights(whole), weights(resumed))
         assert_equal(whole.average, resumed.average)
 
@@ -182,7 +190,7 @@ class TestRun:
         train(first, 3)
         first.export(tmp_path / "model")
         second = start("second", weights=tmp_path / "model")
-        assert (second.step, second.pictures) == (3, 3 * BATCH) and not second.optimizer.state
+        assert (second.step, second.pictures) == (3, 3 * BATCH) and not second.optimizers[0].state
         exported = {name: value.half().float().numpy() for name, value in first.average.items()}
         assert_equal(weights(second), exported)
         assert_equal(second.average, exported)
@@ -194,7 +202,7 @@ class TestRun:
         first.export(tmp_path / "model")
         second = start("second", weights=tmp_path / "model")
         train(second, 1)
-        assert second.optimizer.param_groups[0]["lr"] == pytest.approx(train_clip.RATE / runs.WARMUP_STEPS)
+        assert second.optimizers[0].param_groups[0]["lr"] == pytest.approx(train_clip.RATE / runs.WARMUP_STEPS)
 
     def test_it_is_resumed_like_any_other(self, start, train, tmp_path):
         """Its optimiser has seen fewer steps than its weights."""
@@ -255,7 +263,7 @@ class TestExport:
         run.export(tmp_path / "model")
         return run, tmp_path / "model"
 
-    def test_it_is_the_average_in_half_precision(self, torch, exported):
+    def test_it_is_the_average_in_half_precision(self, exported):
         from safetensors.torch import load_file
         from transformers import CLIPModel
 
@@ -263,8 +271,10 @@ class TestExport:
         model, found = CLIPModel.from_pretrained(folder, output_loading_info=True)
         assert not found["missing_keys"] and not found["unexpected_keys"]
         assert {value.dtype for value in load_file(folder / "model.safetensors").values()} == {torch.float16}
-        assert_equal({name: value.half().numpy() for name, value in run.average.items()},
-                     {name: value.detach().half().numpy() for name, value in model.named_parameters()})  # fmt: skip
+        assert_equal(
+            {name: value.half().numpy() for name, value in run.average.items()},
+            {name: value.detach().half().numpy() for name, value in model.named_parameters()},
+        )
 
     def test_the_processor_does_what_training_did(self, train_clip, exported):
         from transformers import CLIPImageProcessorPil
@@ -274,16 +284,22 @@ class TestExport:
         trained = (train_clip.small_pixels(picture) / 255 - train_clip.MEAN[0]) / train_clip.STD[0]
         np.testing.assert_allclose(pixels, trained, atol=1e-5)
 
-    def test_the_product_embeds_with_it_what_the_model_says(self, torch, train_clip, exported):
+    def test_the_product_embeds_with_it_what_the_model_says(self, train_clip, exported):
         from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
         folder = exported[1]
         embedder = Embedder.load(folder, device="cpu", dtype=torch.float32)
-        texts, pictures = ["lion", "a red lion in the jungle", "🎩 7 ü"], [draw(alone(seed, "lion", "jungle")) for seed in (1, 2)]
-        tokens = CLIPTokenizer.from_pretrained(folder)(texts, padding="max_length", truncation=True, return_tensors="pt")
+        texts, pictures = (
+            ["lion", "a red lion in the jungle", "🎩 7 ü"],
+            [draw(alone(seed, "lion", "jungle")) for seed in (1, 2)],
+        )
+        tokens = CLIPTokenizer.from_pretrained(folder)(
+            texts, padding="max_length", truncation=True, return_tensors="pt"
+        )
         with torch.inference_mode():
             plain = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval()(
-                **tokens, **CLIPImageProcessorPil.from_pretrained(folder)(pictures, return_tensors="pt"))  # fmt: skip
+                **tokens, **CLIPImageProcessorPil.from_pretrained(folder)(pictures, return_tensors="pt")
+            )
         np.testing.assert_allclose(embedder.embed_texts(texts), plain.text_embeds, atol=1e-5)
         # The embedder resizes on its own, quicker, and rounds some values to the neighbouring one of 256.
         np.testing.assert_allclose(embedder.embed_images(pictures), plain.image_embeds, atol=5e-4)

@@ -6,7 +6,8 @@ import pytest
 
 from clipexplore import Space
 from clipexplore.images import open_picture
-from clipexplore.ui.cloud import REST, SIDE, Overlay, Shades, heat, packed, sheet_block, sheet_name
+from clipexplore.ui.cloud import SIDE, Overlay, packed, sheet_block, sheet_name
+from clipexplore.ui.shades import REST, Shades, heat
 
 
 def unpacked(block: bytes) -> tuple[dict, bytes]:
@@ -27,7 +28,9 @@ def test_what_is_packed_can_be_read_as_the_browser_does(count, label):
     head = json.loads(json.dumps(made.head, allow_nan=False))
     np.testing.assert_allclose(np.frombuffer(made.blocks["places"], "<f4").reshape(-1, 2), places, rtol=1e-6)
     np.testing.assert_array_equal(np.frombuffer(made.blocks["colors"], "u1"), colors)
-    assert head["marks"] == [[1.0, 2.0, label]] and head["region"] == [[0, 0], [1, 0], [1, 1]] and head["names"] == [label]
+    assert (
+        head["marks"] == [[1.0, 2.0, label]] and head["region"] == [[0, 0], [1, 0], [1, 1]] and head["names"] == [label]
+    )
     assert head["blocks"].keys() == made.blocks.keys() == {"places", "colors"}
     assert len(head["bounds"]) == 4 and all(np.isfinite(head["bounds"]))
 
@@ -41,8 +44,13 @@ def test_points_take_nine_bytes_each_and_a_lasso_none():
 
 def test_a_block_is_named_by_its_content():
     places = np.random.default_rng(1).normal(size=(9, 2))
-    first, recoloured, moved = (pack(at, np.full(9, color)).head["blocks"] for at, color in ((places, 1), (places, 2), (places + 1, 1)))
-    assert first["places"] == recoloured["places"] != moved["places"] and first["colors"] == moved["colors"] != recoloured["colors"]
+    first, recoloured, moved = (
+        pack(at, np.full(9, color)).head["blocks"] for at, color in ((places, 1), (places, 2), (places + 1, 1))
+    )
+    assert (
+        first["places"] == recoloured["places"] != moved["places"]
+        and first["colors"] == moved["colors"] != recoloured["colors"]
+    )
     with pytest.raises(ValueError, match="3 colours for 9 points"):
         pack(places, np.zeros(3))
 

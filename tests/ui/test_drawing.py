@@ -1,4 +1,6 @@
-"""Drawing on the lane with a real pipeline: shared by who asks for the same, stopped within a step, alive after whatever happens."""
+"""Drawing on the lane with a real pipeline: shared by who asks for the same, stopped within a step, alive after
+whatever happens.
+"""
 
 import threading
 from functools import partial
@@ -7,11 +9,12 @@ import numpy as np
 import pytest
 from fixtures_drawing import DIM
 
+from clipexplore.draw.drawer import Drawn
+from clipexplore.draw.renderer import Renderer
 from clipexplore.errors import InputError
 from clipexplore.images import open_picture
-from clipexplore.renderer import Renderer
-from clipexplore.ui.drawing import Kept, Look, draw_tracks
-from clipexplore.worker import Lane
+from clipexplore.jobs import Lane
+from clipexplore.ui.drawing import Kept, Look, Track, draw_tracks
 
 POINTS = np.random.default_rng(0).normal(size=(5, DIM)).astype(np.float32)
 SETTINGS = {"seed": 1, "num_inference_steps": 4, "guidance_scale": 3.0}
@@ -19,7 +22,6 @@ SETTINGS = {"seed": 1, "num_inference_steps": 4, "guidance_scale": 3.0}
 
 @pytest.fixture(scope="module")
 def renderer(tiny_unclip, tiny_clip):
-    pytest.importorskip("torch")
     return Renderer.load(tiny_unclip, tiny_clip, device="cpu")
 
 
@@ -30,9 +32,15 @@ def lane():
     lane.close()
 
 
-def work(load, points=POINTS, keep=lambda drawn: None, tracks=("slerp",)):
-    given = {name: lambda renderer, rows=points: {"embeddings": rows} for name in tracks}
-    return partial(draw_tracks, load=load, tracks=given, settings=SETTINGS, keep=keep)
+def work(load, points=POINTS, keep=lambda drawn: None, tracks=("slerp",), settings=SETTINGS):
+    def draw(report, shown):
+        renderer, drawings = load(), {}
+        for name in tracks:
+            watch = {"report": report, "shown": partial(shown, name)}
+            drawings[name] = Drawn((yield from renderer.drawing(embeddings=points, **settings, **watch)))
+        return drawings
+
+    return partial(draw_tracks, draw=draw, names=tracks, keep=keep)
 
 
 def evaluations(renderer):
@@ -48,19 +56,19 @@ def test_a_job_gives_what_the_renderer_gives_and_keeps_it(renderer, lane):
     assert job.wait(60) and job.state == "done" and kept == [job.result]
     expected = renderer.render(embeddings=POINTS, **SETTINGS)
     for name in ("slerp", "lerp"):
-        for png, picture in zip(job.result[name], expected, strict=True):
+        for png, picture in zip(job.result[name].pngs, expected, strict=True):
             np.testing.assert_array_equal(np.asarray(open_picture(png)), np.asarray(picture))
 
 
 def test_frames_are_there_before_the_job_is_done_the_ends_first(renderer, lane):
     looks, waiting, going = [], threading.Event(), threading.Event()
 
-    def watch(renderer):
+    def watch():
         going.set()
         waiting.wait(10)
-        return {"embeddings": POINTS}
+        return renderer
 
-    job = lane.submit(partial(draw_tracks, load=lambda: renderer, tracks={"slerp": watch}, settings=SETTINGS, keep=lambda drawn: None), "key", "me")
+    job = lane.submit(work(watch), "key", "me")
     going.wait(10)
     handle = renderer.pipeline.unet.register_forward_pre_hook(lambda *_: looks.append(job.preview))
     waiting.set()
@@ -106,6 +114,23 @@ def test_drawings_come_in_the_order_of_asking_one_queued_for_each_visitor(render
     assert order == ["b1", "a2", "c1"] and old.state == "cancelled"
 
 
+def test_a_short_walk_does_not_wait_for_a_long_one_and_both_have_the_pixels_they_have_alone(renderer, lane):
+    """They take turns batch by batch, with other settings each."""
+    long_settings, short_settings = SETTINGS | {"scheduler": "ddim"}, SETTINGS | {"num_inference_steps": 3, "seed": 7}
+    block, ended = threading.Event(), []
+    lane.submit(lambda job: block.wait(10), "block", "other")
+    long_walk = np.repeat(POINTS, 9, 0)
+    noted = {"keep": lambda drawn: ended.append("long")}, {"keep": lambda drawn: ended.append("short")}
+    long = lane.submit(work(lambda: renderer, long_walk, settings=long_settings, **noted[0]), "long", "greedy")
+    short = lane.submit(work(lambda: renderer, settings=short_settings, **noted[1]), "short", "modest")
+    block.set()
+    assert long.wait(120) and short.wait(60) and ended == ["short", "long"]
+    for job, points, settings in [(long, long_walk, long_settings), (short, POINTS, short_settings)]:
+        expected = renderer.render(embeddings=points, **settings)
+        for png, picture in zip(job.result["slerp"].pngs, expected, strict=True):
+            np.testing.assert_array_equal(np.asarray(open_picture(png)), np.asarray(picture))
+
+
 def test_what_goes_wrong_is_a_sentence_and_the_lane_goes_on(renderer, lane):
     import torch
 
@@ -131,11 +156,15 @@ def test_what_goes_wrong_is_a_sentence_and_the_lane_goes_on(renderer, lane):
     assert lane.submit(work(lambda: renderer), "next", "me").wait(60)
 
 
+def track(count):
+    return Track([b"x"] * count, np.zeros(count), None)
+
+
 def test_the_longest_unused_are_forgotten_first():
     kept = Kept(most=5)
     for name in "abc":
-        kept.put(name, {"slerp": [b"x", b"y"]})
+        kept.put(name, {"slerp": track(2)})
         kept.get("a")
     assert kept.get("a") and kept.get("c") and kept.get("b") is None
-    kept.put("large", {"slerp": [b"x"] * 9})
-    assert len(kept.get("large")["slerp"]) == 9 and kept.get("a") is None
+    kept.put("large", {"slerp": track(9)})
+    assert len(kept.get("large")["slerp"].pngs) == 9 and kept.get("a") is None

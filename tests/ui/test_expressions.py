@@ -9,7 +9,9 @@ from clipexplore.ui.expressions import EXCERPT, _marked, reversed_sum
 
 terms = st.builds(
     Term,
-    text=st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(lambda text: text.strip() and text.strip().isprintable()),
+    text=st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(
+        lambda text: text.strip() and text.strip().isprintable()
+    ),
     weight=st.sampled_from([1.0, -1.0, 0.5, -0.3, 2.0]),
 )
 expressions = st.lists(terms, min_size=1, max_size=6).map(lambda each: Expression(tuple(each)))
@@ -18,14 +20,23 @@ expressions = st.lists(terms, min_size=1, max_size=6).map(lambda each: Expressio
 @given(expressions)
 def test_a_turned_sum_points_the_other_way_and_turns_back(expression):
     turned = parse(reversed_sum(expression))
-    assert sorted(turned.terms, key=repr) == sorted((Term(term.text, -term.weight, term.is_id) for term in expression.terms), key=repr)
+    assert sorted(turned.terms, key=repr) == sorted(
+        (Term(term.text, -term.weight, term.is_id) for term in expression.terms), key=repr
+    )
     back = parse(reversed_sum(turned))
     assert sorted(back.terms, key=repr) == sorted(expression.terms, key=repr)
 
 
 @pytest.mark.parametrize(
     ("typed", "turned"),
-    [("@a - @b", "@b - @a"), ("@b - @a", "@a - @b"), ("cat", "-cat"), ("-cat", "cat"), ("cat + dog", "-cat - dog"), ("0.5*a - 2*b + c", "2*b - 0.5*a - c")],
+    [
+        ("@a - @b", "@b - @a"),
+        ("@b - @a", "@a - @b"),
+        ("cat", "-cat"),
+        ("-cat", "cat"),
+        ("cat + dog", "-cat - dog"),
+        ("0.5*a - 2*b + c", "2*b - 0.5*a - c"),
+    ],
 )
 def test_turned_sums_as_one_would_write_them(typed, turned):
     assert reversed_sum(parse(typed)) == turned
@@ -33,7 +44,10 @@ def test_turned_sums_as_one_would_write_them(typed, turned):
 
 def test_the_vector_of_a_turned_sum_is_the_negative():
     vectors = np.eye(3)
-    plus, minus = (combine(parse(typed), rows) for typed, rows in (("a - 2*b", vectors[:2]), (reversed_sum(parse("a - 2*b")), vectors[[1, 0]])))
+    plus, minus = (
+        combine(parse(typed), rows)
+        for typed, rows in (("a - 2*b", vectors[:2]), (reversed_sum(parse("a - 2*b")), vectors[[1, 0]]))
+    )
     np.testing.assert_allclose(minus.vector, -plus.vector, atol=1e-6)
 
 

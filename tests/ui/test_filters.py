@@ -2,15 +2,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clipexplore.ui.filters import MOST, facets, kept, values_of
+from clipexplore.explore.map import kept
+from clipexplore.ui.filters import MOST, facets, values_of
 
-FIELDS = pd.DataFrame({"place": ["snow", "sea", None, "snow", "jungle"], "year": [1999, 2001, 1999, np.nan, 2001], "same": ["x"] * 5, "own": list("abcde")})
+FIELDS = pd.DataFrame(
+    {
+        "place": ["snow", "sea", None, "snow", "jungle"],
+        "year": [1999, 2001, 1999, np.nan, 2001],
+        "same": ["x"] * 5,
+        "own": list("abcde"),
+    }
+)
 
 
 def test_fields_of_a_few_values_can_be_chosen_from():
     many = pd.DataFrame({"id": range(MOST + 1), "few": np.arange(MOST + 1) % 7})
     assert facets(FIELDS) == ["place", "year", "own"] and facets(many) == ["few"]
-    assert values_of(FIELDS["place"]) == ["snow", "sea", "jungle"] and {*values_of(FIELDS["year"])} == {"1999.0", "2001.0"}
+    assert values_of(FIELDS["place"]) == ["snow", "sea", "jungle"] and {*values_of(FIELDS["year"])} == {
+        "1999.0",
+        "2001.0",
+    }
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,10 @@ def test_every_sign_that_could_mean_something_is_escaped_and_nothing_else_change
     assert "".join(shown).replace(JOINER, "") == " ".join(typed.split()).replace(JOINER, "")
 
 
-@pytest.mark.parametrize("typed", ["http://evil.example", "(HTTPS://evil.example/x?y)", "www.evil.example", "me@evil.example", "a.b+c@evil.example"])
+@pytest.mark.parametrize(
+    "typed",
+    ["http://evil.example", "(HTTPS://evil.example/x?y)", "www.evil.example", "me@evil.example", "a.b+c@evil.example"],
+)
 def test_no_address_is_left_whole_for_a_link(typed):
     assert not re.search(r"https?\\:|www\\\.|[\w.+-]\\@", escape(typed), re.IGNORECASE)
     assert escape(typed).replace(JOINER, "").replace("\\", "") == typed

@@ -1,8 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from clipexplore.ui.cloud import REST, Shades
-from clipexplore.ui.shades import SHARES, field_shades, middles, on_scale
+from clipexplore.ui.shades import REST, SHARES, Shades, field_shades, middles, on_scale
 
 
 def test_frequent_values_have_a_colour_each_and_the_rest_is_grey():

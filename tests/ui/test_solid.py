@@ -5,10 +5,12 @@ import plotly.graph_objects as go
 import pytest
 
 from clipexplore.ui import solid
-from clipexplore.ui.cloud import REST, Overlay, Shades, heat
+from clipexplore.ui.cloud import Overlay
+from clipexplore.ui.plots import axis_titles
+from clipexplore.ui.shades import REST, Shades, heat
 from clipexplore.ui.solid import MOST, draw_solid
 
-AXES = ("1 (30 % of the variance)", "2 (20 % of the variance)", "3 (10 % of the variance)")
+AXES = axis_titles((1, 2, 4), (0.3, 0.2, 0.1))
 CORNERS = [(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)]
 
 
@@ -18,9 +20,13 @@ def draw(monkeypatch):
     drawn = []
     monkeypatch.setattr(solid, "chart", lambda figure, *given, **more: drawn.append(go.Figure(figure.to_dict())))
 
-    def draw(places: np.ndarray, shades: Shades, over: Overlay | None = None, rows: np.ndarray | None = None) -> go.Figure:
+    def draw(
+        places: np.ndarray, shades: Shades, over: Overlay | None = None, rows: np.ndarray | None = None
+    ) -> go.Figure:
         captions = [f"picture {row}" for row in range(len(places))]
-        draw_solid(places, shades, over or Overlay(), AXES, np.arange(len(places)) if rows is None else rows, captions, "alt")
+        draw_solid(
+            places, shades, over or Overlay(), AXES, np.arange(len(places)) if rows is None else rows, captions, "alt"
+        )
         return drawn.pop()
 
     return draw
@@ -28,7 +34,11 @@ def draw(monkeypatch):
 
 def numbers(values: object) -> np.ndarray:
     """Numbers of a figure, however they are written."""
-    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]) if isinstance(values, dict) else np.array(values, float)
+    return (
+        np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+        if isinstance(values, dict)
+        else np.array(values, float)
+    )
 
 
 def spots(trace: go.Scatter3d) -> np.ndarray:
@@ -48,7 +58,7 @@ def test_every_point_shown_is_drawn_once_with_its_caption_among_those_of_its_col
     assert sorted(said) == sorted(f"picture {row}" for row in rows)
     for trace, color in zip(figure.data, (0, 1, REST), strict=True):
         np.testing.assert_array_equal(spots(trace), places[rows][shades.colors[rows] == color])
-    assert "variance" not in figure.layout.scene.zaxis.title.text and figure.layout.scene.zaxis.title.text.startswith("3")
+    assert figure.layout.scene.zaxis.title.text == "component 4<br>(10.0%)"
 
 
 def test_what_lies_outside_the_region_by_the_first_two_is_grey(draw, places):

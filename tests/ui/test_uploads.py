@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from clipexplore import images
 from clipexplore.errors import InputError
 from clipexplore.images import open_picture, picture_id
 from clipexplore.settings import settings
-from clipexplore.ui import uploads
+from clipexplore.store import kept as kept_pictures
+from clipexplore.ui import session, uploads
 from clipexplore.ui.uploads import Uploads
 from clipexplore.vectors import normalize
 
@@ -41,7 +43,7 @@ def test_a_picture_is_named_by_its_content_and_embedded_as_it_is_shown():
     id = mine.add(png("red", (900, 300)))
     assert id == picture_id(png("red", (900, 300))) == mine.add(png("red", (900, 300))) and list(mine) == [id]
     shown = open_picture(mine.pictures[id])
-    assert max(shown.size) == uploads.SIDE
+    assert max(shown.size) == images.SIDE_OF_UPLOAD
     np.testing.assert_allclose(mine[id], embedded([shown])[0])
 
 
@@ -66,10 +68,12 @@ def days_ago(path, days: float):
     os.utime(path, (time.time() - days * 24 * 3600,) * 2)
 
 
-@pytest.mark.parametrize(("kept_days", "age", "there"), [(90, 89, True), (90, 91, False), (0.5, 0.6, False), (0, 10_000, True)])
+@pytest.mark.parametrize(
+    ("kept_days", "age", "there"), [(90, 89, True), (90, 91, False), (0.5, 0.6, False), (0, 10_000, True)]
+)
 def test_a_kept_picture_goes_when_nobody_has_opened_its_link_for_so_long(home, monkeypatch, kept_days, age, there):
     some = replace(settings(), kept_days=kept_days)
-    monkeypatch.setattr(uploads, "settings", lambda: some)
+    monkeypatch.setattr(kept_pictures, "settings", lambda: some)
     mine, path = Uploads("emoji"), home / "uploads"
     id, other = mine.add(png("blue")), mine.add(png("red"))
     mine.keep(id), mine.keep(other)
@@ -87,10 +91,31 @@ def test_who_opens_the_link_of_a_kept_picture_keeps_it_longer(home):
     assert time.time() - path.stat().st_mtime < 3600
 
 
-@pytest.mark.parametrize("id", ["up-../../secret", "up-../uploads/up-1", "up-/etc/passwd", "up-..", "up-", "up-\0", "../secret", "up-a/b", "up-a.webp/../../x", "up-%2e%2e", 7, None])
+@pytest.mark.parametrize(
+    "id",
+    [
+        "up-../../secret",
+        "up-../uploads/up-1",
+        "up-/etc/passwd",
+        "up-..",
+        "up-",
+        "up-\0",
+        "../secret",
+        "up-a/b",
+        "up-a.webp/../../x",
+        "up-%2e%2e",
+        7,
+        None,
+    ],
+)
 def test_an_id_is_no_path(home, id):
     (home / "uploads").mkdir(parents=True)
-    for place in (home.parent / "secret.webp", home / "secret.webp", home / "uploads" / ".webp", home / "uploads" / "up-.webp"):
+    for place in (
+        home.parent / "secret.webp",
+        home / "secret.webp",
+        home / "uploads" / ".webp",
+        home / "uploads" / "up-.webp",
+    ):
         place.write_bytes(png())
     assert id not in Uploads("emoji")
 
@@ -106,7 +131,7 @@ def test_no_id_leads_out_of_the_folder(id):
 
 def test_a_session_holds_so_many_and_no_more(monkeypatch):
     few = replace(settings(), session_pictures=2)
-    monkeypatch.setattr(uploads, "settings", lambda: few)
+    monkeypatch.setattr(session, "settings", lambda: few)
     mine = Uploads("emoji")
     kept = [mine.add(png(color)) for color in ("red", "green")]
     with pytest.raises(InputError, match="holds 2 uploaded pictures"):

@@ -1,0 +1,169 @@
+"""The collections of a model, as it has embedded them: what is searched, and what is near in it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from clipexplore.errors import InputError
+from clipexplore.hits import Context, What, context_of, listed, rows_of
+from clipexplore.language import _
+from clipexplore.models import catalog
+from clipexplore.points import Point
+from clipexplore.retrieval.nearest import search
+from clipexplore.retrieval.shared_search import shared_search
+from clipexplore.store.collection import Collection
+from clipexplore.store.items import Kind
+
+
+class Banks:
+    """The collection that is explored, a bank of words and a background of texts, all embedded by one model.
+
+    Parameters
+    ----------
+    world
+        The bundled collection, whose pictures can be written as `@id` beside any other, as all examples do: an id that
+        the collection has comes first.
+
+    Raises
+    ------
+    InputError
+        If a collection is not embedded by the model, or by another revision of it.
+    """
+
+    def __init__(
+        self,
+        model: catalog.Model,
+        collection: Collection,
+        words: Collection,
+        background: Collection,
+        world: Collection | None = None,
+    ):
+        self.model, self.collection, self.words, self.background = model, collection, words, background
+        self.world = world
+        self.revision = collection.revision(model.key)
+        for other in filter(None, (words, background, world)):
+            if model.key in other.manifest["models"]:  # else it is being embedded, and says so to whoever asks it
+                self._check_revision(other.title, other.revision(model.key))
+
+    @property
+    def kind(self) -> Kind:
+        """What the items are to this model: "pictures", or "captions" where it has embedded no pictures of them."""
+        return "pictures" if "pictures" in self.collection.embedded(self.model.key) else "captions"
+
+    @property
+    def searchable(self) -> list[What]:
+        """What `search` can look through, of "pictures", "captions" and "words"."""
+        key = self.model.key
+        found: list[What] = [*sorted(self.collection.embedded(key), reverse=True)]
+        return [*found, "words"] if "captions" in self.words.embedded(key) else found
+
+    def instead_of(self, what: What) -> What:
+        """What is searched where one would search `what` and there is none: captions for words, else the items."""
+        also: What = "captions" if what == "words" else what
+        return next((each for each in (what, also) if each in self.searchable), self.kind)
+
+    def has_picture(self, id: str) -> bool:
+        """Whether the collection, or else the bundled world, has an item of that id."""
+        return id in self._owner(id)
+
+    def search(
+        self,
+        vectors: np.ndarray,
+        what: What = "pictures",
+        k: int = 24,
+        exclude: Point | None = None,
+        among: np.ndarray | None = None,
+    ) -> list:
+        """The k nearest of what is searched, nearest first.
+
+        A list of `Hit` for one vector `(dim,)`; for `(n, dim)` a list of such lists, all found in one pass.
+
+        Parameters
+        ----------
+        what
+            The pictures or captions of the collection, or the word bank.
+        exclude
+            A point whose inputs are left out: every row with the id or the caption of one of its terms.
+        among
+            The rows `(m,)` that are searched; all by default.
+
+        Raises
+        ------
+        InputError
+            For an unknown `what`, and where the collection has none of it.
+        """
+        bank, embeddings = self._bank(what)
+        left_out = rows_of(bank, exclude.inputs) if exclude else set()
+        queries, among = np.atleast_2d(vectors), self._searched(bank, what, among)
+        if among is None:
+            found = shared_search(queries, embeddings, k, left_out)
+        else:
+            found = search(queries, embeddings, k, left_out, among=among)
+        hits = [listed(found, number, bank, what) for number in range(len(queries))]
+        return hits if vectors.ndim == 2 else hits[0]
+
+    def cosines(self, vector: np.ndarray, what: What = "pictures") -> np.ndarray:
+        """The cosines of a unit vector `(dim,)` with everything searched, `(n,)` float32 in [−1, 1], in row order."""
+        return np.vecdot(self._bank(what)[1], vector)
+
+    def context(self, vector: np.ndarray, what: What = "pictures", among: np.ndarray | None = None) -> Context | None:
+        """What the cosines of a unit vector `(dim,)` with everything searched are like; None if that is nothing.
+
+        Parameters
+        ----------
+        among
+            The rows `(m,)` that are searched; all by default.
+
+        Raises
+        ------
+        InputError
+            As in `search`.
+        """
+        bank, embeddings = self._bank(what)
+        cosines, rows = np.vecdot(embeddings, vector), self._searched(bank, what, among)
+        rows = np.arange(len(bank)) if rows is None else rows
+        return context_of(cosines[rows], rows, bank, what) if len(rows) else None
+
+    def _bank(self, what: What) -> tuple[Collection, np.ndarray]:
+        """What is searched, and its embeddings."""
+        banks: dict[str, tuple[Collection, Literal["pictures", "captions"]]] = {
+            "pictures": (self.collection, "pictures"),
+            "captions": (self.collection, "captions"),
+            "words": (self.words, "captions"),
+        }
+        if what not in banks:
+            raise InputError(
+                _("{what!r} cannot be searched; choose one of: {banks}.").format(what=what, banks=", ".join(banks))
+            )
+        bank, kind = banks[what]
+        return bank, bank.embeddings(self.model.key, kind)
+
+    def _searched(self, bank: Collection, what: What, among: np.ndarray | None) -> np.ndarray | None:
+        """Of some rows those that have an embedding; None for all of a bank."""
+        rows = bank.rows_embedded(self.model.key, "pictures" if what == "pictures" else "captions")
+        if len(rows) == len(bank):
+            return among
+        return rows if among is None else np.intersect1d(rows, among)
+
+    def _stored(self, text: str) -> np.ndarray | None:
+        for bank in (self.words, self.background, self.collection):
+            if (rows := bank.rows_captioned(text)) and "captions" in bank.embedded(self.model.key):
+                return bank.embeddings(self.model.key, "captions")[rows[0]]
+        return None
+
+    def _owner(self, id: str) -> Collection:
+        """The collection that a picture is of: the one that is explored, else the bundled one if that has it."""
+        return self.world if self.world and id not in self.collection and id in self.world else self.collection
+
+    def _check_revision(self, what: str, revision: str) -> None:
+        if revision != self.revision:
+            raise InputError(
+                _(
+                    "{title} is embedded by revision {ours} of the model {model}, and {what} has {theirs}; embed all "
+                    "collections with the same model again."
+                ).format(
+                    title=self.collection.title, ours=self.revision, model=self.model.key, what=what, theirs=revision
+                )
+            )

@@ -1,0 +1,190 @@
+"""What draws for a model, and what it is given to draw: points moved to where pictures lie.
+
+Or the states of one text's tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from clipexplore.draw.pipelines import WITHHELD, has_checker, read_gap, revision, usual_settings
+from clipexplore.draw.walks import changes
+from clipexplore.models.bridge import Bridge
+from clipexplore.models.catalog import Model
+from clipexplore.models.residents import shared, size_of
+from clipexplore.models.weights import Weights
+from clipexplore.vectors import normalize
+
+if TYPE_CHECKING:
+    from clipexplore.draw.renderer import Renderer
+    from clipexplore.points import Point
+    from clipexplore.space import Space
+
+Kind = Literal["joint", "tokens"]  # points of the joint space, or token states
+
+
+@dataclass(frozen=True)
+class Drawer:
+    """A pipeline on this machine with all that goes with it. Equal names draw the same pictures in one process.
+
+    Attributes
+    ----------
+    clip
+        The folder of the model whose points it draws.
+    lora
+        The folder of the LoRA it draws in few steps with, if any.
+    checker
+        The folder whose safety checker sees what it draws, if any.
+    bridge, owner
+        What carries points to the model whose decoder it is, and the title of that; None for one's own decoder.
+    """
+
+    weights: Weights
+    clip: Path
+    lora: Path | None = None
+    checker: Path | None = None
+    bridge: Bridge | None = None
+    owner: str = ""
+
+    @property
+    def folder(self) -> Path:
+        return self.weights.folder
+
+    @cached_property
+    def name(self) -> str:
+        """What stands for it in keys of drawings."""
+        changed = max(path.stat().st_mtime_ns for path in self.folder.rglob("*") if path.is_file())
+        carried = self.bridge and self.bridge.name
+        return f"{_revision(self.folder, changed)} {self.lora} {self.checker} {carried}"
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """The `num_inference_steps` and `guidance_scale` it is best used with."""
+        return usual_settings(self.folder, bool(self.lora))
+
+    def load(self) -> Renderer:
+        """The loaded pipeline, one copy for everybody; takes seconds when it is not in memory."""
+        from clipexplore.draw.renderer import Renderer
+
+        alone = (self.folder / "text_encoder").is_dir()  # it serves every CLIP, whose weights it shares where equal
+        key = ("draw", *map(str, (self.folder, None if alone else self.clip, self.lora, self.checker)))
+        load = partial(Renderer.load, self.folder, self.clip, lora=self.lora, checker=self.checker)
+        return shared.get(key, load, partial(size_of, self.folder))
+
+
+@lru_cache(maxsize=16)
+def _revision(folder: Path, changed: int) -> str:
+    """12 hex digits of a folder's weights; `changed` tells when to look again."""
+    return revision(folder)
+
+
+def weights_for(model: Model, kind: Kind) -> Weights | None:
+    """What the catalogue names for drawing points or token states, on this machine or not."""
+    return model.draws_embeddings if kind == "joint" else model.draws_prompts
+
+
+def drawer_of(model: Model, kind: Kind, checked: bool = False) -> Drawer | None:
+    """What draws points or token states for a model; None where nothing on this machine does.
+
+    Parameters
+    ----------
+    checked
+        Whether drawings pass the safety checker of the model's Stable Diffusion, points as well as texts, if it has
+        one.
+    """
+    weights, beside = weights_for(model, kind), model.draws_prompts
+    if weights is None or not weights.present:
+        return None
+    quick = model.few_steps if kind == "tokens" and model.few_steps and model.few_steps.present else None
+    checker = beside if checked and beside and beside.present and has_checker(beside.folder) else None
+    return Drawer(weights, model.clip.folder, quick.folder if quick else None, checker.folder if checker else None)
+
+
+def gap_of(space: Space, drawer: Drawer) -> np.ndarray | None:
+    """How texts cross the modality gap before they are drawn, see `across_gap`; None where nothing is known.
+
+    What is stored with the drawer, else the mean picture minus the mean caption of the collection.
+    """
+    stored = read_gap(drawer.folder)
+    if drawer.bridge:
+        return None if stored is None else drawer.bridge.crossing(stored)
+    if stored is not None or not {"pictures", "captions"} <= {*space.searchable}:
+        return stored
+    pictures = space.collection.embeddings(space.model.key, "pictures")
+    captions = space.collection.embeddings(space.model.key, "captions")
+    said = space.collection.rows_embedded(space.model.key, "captions")
+    return pictures.mean(axis=0) - captions[said].mean(axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Drawings, and where the model that is explored places them.
+
+    Attributes
+    ----------
+    embeddings
+        `(n, dim)` of the pictures, embedded again; None for those of token states.
+    places
+        Of an even walk `(n,)` float64: where on the path each lies, in units of stops; None of any other.
+    kept
+        Of an even walk that was found just now, which of all that was drawn they are; None of any other.
+    """
+
+    pictures: list[Image.Image]
+    embeddings: np.ndarray | None = None
+    places: np.ndarray | None = None
+    kept: list[int] | None = None
+
+    @cached_property
+    def changes(self) -> np.ndarray:
+        """How much each picture differs from the one before, `(n,)` in grey levels; 0 for the first."""
+        return np.concatenate([np.zeros(1), changes(self.pictures)])
+
+    @property
+    def withheld(self) -> list[int]:
+        """Which pictures the safety checker has withheld, by number from 0; they are grey."""
+        return [number for number, picture in enumerate(self.pictures) if picture.info.get(WITHHELD)]
+
+
+def drawing_vectors(space: Space, drawer: Drawer, vectors: np.ndarray, **settings: Any) -> Generator[None, None, Drawn]:
+    """Drawings of points `(n, dim)` of the joint space, all from the same noise, step by step as `Renderer.drawing`.
+
+    Through a bridge they are carried as the pictures that they are to become; what was drawn is embedded by the model
+    whose points they are all the same.
+    """
+    there = drawer.bridge.carry(normalize(vectors)) if drawer.bridge else vectors
+    pictures = yield from drawer.load().drawing(embeddings=there, **settings)
+    return Drawn(pictures, space.embedder.embed_images(pictures))
+
+
+def across_gap(point: Point, gap: np.ndarray | None) -> np.ndarray:
+    """The vector of a point `(dim,)`, unit norm, moved to where pictures lie.
+
+    A decoder knows picture embeddings, and texts lie across the modality gap: a matched pair has a cosine of a third.
+    So each text in the sum counts as the picture it would caption. A name counts as the texts it is made of; pictures
+    stay where they are, and without a gap everything does.
+
+    Parameters
+    ----------
+    gap
+        How a text crosses: the offset `(dim,)` that is added to it, which cancels in a difference of two texts; or a
+        linear map `(dim + 1, dim)`, the row of a constant last.
+    """
+    texts = point.of_texts
+    if gap is None or not texts.any():
+        return point.vector
+    moved = texts[-1] * gap if gap.ndim == 1 else texts @ gap - texts[:-1]
+    return normalize(point.vector * np.float32(point.length) + moved)
+
+
+def one_text(point: Point) -> str | None:
+    """The text of a point that is one text alone, and so has token states; None for any other."""
+    terms = point.expression.terms
+    return terms[0].text if len(terms) == 1 and not terms[0].is_id and terms[0].weight > 0 else None

@@ -1,0 +1,348 @@
+"""Opening a `diffusers` folder: its class, where its encoders come from, on which device and in which numbers it runs.
+
+Beside what `diffusers` writes, a folder may hold `drawing.json` – the revision of the CLIP it was made for, the norm of
+the embeddings it was trained on, its usual steps and guidance – and `gap.safetensors`, how texts cross the modality
+gap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from clipexplore.draw.schedulers import own_scheduler
+from clipexplore.errors import DamagedError, InputError, MissingError
+from clipexplore.language import _
+from clipexplore.models.cpu import has_amx, has_bfloat16
+from clipexplore.models.devices import default_device
+from clipexplore.models.residents import shared
+from clipexplore.models.weights import WEIGHTS, revision_of, variant_of
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import StableDiffusionPipeline, StableUnCLIPImg2ImgPipeline
+
+    Pipeline: TypeAlias = StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline
+
+CHECKER = "safety_checker"
+WITHHELD = "withheld"  # among what a picture says of itself
+FACTS, GAP = "drawing.json", "gap.safetensors"
+UNCLIP, CLASSIC = "StableUnCLIPImg2ImgPipeline", "StableDiffusionPipeline"
+_ENDS = 1 << 20  # bytes at either end of a file of weights that tell it from others
+
+
+def load_pipeline(
+    folder: Path,
+    clip: Path | None,
+    device: str | None,
+    dtype: torch.dtype | None,
+    lora: Path | None = None,
+) -> Pipeline:
+    """The pipeline of a folder, ready to draw: on its device, in its data type, with the scheduler that suits it best.
+
+    Raises
+    ------
+    InputError
+        As `Renderer.load`.
+    """
+    facts, kind = read_facts(folder), _kind(folder)
+    _check_clip(folder, facts, clip)
+    import torch
+
+    device = torch.device(device) if device else default_device()
+    dtype = dtype or _usual_dtype(device)
+    try:
+        pipeline = _load(folder, kind, clip, dtype)
+    except (OSError, ValueError, RuntimeError, LookupError) as error:
+        raise DamagedError(
+            _("The model in {folder} cannot be loaded: {error}; fetch or train it again.").format(
+                folder=folder, error=error
+            )
+        ) from error
+    pipeline = _prepared(pipeline, device)
+    if lora is not None:
+        _take_few_steps(pipeline, lora)
+    if clip is not None and (embedder := shared.find(("clip", clip))):
+        share_weights(pipeline.text_encoder, embedder.text_model)
+    return pipeline
+
+
+def load_checker(folder: Path, pipeline: Pipeline) -> SafetyChecker:
+    """The safety checker of a folder, where the pipeline is and in its numbers.
+
+    Raises
+    ------
+    InputError
+        If the folder has none, or it is damaged.
+    """
+    try:
+        return SafetyChecker(folder, pipeline.device, pipeline.dtype, variant_of(folder))
+    except (OSError, ValueError, RuntimeError, LookupError) as error:
+        raise DamagedError(
+            _("The safety checker in {folder} cannot be loaded: {error}; fetch the model again.").format(
+                folder=folder, error=error
+            )
+        ) from error
+
+
+def usual_norm(pipeline: Pipeline) -> float:
+    """The length of the embeddings that an unCLIP was trained on, √(Σ mean² + std²) of its normaliser; 1 for others."""
+    normalizer = getattr(pipeline, "image_normalizer", None)
+    return (
+        1.0 if normalizer is None else float((normalizer.mean.float() ** 2 + normalizer.std.float() ** 2).sum().sqrt())
+    )
+
+
+def _take_few_steps(pipeline: StableDiffusionPipeline, lora: Path) -> None:
+    """Adds a latent consistency LoRA to the weights and samples as it was trained to (Luo et al. 2023, "LCM-LoRA").
+
+    Raises
+    ------
+    InputError
+        Without the package peft, and for a LoRA of another model.
+    """
+    import importlib.util
+
+    if importlib.util.find_spec("peft") is None:
+        raise MissingError(_("Drawing in few steps needs the package peft; install it with: pip install peft"))
+    try:
+        pipeline.load_lora_weights(lora, weight_name="pytorch_lora_weights.safetensors", local_files_only=True)
+        pipeline.fuse_lora()
+        pipeline.unload_lora_weights()
+    except (OSError, ValueError, RuntimeError, LookupError) as error:
+        raise DamagedError(
+            _("The LoRA in {lora} cannot be used with this model: {error}; fetch it again.").format(
+                lora=lora, error=str(error).splitlines()[0]
+            )
+        ) from error
+    pipeline.scheduler = own_scheduler(pipeline.scheduler.config, few_steps=True)
+
+
+def read_facts(folder: Path) -> dict:
+    """What `drawing.json` says; nothing where there is none, as in folders of others."""
+    path = folder / FACTS
+    try:
+        return json.loads(path.read_bytes()) if path.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise DamagedError(
+            _("{path} cannot be read: {error}; fetch or train the model again.").format(path=path, error=error)
+        ) from error
+
+
+def usual_settings(folder: Path, few_steps: bool = False) -> dict[str, float]:
+    """The `num_inference_steps` and `guidance_scale` that a pipeline is best used with."""
+    if few_steps:
+        return {"num_inference_steps": 4, "guidance_scale": 1.0}
+    facts = read_facts(folder)
+    return {
+        "num_inference_steps": int(facts.get("num_inference_steps", 15)),
+        "guidance_scale": float(facts.get("guidance_scale", 7.5)),
+    }
+
+
+def read_gap(folder: Path) -> np.ndarray | None:
+    """How unit vectors of texts cross the modality gap, float32: the linear map `(dim + 1, dim)` where one was learned,
+    else the mean picture minus the mean text `(dim,)`; None without either. See `drawer.across_gap`.
+    """
+    if not (folder / GAP).is_file():
+        return None
+    from safetensors.numpy import load_file
+
+    stored = load_file(folder / GAP)
+    return stored.get("map", stored["gap"]).astype(np.float32)
+
+
+def revision(folder: Path, *more: object) -> str:
+    """12 hex digits that name the files of a folder, and `more`; of weights their size and both ends count."""
+    digest = hashlib.blake2b(repr(more).encode(), digest_size=6)
+    for path in sorted(folder.rglob("*.json")) + sorted(folder.rglob("*.safetensors")):
+        digest.update(f"{path.relative_to(folder)} {path.stat().st_size} ".encode())
+        with open(path, "rb") as file:
+            digest.update(file.read(_ENDS))
+            file.seek(max(0, path.stat().st_size - _ENDS))
+            digest.update(file.read())
+    return digest.hexdigest()
+
+
+def _kind(folder: Path) -> str:
+    try:
+        kind = json.loads((folder / "model_index.json").read_bytes())["_class_name"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise MissingError(
+            _(
+                "There is no drawing model in {folder}: its model_index.json is missing or damaged; fetch or train one "
+                "first."
+            ).format(folder=folder)
+        ) from error
+    if kind not in (UNCLIP, CLASSIC):
+        raise InputError(
+            _("The model in {folder} is a {kind}, and only {known} can draw here; choose another folder.").format(
+                folder=folder, kind=kind, known=f"{UNCLIP} and {CLASSIC}"
+            )
+        )
+    return kind
+
+
+def _check_clip(folder: Path, facts: dict, clip: Path | None) -> None:
+    """A decoder draws the vectors of one CLIP; those of another are noise to it."""
+    wanted = facts.get("clip")
+    if wanted is None:
+        return
+    revision = revision_of(clip / WEIGHTS) if clip and (clip / WEIGHTS).is_file() else None
+    if revision != wanted:
+        raise InputError(
+            _(
+                "The model in {folder} draws the vectors of CLIP {wanted}, and the CLIP here is {revision}; train it "
+                "again on this one."
+            ).format(folder=folder, wanted=wanted, revision=revision)
+        )
+
+
+def _usual_dtype(device: torch.device) -> torch.dtype:
+    """float16 on accelerators; on CPUs bfloat16 where they compute in it, which halves the time."""
+    import torch
+
+    if device.type != "cpu":
+        return torch.float16
+    return torch.bfloat16 if has_bfloat16() else torch.float32
+
+
+def _load(folder: Path, kind: str, clip: Path | None, dtype: torch.dtype) -> Pipeline:
+    from diffusers import StableDiffusionPipeline
+    from diffusers.utils import logging as diffusers_logging
+
+    diffusers_logging.disable_progress_bar()
+    diffusers_logging.set_verbosity_error()  # it warns of what is chosen here: data types, no checker
+    given = _encoders(folder, kind, clip, dtype)
+    if kind == CLASSIC:  # `SafetyChecker` checks, whatever draws, where it is wanted
+        given |= {"safety_checker": None, "requires_safety_checker": False}
+    cls = _unclip() if kind == UNCLIP else StableDiffusionPipeline
+    return cls.from_pretrained(
+        folder, local_files_only=True, use_safetensors=True, torch_dtype=dtype, variant=variant_of(folder), **given
+    )
+
+
+def _encoders(folder: Path, kind: str, clip: Path | None, dtype: torch.dtype) -> dict[str, object]:
+    """The parts the folder leaves out because they are those of the CLIP."""
+    parts = ["tokenizer", "text_encoder"] + ["image_encoder", "feature_extractor"] * (kind == UNCLIP)
+    missing = [part for part in parts if not (folder / part).is_dir()]
+    if not missing:
+        return {}
+    if clip is None:
+        raise InputError(
+            _("The model in {folder} holds no {parts}; name the CLIP it was made for.").format(
+                folder=folder, parts=" and no ".join(missing)
+            )
+        )
+    from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer, CLIPVisionModelWithProjection
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    model = CLIPModel.from_pretrained(clip, local_files_only=True, use_safetensors=True, dtype=dtype).eval()
+    vision = CLIPVisionModelWithProjection(model.config.vision_config).to(dtype).eval()
+    # one copy of everything
+    vision.vision_model, vision.visual_projection = (model.vision_model, model.visual_projection)
+    whole = {
+        "tokenizer": CLIPTokenizer.from_pretrained(clip, local_files_only=True),
+        "text_encoder": model.text_model,
+        "image_encoder": vision,
+        "feature_extractor": CLIPImageProcessorPil.from_pretrained(clip, local_files_only=True),
+    }
+    return {part: whole[part] for part in missing}
+
+
+@cache
+def _unclip() -> type[StableUnCLIPImg2ImgPipeline]:
+    from diffusers import StableUnCLIPImg2ImgPipeline
+
+    class UnCLIP(StableUnCLIPImg2ImgPipeline):
+        """`StableUnCLIPImg2ImgPipeline` that can also do without an embedding: a row of zeros stays zeros.
+
+        Training leaves an embedding out so, and the pipeline itself does for the unconditional half of guidance.
+        """
+
+        def noise_image_embeddings(self, image_embeds: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+            given = (image_embeds != 0).any(1, keepdim=True)
+            return super().noise_image_embeddings(image_embeds, *args, **kwargs) * given
+
+    return UnCLIP
+
+
+def _prepared(pipeline: Pipeline, device: torch.device) -> Pipeline:
+    import torch
+
+    pipeline.scheduler = own_scheduler(pipeline.scheduler.config)
+    pipeline.set_progress_bar_config(disable=True)
+    torch.backends.cudnn.deterministic = True  # of its ways to convolve only those that give the same bits each time
+    # Of CPUs only those with AMX gain by channels last; measured without, it costs a tenth.
+    order = torch.channels_last if device.type != "cpu" or has_amx() else torch.contiguous_format
+    for part in (pipeline.unet, pipeline.vae):
+        part.eval().requires_grad_(False).to(memory_format=order)
+    return pipeline.to(device)
+
+
+def share_weights(module: torch.nn.Module, owner: torch.nn.Module) -> int:
+    """Lets `module` compute with each tensor of `owner` that equals its own of that name; returns the bytes saved.
+
+    The text tower of CLIP ViT-L/14 is the text encoder of Stable Diffusion 1. Tensors are compared one by one, since
+    one repository may hold 32 bits and the other 16, and what was rounded twice on its way to bfloat16 differs in
+    places; a tensor that differs stays.
+    """
+    import torch
+
+    theirs, saved = dict(owner.named_parameters()), 0
+    for name, tensor in module.named_parameters():
+        other = theirs.get(name)
+        if (
+            other is not None
+            and (tensor.shape, tensor.dtype, tensor.device) == (other.shape, other.dtype, other.device)
+            and torch.equal(tensor, other)
+        ):
+            tensor.data = other.data
+            saved += tensor.nbytes
+    return saved
+
+
+def has_checker(folder: Path) -> bool:
+    """Whether the folder of a pipeline holds a safety checker."""
+    return (folder / CHECKER).is_dir()
+
+
+class SafetyChecker:
+    """The safety checker of a Stable Diffusion's folder, on a device.
+
+    An unCLIP has none and takes that of the Stable Diffusion beside it.
+
+    Called with pictures, it returns them with a grey one in place of each that it finds unsafe.
+
+    Source: Rombach et al. 2022, the model card of Stable Diffusion 1; a CLIP that compares pictures with a list of
+    concepts.
+    """
+
+    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype, variant: str | None = None):
+        from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+        from transformers import CLIPImageProcessorPil
+
+        self._model = StableDiffusionSafetyChecker.from_pretrained(
+            folder / CHECKER, local_files_only=True, use_safetensors=True, torch_dtype=dtype, variant=variant
+        )
+        self._model = self._model.to(device).eval().requires_grad_(False)
+        self._prepare = CLIPImageProcessorPil.from_pretrained(folder / "feature_extractor", local_files_only=True)
+
+    def __call__(self, pictures: list[Image.Image]) -> list[Image.Image]:
+        seen = self._prepare(pictures, return_tensors="pt")["pixel_values"].to(self._model.device, self._model.dtype)
+        _, unsafe = self._model(images=[np.zeros((1, 1, 3), np.float32) for _ in pictures], clip_input=seen)
+        return [_withheld(picture) if bad else picture for picture, bad in zip(pictures, unsafe, strict=True)]
+
+
+def _withheld(picture: Image.Image) -> Image.Image:
+    """A grey picture in place of one, which says so of itself."""
+    grey = Image.new("RGB", picture.size, "grey")
+    grey.info[WITHHELD] = True
+    return grey

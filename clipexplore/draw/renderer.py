@@ -1,0 +1,335 @@
+"""Stable Diffusion and Stable unCLIP as one function: token states or points of the joint space in, pictures out.
+
+A pipeline is not re-entrant: one thread draws, as a lane of `jobs` provides. The same recipe gives the same pixels.
+
+Source: Rombach et al. 2022, "High-Resolution Image Synthesis with Latent Diffusion Models"; Ramesh et al. 2022,
+"Hierarchical Text-Conditional Image Generation with CLIP Latents" (unCLIP).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from clipexplore.draw.latents import Latents
+from clipexplore.draw.pipelines import (
+    SafetyChecker,
+    load_checker,
+    load_pipeline,
+    read_facts,
+    read_gap,
+    revision,
+    usual_norm,
+    usual_settings,
+)
+from clipexplore.draw.schedulers import OWN, chosen_scheduler
+from clipexplore.draw.walks import batches
+from clipexplore.errors import InputError, OutOfMemoryError
+from clipexplore.jobs import run_through
+from clipexplore.language import _, ngettext
+from clipexplore.models.devices import if_memory_suffices
+from clipexplore.models.libraries import one_at_a_time
+from clipexplore.vectors import normalize
+
+if TYPE_CHECKING:
+    import torch
+
+Report = Callable[[float, Image.Image | None], object]  # share of the work done; now and then a preview
+Shown = Callable[[int, Image.Image], object]  # number of a picture, the picture
+PREVIEW_EVERY = 3  # steps
+RANGES = {"num_inference_steps": (1, 100), "guidance_scale": (1.0, 20.0), "seed": (0, 2**32 - 1)}
+
+
+class Renderer:
+    """A loaded pipeline. One thread at a time may draw; reading the attributes is free.
+
+    Attributes
+    ----------
+    pipeline
+        What `diffusers` made of the folder.
+    side
+        Width and height of a picture in pixels.
+    draws_embeddings
+        Whether it draws points of the joint space (an unCLIP), besides token states.
+    norm
+        The length that points are scaled to before they are drawn: that of the embeddings it was trained on.
+    gap
+        How texts of its CLIP cross the modality gap, float32, see `across_gap`; None where it is not known.
+    num_inference_steps, guidance_scale
+        What it is best used with.
+    checker
+        What withholds drawings that it finds unsafe; None where the operator wants none, or none is here.
+    revision
+        12 hex digits that name its weights, the data type and the kind of device: equal ones draw the same.
+    """
+
+    def __init__(
+        self,
+        pipeline: Any,
+        norm: float,
+        settings: dict[str, float],
+        gap: np.ndarray | None,
+        revision: str,
+        checker: SafetyChecker | None = None,
+    ):
+        self.checker = checker
+        self.pipeline, self._latents, self._own = pipeline, Latents(pipeline), pipeline.scheduler
+        self.norm, self.gap, self.revision = norm, gap, revision
+        self.num_inference_steps, self.guidance_scale = settings["num_inference_steps"], settings["guidance_scale"]
+        self.draws_embeddings = hasattr(pipeline, "image_noising_scheduler")
+        self.side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
+
+    @classmethod
+    @one_at_a_time("torch", "transformers", "diffusers")
+    def load(
+        cls,
+        folder: Path | str,
+        clip: Path | str | None = None,
+        device: str | None = None,
+        dtype: torch.dtype | None = None,
+        lora: Path | None = None,
+        checker: Path | str | None = None,
+    ) -> Renderer:
+        """The pipeline of a folder as `StableUnCLIPImg2ImgPipeline` or `StableDiffusionPipeline` saves it.
+
+        Parameters
+        ----------
+        clip
+            The folder of the `CLIPModel` whose encoders it takes where it holds none of its own.
+        device, dtype
+            By default the accelerator of this machine in float16, else the CPU in bfloat16 where it computes in that,
+            in float32 where not.
+        lora
+            The folder of a latent consistency LoRA, with which four steps without guidance are enough; needs the
+            package peft.
+        checker
+            The folder of a Stable Diffusion whose safety checker withholds what it finds unsafe.
+
+        Raises
+        ------
+        InputError
+            For a folder that holds no such pipeline, is damaged, or was made for another CLIP.
+        """
+        folder, clip = Path(folder), None if clip is None else Path(clip)
+        pipeline = load_pipeline(folder, clip, device, dtype, lora)
+        name = revision(folder, str(pipeline.dtype), pipeline.device.type, str(lora), str(checker))
+        norm = float(read_facts(folder).get("norm") or usual_norm(pipeline))
+        found = load_checker(Path(checker), pipeline) if checker else None
+        return cls(pipeline, norm, usual_settings(folder, bool(lora)), read_gap(folder), name, found)
+
+    def encode_prompts(self, texts: Sequence[str]) -> np.ndarray:
+        """Token states `(n, tokens, width)` float32 of texts, each padded to the full length; what is longer is cut."""
+        import torch
+
+        with torch.inference_mode():  # one by one: the last bits of a text do not depend on its neighbours
+            states = [
+                self.pipeline.encode_prompt(text, self.pipeline.device, 1, False)[0].float().cpu().numpy()
+                for text in texts
+            ]
+        return np.concatenate(states)
+
+    def render(self, **asked: Any) -> list[Image.Image]:
+        """A picture of each row of what is asked, as `drawing` takes it, in one go."""
+        return run_through(self.drawing(**asked))
+
+    def drawing(
+        self,
+        *,
+        prompt_embeds: np.ndarray | None = None,
+        embeddings: np.ndarray | None = None,
+        seed: int = 0,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        scheduler: str = OWN,
+        alike: bool = False,
+        report: Report = lambda share, preview: None,
+        shown: Shown = lambda number, picture: None,
+    ) -> Generator[None, None, list[Image.Image]]:
+        """A picture of each row, in their order; computed coarse to fine, all from the same noise.
+
+        Yields after each batch, so that others may draw meanwhile.
+
+        Parameters
+        ----------
+        prompt_embeds
+            Token states `(n, tokens, width)`, as `encode_prompts` gives them or between two of those.
+        embeddings
+            Points of the joint space `(n, dim)`, of any length other than zero; only an unCLIP draws them. One of the
+            two is given, or both.
+        seed
+            In [0, 2³²); of the noise, the same for all rows.
+        num_inference_steps, guidance_scale
+            In [1, 100] and [1, 20]; by default what the model is best used with. A scale of 1 leaves guidance out and
+            halves the work.
+        scheduler
+            How noise is taken away, one of `SCHEDULERS`: the model's "own", "pndm" or "ddim"; where a model draws in
+            few steps, its own alone.
+        alike
+            Whether all batches are of one size, so that a row has the same bits whatever else is drawn.
+        report, shown
+            Called after every step with the share of the work done and now and then a small preview of the first
+            picture at work, and with each picture once it exists. Whatever they raise ends the work within one step.
+
+        Raises
+        ------
+        InputError
+            For a condition this model cannot draw or of another shape, a number out of range, and when memory does
+            not even suffice for half a batch.
+        """
+        steps = int(self.num_inference_steps if num_inference_steps is None else num_inference_steps)
+        scale = self.guidance_scale if guidance_scale is None else guidance_scale
+        _check_range(num_inference_steps=steps, guidance_scale=scale, seed=seed)
+        chosen = chosen_scheduler(self._own, scheduler)
+        prompts, points = self._conditions(prompt_embeds, embeddings)
+        plan = list(batches(len(prompts), steps, alike))
+        work, done = sum(size for _rows, size in plan), 0
+        pictures: dict[int, Image.Image] = {}
+        for rows, size in plan:
+            self.pipeline.scheduler = chosen  # since the last batch another drawing may have had another
+            filled = [rows[i % len(rows)] for i in range(size)]
+            drawn = self._draw(
+                filled, prompts[filled], points[filled], seed, steps, scale, _part(report, done / work, size / work)
+            )
+            done += size
+            for row, picture in zip(rows, drawn, strict=False):
+                pictures[row] = picture
+                shown(row, picture)
+            yield
+        return [pictures[row] for row in range(len(prompts))]
+
+    def _conditions(self, prompts: np.ndarray | None, points: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Both conditions of every row: no text is the empty text, no point a row of zeros, as in training."""
+        if prompts is None and points is None:
+            raise InputError(_("There is nothing to draw; give prompt_embeds or embeddings."))
+        if points is not None and not self.draws_embeddings:
+            raise InputError(
+                _(
+                    "This model draws texts only: a classic Stable Diffusion is conditioned on token states, and a "
+                    "point of the joint space has none; choose a model with an unCLIP decoder."
+                )
+            )
+        count = len(prompts) if prompts is not None else len(points if points is not None else ())
+        prompts = np.repeat(self._empty, count, 0) if prompts is None else np.asarray(prompts, np.float32)
+        dim = self.pipeline.image_normalizer.config.embedding_dim if self.draws_embeddings else 0
+        points = np.zeros((count, dim), np.float32) if points is None else normalize(points) * np.float32(self.norm)
+        if prompts.shape != (count, *self._empty.shape[1:]) or points.shape != (count, dim):
+            raise InputError(
+                _(
+                    "Conditions of shapes {prompts} and {points} do not fit this model, which takes (n, {tokens}, "
+                    "{width}) token states and (n, {dim}) embeddings; use those of its own CLIP."
+                ).format(
+                    prompts=prompts.shape,
+                    points=points.shape,
+                    tokens=self._empty.shape[1],
+                    width=self._empty.shape[2],
+                    dim=dim,
+                )
+            )
+        return prompts, points
+
+    @cached_property
+    def _empty(self) -> np.ndarray:
+        return self.encode_prompts([""])
+
+    def _draw(
+        self,
+        numbers: list[int],
+        prompts: np.ndarray,
+        points: np.ndarray,
+        seed: int,
+        steps: int,
+        scale: float,
+        report: Report,
+    ) -> list[Image.Image]:
+        """One batch, the pictures of these numbers; where memory is out it is tried once more in halves, which need
+        half of it, and decoded piece by piece.
+        """
+
+        def drawn(at_once: int) -> list[Image.Image]:
+            parts = [slice(start, start + at_once) for start in range(0, len(prompts), at_once)]
+            drawings = (
+                self._run(numbers[part], prompts[part], points[part], seed, steps, scale, report) for part in parts
+            )
+            return [picture for pictures in drawings for picture in pictures]
+
+        half = math.ceil(len(prompts) / 2)
+        for at_once in (len(prompts), half):
+            if (pictures := if_memory_suffices(partial(drawn, at_once))) is not None:
+                return pictures
+            self._latents.decode_in_pieces(of_one=len(prompts) == 1)
+        raise OutOfMemoryError(
+            ngettext(
+                "There is too little memory to draw one picture of {side} pixels at a time; close other programs or "
+                "choose a smaller model.",
+                "There is too little memory to draw {n} pictures of {side} pixels at a time; close other programs or "
+                "choose a smaller model.",
+                half,
+            ).format(n=half, side=self.side)
+        )
+
+    def _run(
+        self,
+        numbers: list[int],
+        prompts: np.ndarray,
+        points: np.ndarray,
+        seed: int,
+        steps: int,
+        scale: float,
+        report: Report,
+    ) -> list[Image.Image]:
+        import torch
+
+        count, watch = len(prompts), self._watch(report, steps)
+        given = {
+            "prompt_embeds": self._tensor(prompts),
+            "negative_prompt_embeds": self._tensor(np.repeat(self._empty, count, 0)),
+            "num_inference_steps": steps,
+            "guidance_scale": scale,
+            "output_type": "latent",
+            "return_dict": False,
+            "latents": self._latents.noise(seed).repeat(count, 1, 1, 1),
+            "generator": [torch.Generator().manual_seed(seed + 1) for _ in range(count)],
+        }
+        if self.draws_embeddings:
+            given |= {"image_embeds": self._tensor(points), "callback": lambda step, t, latents: watch(step, latents)}
+        else:
+            given |= {"callback_on_step_end": lambda pipe, step, t, tensors: watch(step, tensors["latents"]) or tensors}
+        with torch.inference_mode():
+            pictures = self._latents.decode(self.pipeline(**given)[0], numbers)
+            return self.checker(pictures) if self.checker else pictures
+
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.pipeline.device, self.pipeline.dtype)
+
+    def _watch(self, report: Report, steps: int) -> Callable[[int, torch.Tensor], None]:
+        """What is called after every step; the last part of the work is decoding."""
+
+        def watch(step: int, latents: torch.Tensor) -> None:
+            wanted = step % PREVIEW_EVERY == PREVIEW_EVERY - 1
+            report((step + 1) / (steps + 1), self._latents.preview(latents[:1]) if wanted else None)
+
+        return watch
+
+
+def _part(report: Report, start: float, share: float) -> Report:
+    """Reports a part of the work as what it is of the whole."""
+    return lambda done, preview: report(start + done * share, preview)
+
+
+def _check_range(**values: float) -> None:
+    for name, value in values.items():
+        low, high = RANGES[name]
+        if not low <= value <= high:
+            raise InputError(
+                _("{name} is {value:g} and has to be from {low:g} to {high:g}; change it.").format(
+                    name=name, value=value, low=low, high=high
+                )
+            )

@@ -1,0 +1,350 @@
+"""Interpolate: a walk through stops in the space, what lies nearest along the way, and every frame as a picture.
+
+Source: traberph/CLIP-Interpolation compares the two curves; Ramesh et al. 2022 draw from embeddings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from PIL import Image
+
+from clipexplore.draw import even
+from clipexplore.draw.drawer import (
+    Drawer,
+    Drawn,
+    Kind,
+    across_gap,
+    drawing_vectors,
+    gap_of,
+    one_text,
+    weights_for,
+)
+from clipexplore.draw.renderer import Report as Steps
+from clipexplore.draw.schedulers import OWN
+from clipexplore.draw.walks import prompt_path
+from clipexplore.errors import InputError, MissingError
+from clipexplore.explore.bridges import drawer_for
+from clipexplore.jobs import run_through
+from clipexplore.language import _
+from clipexplore.maps.pca import PCA, pca
+from clipexplore.reports import Report, silent
+from clipexplore.space import Hit, Point, Space
+from clipexplore.vectors import Curve, Easing, Path, cosine_similarity, path, path_at
+
+CurveChoice = Literal["slerp", "lerp", "both", "even"]
+Track = Curve | Literal["even"]  # what is drawn of a walk
+Shown = Callable[[str, int, Image.Image], object]  # curve, number of the frame, its picture
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """A path through the joint space.
+
+    Attributes
+    ----------
+    stops
+        Their points.
+    vectors
+        `(frames, dim)` float32; unit rows on a slerp path, of any length on a lerp path.
+    positions
+        `(frames,)` float64 in [0, stops − 1]: where each frame lies, in units of stops.
+    pictures, captions
+        The nearest of each kind to each frame.
+    cosines
+        `(frames, stops)` float32 in [−1, 1]: of each frame with each stop.
+    lengths
+        `(frames,)` float32: of each frame.
+    """
+
+    SHOWN: ClassVar = ("captions", "lengths", "cosines")
+    stops: list[Point]
+    vectors: np.ndarray
+    positions: np.ndarray
+    pictures: list[Hit]
+    captions: list[Hit]
+    cosines: np.ndarray
+    lengths: np.ndarray
+
+    @property
+    def plane(self) -> PCA:
+        """The plane on which the frames and stops vary most."""
+        return pca(np.concatenate([self.vectors, _stacked(self.stops)]), 2)
+
+
+def walk(
+    space: Space,
+    stops: Sequence[str],
+    frames: int = 9,
+    curve: CurveChoice = "slerp",
+    easing: Easing = "linear",
+    places: Sequence[float] = (),
+    report: Report = silent,
+) -> Walk:
+    """A path through the points of expressions, and what lies nearest to each of its frames.
+
+    Parameters
+    ----------
+    stops
+        At least two expressions.
+    frames
+        The number of points in all, the stops included; at least as many as stops are taken.
+    curve
+        "slerp" follows the unit sphere, "lerp" the straight lines; of "both" the figures are those of slerp. "even"
+        follows the sphere too, with its frames at `places`.
+    places
+        Of an even walk, as a drawing found them: the position of each frame, in units of stops; without them its
+        figures are those of slerp.
+    report
+        Is called before each search.
+
+    Raises
+    ------
+    InputError
+        As `Space.point` and `vectors.path`; for places that are not one for each frame, rising, with every stop among
+        them.
+    """
+    points = [space.point(stop) for stop in stops]
+    frames = max(frames, len(points))
+    way = _way(_stacked(points), frames, curves_of(curve)[0], easing, places)
+    report(0.0, _("Looking for what lies along the way"))
+    pictures = [hit for (hit,) in space.search(way.points, space.instead_of("pictures"), 1)]
+    report(0.5, None)
+    captions = [hit for (hit,) in space.search(way.points, space.instead_of("captions"), 1)]
+    cosines = cosine_similarity(way.points, _stacked(points))
+    return Walk(points, way.points, way.positions, pictures, captions, cosines, np.linalg.norm(way.points, axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class WalkDrawing:
+    """A walk as pictures, drawn when they are first asked for.
+
+    Attributes
+    ----------
+    drawn_from
+        "joint" for points of the joint space, "tokens" for token states.
+    points
+        By curve, `(frames, dim)`; none for token states, and none of an even walk that has to be found.
+    stops
+        Their points, as they are drawn, `(stops, dim)`; none for token states.
+    places
+        Of an even walk that was found before.
+    texts
+        The stops, for token states.
+    sampling
+        seed, num_inference_steps, guidance_scale and scheduler, as `Renderer.render` takes them.
+    """
+
+    SHOWN: ClassVar = ("drawn_from", "mean_changes")
+    space: Space
+    drawer: Drawer
+    drawn_from: Kind
+    frames: int
+    curves: tuple[Track, ...]
+    easing: Easing
+    points: dict[str, np.ndarray]
+    stops: np.ndarray
+    places: tuple[float, ...]
+    texts: tuple[str, ...]
+    sampling: dict[str, Any]
+
+    @property
+    def key(self) -> tuple:
+        """Everything the pictures depend on."""
+        what = (*(rows.tobytes() for rows in self.points.values()), self.stops.tobytes(), self.places, self.texts)
+        walk = (self.drawn_from, self.frames, self.curves, self.easing, what)
+        return self.drawer.name, walk, *self.sampling.items()
+
+    def at(self, places: Sequence[float]) -> WalkDrawing:
+        """The same even walk, its places known."""
+        return replace(self, places=tuple(places), points={"even": path_at(self.stops, np.array(places)).points})
+
+    @cached_property
+    def drawn(self) -> dict[str, Drawn]:
+        """The drawings of each curve; takes seconds a frame."""
+        return run_through(self.drawing())
+
+    @property
+    def mean_changes(self) -> dict[str, float]:
+        """By curve, how much a picture differs from the one before, in grey levels."""
+        return {curve: round(float(drawn.changes[1:].mean()), 2) for curve, drawn in self.drawn.items()}
+
+    def drawing(
+        self,
+        report: Steps = lambda share, preview: None,
+        shown: Shown = lambda curve, number, picture: None,
+    ) -> Generator[None, None, dict[str, Drawn]]:
+        """Draws one curve after the other, step by step (`Renderer.drawing`); returns the drawings of each.
+
+        Parameters
+        ----------
+        report, shown
+            As in `Renderer.render`, of all curves together; `shown` is given the curve first.
+
+        Raises
+        ------
+        InputError
+            As `Renderer.render`.
+        """
+        drawn = {}
+        for number, curve in enumerate(self.curves):
+            watch: dict[str, Any] = {
+                "report": partial(_part, report, number, len(self.curves)),
+                "shown": partial(shown, curve),
+            }
+            if curve == "even":
+                steps = self._drawing_even(**self.sampling, **watch)
+            elif self.points:
+                steps = drawing_vectors(self.space, self.drawer, self.points[curve], **self.sampling, **watch)
+            else:
+                steps = self._drawing_tokens(curve, **self.sampling, **watch)
+            drawn[str(curve)] = yield from steps
+        return drawn
+
+    def _drawing_even(self, report: Steps, shown: Any, **settings: Any) -> Generator[None, None, Drawn]:
+        """Frames at the places of an even walk, found first where nobody knows them. All are drawn in batches of one
+        size, so that a place has the same picture whether it was found or given.
+        """
+
+        def draw(places: np.ndarray, before: int, most: int) -> Generator[None, None, Drawn]:
+            def part(share: float, preview: Image.Image | None) -> None:
+                report((before + share * len(places)) / most, preview)
+
+            return drawing_vectors(
+                self.space,
+                self.drawer,
+                path_at(self.stops, places).points,
+                **settings,
+                alike=True,
+                report=part,
+                shown=lambda number, picture: shown(before + number, picture),
+            )
+
+        if self.places:
+            places = np.array(self.places)
+            return replace((yield from draw(places, 0, len(places))), places=places)
+        return (yield from even.found(len(self.stops), self.frames, draw))
+
+    def _drawing_tokens(self, curve: Curve, **settings: Any) -> Generator[None, None, Drawn]:
+        renderer = self.drawer.load()
+        states = prompt_path(renderer.encode_prompts(self.texts), self.frames, curve, self.easing)
+        return Drawn((yield from renderer.drawing(prompt_embeds=states, **settings)))
+
+
+def draw_walk(
+    space: Space,
+    stops: Sequence[str],
+    frames: int = 9,
+    curve: CurveChoice = "slerp",
+    easing: Easing = "linear",
+    draw_from: str = "auto",
+    shift: bool = True,
+    seed: int = 0,
+    num_inference_steps: int | None = None,
+    guidance_scale: float | None = None,
+    scheduler: str = OWN,
+    checked: bool = False,
+    places: Sequence[float] = (),
+) -> WalkDrawing:
+    """Every frame of a walk as a picture, all from the same noise.
+
+    Parameters
+    ----------
+    stops, frames, curve, easing, places
+        As in `walk`; of "both" each curve is drawn. An "even" walk without places finds them, from half as many frames
+        more; only points of the joint space are walked evenly.
+    draw_from
+        "joint" for points of the joint space, "tokens" for token states, which exist where every stop is one text;
+        "auto" for tokens where they exist and something draws them, else joint.
+    shift
+        Whether texts are moved across the modality gap before they are drawn.
+    seed, num_inference_steps, guidance_scale, scheduler
+        As `Renderer.render`.
+    checked
+        Whether drawings pass the safety checker of the model's Stable Diffusion.
+
+    Raises
+    ------
+    MissingError
+        If nothing on this machine draws it.
+    InputError
+        As `Space.point` and `vectors.path`.
+    """
+    points = [space.point(stop) for stop in stops]
+    kind = kind_of(space, points, drawn_from(curve, draw_from))
+    drawer = drawer_for(space, kind, checked)
+    if drawer is None:
+        raise MissingError(
+            _("Nothing on this machine draws this for {model}; fetch what does, or choose another model.").format(
+                model=space.model.title
+            )
+        )
+    frames, curves = max(frames, len(points)), curves_of(curve)
+    gap = gap_of(space, drawer) if shift and kind == "joint" else None
+    ends = np.stack([across_gap(point, gap) for point in points])
+    known = [each for each in curves if each != "even" or places] if kind == "joint" else []
+    ways = {str(each): _way(ends, frames, each, easing, places).points for each in known}
+    if curve == "even" and kind != "joint":
+        raise InputError(_("Only points of the joint space are walked evenly; choose another path."))
+    texts = () if kind == "joint" else tuple(one_text(point) or "" for point in points)
+    sampling = {
+        "seed": seed,
+        "num_inference_steps": num_inference_steps,
+        "guidance_scale": guidance_scale,
+        "scheduler": scheduler,
+    }
+    return WalkDrawing(space, drawer, kind, frames, curves, easing, ways, ends, tuple(places), texts, sampling)
+
+
+def curves_of(curve: CurveChoice) -> tuple[Track, ...]:
+    """The curves that a choice names, the one that figures are of first."""
+    return ("slerp", "lerp") if curve == "both" else (curve,)
+
+
+def drawn_from(curve: CurveChoice, wanted: str) -> str:
+    """What is drawn from, where a choice of the visitor leaves that open: an even walk is one of points."""
+    return "joint" if curve == "even" else wanted
+
+
+def _way(ends: np.ndarray, frames: int, curve: Track, easing: Easing, places: Sequence[float]) -> Path:
+    """The path of a curve through the stops `(s, dim)`; an even one at its places, if those are known."""
+    if curve != "even" or not places:
+        return path(ends, frames, "slerp" if curve == "even" else curve, easing)
+    at, last = np.asarray(places, np.float64), len(ends) - 1
+    if len(at) != frames or not (np.diff(at) > 0).all() or at[0] != 0 or at[-1] != last or (at % 1 == 0).sum() <= last:
+        raise InputError(
+            _(
+                "The places of an even walk rise from 0 to {last}, one for each of its {frames} frames, with every "
+                "stop among them; leave them out to have them found."
+            ).format(last=last, frames=frames)
+        )
+    return path_at(ends, at)
+
+
+def kind_of(space: Space, points: Sequence[Point], draw_from: str) -> Kind:
+    """What a walk is drawn from: as wanted if its stops have it, by itself ("auto") token states, which texts are
+    drawn best from.
+
+    Where that draws nothing on this machine and the other does, the other; through a bridge only where the model has
+    nothing of its own to fetch.
+    """
+    if not all(one_text(point) for point in points):
+        return "joint"
+    first: Kind
+    second: Kind
+    first, second = ("joint", "tokens") if draw_from == "joint" else ("tokens", "joint")
+    if drawer_for(space, first) or not (other := drawer_for(space, second)):
+        return first
+    return first if other.bridge and weights_for(space.model, first) else second
+
+
+def _part(report: Steps, number: int, count: int, share: float, preview: Image.Image | None) -> None:
+    report((number + share) / count, preview)
+
+
+def _stacked(points: Sequence[Point]) -> np.ndarray:
+    return np.stack([point.vector for point in points])

@@ -1,0 +1,72 @@
+"""Presence: whether what a search looks for is in the collection at all, learned from the collection's own captions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from clipexplore.draw.drawer import one_text
+from clipexplore.errors import InputError
+from clipexplore.explore.memory import remembered
+from clipexplore.labs.presence import ALIKE, Presence, calibrate, signs, true_of
+from clipexplore.space import Point, Space
+from clipexplore.vectors import normalize
+
+TEXTS = 700  # that are learned from
+MOST = 20_000  # pictures
+LEFT = 100  # pictures at least, when those that a text is true of are held out
+USEFUL = 0.5  # of the texts that are here; where fewer are found, the captions tell too little
+
+
+@remembered(8)
+def presence(space: Space) -> Presence | None:
+    """When a text is among the collection's pictures, learned from its captions and those words of the bank that they
+    have; None where too little is known: without pictures or with more than 20,000, with too few different captions,
+    or captions that tell nothing.
+
+    What a text is true of is held out: every picture whose caption shares a word with it, or means the same.
+    """
+    collection = space.collection
+    if not collection.has_pictures or len(collection) > MOST:
+        return None
+    pictures, captions = (collection.embeddings(space.model.key, kind) for kind in ("pictures", "captions"))
+    texts, vectors = _texts(space, captions)
+    said, shares = true_of(texts, collection.captions)
+    centre = captions.mean(axis=0)
+    gone = shares | (_towards(vectors, centre) @ _towards(captions, centre).T > ALIKE)
+    used = said & ((~gone).sum(axis=1) >= min(LEFT, len(collection) // 2))
+    try:
+        given = vectors[used], pictures, _bank(space), space.model.logit_scale
+        learned = calibrate(signs(*given), signs(*given, gone[used]))
+    except InputError:
+        return None
+    return learned if learned.kept >= USEFUL else None
+
+
+def least_of(space: Space, point: Point) -> float | None:
+    """The cosine from which a picture counts as an answer to a point; None where nothing can be said: where `presence`
+    knows nothing, and of points that are not one text, which nothing was learned of.
+    """
+    if not one_text(point) or (learned := presence(space)) is None:
+        return None
+    pictures = space.collection.embeddings(space.model.key, "pictures")
+    return float(learned.least(signs(point.vector[None], pictures, _bank(space), space.model.logit_scale))[0])
+
+
+def _texts(space: Space, captions: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Some of the captions and of the words of the bank, each once, and their vectors `(q, dim)`."""
+    bank = space.words
+    every = [*space.collection.captions, *bank.captions]
+    vectors = np.concatenate([captions, _bank(space)])
+    said = true_of(bank.captions, space.collection.captions)[0]
+    rows = np.array(list({text.lower(): row for row, text in reversed(list(enumerate(every)))}.values()))
+    rows = rows[np.concatenate([np.ones(len(captions), bool), said])[rows]]
+    some = np.random.default_rng(0).permutation(np.sort(rows))[:TEXTS]
+    return [every[row] for row in some], vectors[some]
+
+
+def _bank(space: Space) -> np.ndarray:
+    return space.words.embeddings(space.model.key, "captions")
+
+
+def _towards(vectors: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    return normalize(vectors - centre)

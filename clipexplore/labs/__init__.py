@@ -1,0 +1,1 @@
+"""What the pages teach, as functions on arrays: classifying, matching, components, directions, words."""

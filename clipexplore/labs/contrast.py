@@ -1,0 +1,193 @@
+"""What CLIP was trained to do: find which pictures and captions of a batch belong together; and the gap that this
+leaves.
+
+Sources: Radford et al. 2021, §2.3 and fig. 3 (the objective); Liang et al., Mind the gap, arXiv 2203.02053, §2 and §4.2
+(the gap).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clipexplore.errors import InputError
+from clipexplore.language import _
+from clipexplore.vectors import cosine_similarity, normalize
+
+_ROWS = 2048  # texts that are compared with the whole pool at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """A batch of n pairs, every picture (row) against every caption (column); the right ones are on the diagonal.
+
+    Attributes
+    ----------
+    cosines
+        `(n, n)` float32; in [−1, 1], unless the vectors were compared without normalising.
+    image_probs
+        `(n, n)` float64: softmax of logit_scale × cosine by row: which caption belongs to this picture?
+    text_probs
+        `(n, n)` float64: softmax by column: which picture belongs to this caption?
+    loss
+        The mean of `image_loss` and `text_loss`, in nats.
+    chance
+        The loss of guessing: ln n.
+    gradient
+        `(n, n)` float64: of the loss by each logit; its sum is zero. Training pulls a pair below zero together and
+        pushes one above zero apart.
+    normalized
+        Whether `cosines` holds cosines rather than dot products.
+    """
+
+    cosines: np.ndarray
+    image_probs: np.ndarray
+    text_probs: np.ndarray
+    image_loss: float
+    text_loss: float
+    loss: float
+    chance: float
+    gradient: np.ndarray
+    normalized: bool
+
+
+@dataclass(frozen=True)
+class Negative:
+    """A picture and a caption that do not belong together, by row and column.
+
+    `margin` is their cosine minus that of the picture with its own caption, so negative where the right caption wins.
+    """
+
+    image: int
+    text: int
+    cosine: float
+    margin: float
+
+
+def match_pairs(images: np.ndarray, texts: np.ndarray, logit_scale: float, normalized: bool = True) -> Contrast:
+    """CLIP's training objective for one batch: the symmetric cross-entropy.
+
+    Parameters
+    ----------
+    images, texts
+        `(n, dim)`, n ≥ 2; row i of one belongs to row i of the other.
+    logit_scale
+        How sharply a cosine decides, above 0; 100 for OpenAI's models.
+    normalized
+        Whether vectors are compared by cosine; else by their dot product, lengths included.
+
+    Raises
+    ------
+    InputError
+        When there are not as many texts as images, fewer than two pairs, or a scale that is not above 0.
+    """
+    _check_pairs(images, texts)
+    if not logit_scale > 0:
+        raise InputError(_("The scale is {scale} and must be above 0; raise it.").format(scale=logit_scale))
+    cosines = cosine_similarity(images, texts) if normalized else np.asarray(images @ texts.T, np.float32)
+    logits = logit_scale * cosines.astype(np.float64)
+    by_row, by_column = _log_softmax(logits), _log_softmax(logits.T).T
+    image_loss, text_loss = -float(np.diag(by_row).mean()), -float(np.diag(by_column).mean())
+    image_probs, text_probs = np.exp(by_row), np.exp(by_column)
+    gradient = (image_probs + text_probs - 2 * np.eye(len(cosines))) / (2 * len(cosines))
+    return Contrast(
+        cosines,
+        image_probs,
+        text_probs,
+        image_loss,
+        text_loss,
+        (image_loss + text_loss) / 2,
+        float(np.log(len(cosines))),
+        gradient,
+        normalized,
+    )
+
+
+def recall_at(cosines: np.ndarray, k: int) -> float:
+    """The share of rows of a square matrix whose partner, on the diagonal, is among their k highest.
+
+    Of equal cosines the first column comes first, as in a search.
+    """
+    partner = np.diag(cosines)[:, None]
+    before = np.tri(len(cosines), k=-1, dtype=bool)
+    ahead = (cosines > partner) | ((cosines == partner) & before)
+    return float((ahead.sum(axis=1) < k).mean())
+
+
+def hardest_negatives(cosines: np.ndarray, count: int) -> list[Negative]:
+    """The wrong pairs that come closest to, or go furthest beyond, the right one of their row; hardest first."""
+    margins = cosines - np.diag(cosines)[:, None]
+    np.fill_diagonal(margins, -np.inf)
+    order = np.argsort(-margins, axis=None, kind="stable")[: min(count, margins.size - len(margins))]
+    rows, columns = np.unravel_index(order, margins.shape)
+    return [
+        Negative(int(i), int(j), float(cosines[i, j]), float(margins[i, j])) for i, j in zip(rows, columns, strict=True)
+    ]
+
+
+def rotated(count: int, wrong: int) -> np.ndarray:
+    """Which caption each of `count` pictures gets if the first `wrong` captions go one picture on, `(count,)` int."""
+    order = np.arange(count)
+    order[:wrong] = np.roll(order[:wrong], -1)
+    return order
+
+
+def modality_gap(images: np.ndarray, texts: np.ndarray) -> np.ndarray:
+    """The mean picture minus the mean text, `(dim,)` float32, after both `(n, dim)` and `(m, dim)` are normalised."""
+    return (normalize(images).mean(axis=0, dtype=np.float64) - normalize(texts).mean(axis=0, dtype=np.float64)).astype(
+        np.float32
+    )
+
+
+def close_gap(images: np.ndarray, texts: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Both clouds moved towards each other along the gap, and normalised again.
+
+    Parameters
+    ----------
+    share
+        0 leaves them as they are, 1 brings both means together (before normalising), a negative share widens the gap.
+
+    Returns
+    -------
+    tuple
+        Pictures and texts, float32 unit rows.
+    """
+    step = modality_gap(images, texts) * (share / 2)
+    return normalize(normalize(images) - step), normalize(normalize(texts) + step)
+
+
+def pictures_on_top(images: np.ndarray, texts: np.ndarray, k: int = 10) -> float:
+    """Among the k nearest of each text, in one pool of all pictures and all other texts, the share that are pictures.
+
+    Without a gap it would be about half.
+
+    Raises
+    ------
+    InputError
+        When the pool has fewer than k others.
+    """
+    images, texts = normalize(images), normalize(texts)
+    pool = np.concatenate([images, texts])
+    if not 1 <= k < len(pool):
+        says = _("k is {k}, and there are {others} others; choose k between 1 and that.")
+        raise InputError(says.format(k=k, others=len(pool) - 1))
+    pictures = 0
+    for start in range(0, len(texts), _ROWS):
+        scores = texts[start : start + _ROWS] @ pool.T
+        rows = np.arange(len(scores))
+        scores[rows, len(images) + start + rows] = -np.inf  # a text is not an answer to itself
+        pictures += int((np.argpartition(-scores, k - 1, axis=1)[:, :k] < len(images)).sum())
+    return pictures / (k * len(texts))
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def _check_pairs(images: np.ndarray, texts: np.ndarray) -> None:
+    if len(images) != len(texts):
+        says = _("There are {pictures} pictures and {captions} captions; give one caption for each picture.")
+        raise InputError(says.format(pictures=len(images), captions=len(texts)))
+    if len(images) < 2:
+        says = _("A batch of {count} has nothing to compare; give at least two pairs.")
+        raise InputError(says.format(count=len(images)))

@@ -1,0 +1,198 @@
+"""Points: what an expression stands for in the space of one model, with the terms and names it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from clipexplore.errors import InputError
+from clipexplore.expression import Expression, Term, combine
+from clipexplore.images import open_picture
+from clipexplore.language import _
+from clipexplore.models.embedder import Embedder
+from clipexplore.store.collection import Collection
+
+Embedded = tuple[np.ndarray, int | None]  # the vector of a text, and its tokens if it was embedded just now
+
+
+@dataclass(frozen=True, eq=False)
+class PointTerm:
+    """One term of a point.
+
+    Attributes
+    ----------
+    vector
+        `(dim,)` float32, before it is weighted.
+    tokens
+        Those of the whole text, start and end included; None for a picture and for a text whose vector was stored.
+    truncated
+        Whether the text was longer than the model reads, so that its end does not count.
+    meaning
+        The point that a name stands for; None for a text and a picture.
+    of_item
+        Whether an id is that of a text of the collection, and not of a picture.
+    strangers
+        The words of a text that the model never learned; None where its makers do not say what it has, and for ids.
+    """
+
+    term: Term
+    vector: np.ndarray
+    tokens: int | None = None
+    truncated: bool = False
+    meaning: Point | None = None
+    strangers: tuple[str, ...] | None = None
+    of_item: bool = False
+
+    @property
+    def known(self) -> bool | None:
+        """Whether the model has learned every word of a text; None where that is not known, and for ids."""
+        return None if self.strangers is None else not self.strangers
+
+    @property
+    def is_picture(self) -> bool:
+        return self.term.is_id and self.meaning is None and not self.of_item
+
+    @property
+    def of_texts(self) -> np.ndarray:
+        """Its part in `Point.of_texts`, those behind a name included; 0 for a picture."""
+        if self.meaning is not None:
+            return self.term.weight / self.meaning.length * self.meaning.of_texts
+        return (not self.is_picture) * self.term.weight * np.append(self.vector, np.float32(1))
+
+    @property
+    def weight_of_pictures(self) -> float:
+        """Its part in `Point.weight_of_pictures`, that behind a name included; 0 for a text."""
+        if self.meaning is not None:
+            return self.term.weight / self.meaning.length * self.meaning.weight_of_pictures
+        return self.is_picture * self.term.weight
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """What an expression stands for in the space of one model.
+
+    Attributes
+    ----------
+    vector
+        `(dim,)` float32, unit norm.
+    length
+        That of the sum before it was normalised: 1 for a single term, near 0 where the terms cancel.
+    terms
+        In the order of the expression.
+    of_texts
+        `(dim + 1,)` float32: the part of that sum which texts are, each `(vector, 1)` times its weight.
+    weight_of_pictures
+        The sum of the weights of pictures in it.
+    """
+
+    expression: Expression
+    vector: np.ndarray
+    length: float
+    terms: tuple[PointTerm, ...]
+    of_texts: np.ndarray = field(init=False)
+    weight_of_pictures: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        # here, once, since names can be behind names behind names, each twice
+        object.__setattr__(self, "of_texts", np.sum([part.of_texts for part in self.terms], axis=0, dtype=np.float32))
+        object.__setattr__(self, "weight_of_pictures", sum(part.weight_of_pictures for part in self.terms))
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """What went in: the texts, and "@id" for each picture."""
+        return frozenset("@" * term.is_id + term.text for term in self.expression.terms)
+
+
+class Uploaded(dict[str, np.ndarray]):
+    """The vectors of uploaded pictures by id, each embedded when it is first asked for.
+
+    Parameters
+    ----------
+    pictures
+        The encoded pictures.
+    embedder
+        Gives what embeds them.
+    """
+
+    def __init__(self, pictures: Mapping[str, bytes], embedder: Callable[[], Embedder]):
+        super().__init__()
+        self._pictures, self._embedder = pictures, embedder
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._pictures
+
+    def __missing__(self, id: str) -> np.ndarray:
+        self[id] = self._embedder().embed_images([open_picture(self._pictures[id])])[0]
+        return self[id]
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """What the terms of expressions stand for.
+
+    Attributes
+    ----------
+    names
+        What `@name` stands for, in the order of their definition: each may use those before it.
+    embed
+        Gives the vector `(dim,)` and the tokens of each of some texts.
+    item
+        Gives the vector of an id that is no name, and whether that is of a text.
+    max_tokens
+        Gives how many tokens the model reads.
+    strangers
+        Gives the words of a text that the model never learned, if its makers say what it has.
+    collection
+        Whose ids no name may have.
+    """
+
+    names: Mapping[str, Expression]
+    embed: Callable[[list[str]], Mapping[str, Embedded]]
+    item: Callable[[str], tuple[np.ndarray, bool]]
+    max_tokens: Callable[[], int]
+    strangers: Callable[[str], tuple[str, ...] | None]
+    collection: Collection
+
+    def point(self, expression: Expression) -> Point:
+        """The point of an expression. Each name behind it is worked out once, however often it is used."""
+        meanings = self._behind(expression)
+        whole = (*meanings.values(), expression)
+        texts = self.embed([term.text for each in whole for term in each.terms if not term.is_id])
+        points: dict[str, Point] = {}
+        for name, meaning in meanings.items():
+            self._check_free(name)
+            points[name] = self._combined(meaning, texts, points)
+        return self._combined(expression, texts, points)
+
+    def _behind(self, expression: Expression) -> dict[str, Expression]:
+        """The names that an expression uses, directly or by other names, in the order of their definition."""
+        needed = {term.text for term in expression.terms if term.is_id}
+        for name in reversed(list(self.names)):  # a name can only use those before it, so one pass finds all
+            if name in needed:
+                needed |= {term.text for term in self.names[name].terms if term.is_id}
+        return {name: meaning for name, meaning in self.names.items() if name in needed}
+
+    def _combined(self, expression: Expression, texts: Mapping[str, Embedded], points: Mapping[str, Point]) -> Point:
+        terms = tuple(self._term(term, texts, points) for term in expression.terms)
+        combined = combine(expression, np.stack([term.vector for term in terms]))
+        return Point(expression, combined.vector, combined.length, terms)
+
+    def _term(self, term: Term, texts: Mapping[str, Embedded], points: Mapping[str, Point]) -> PointTerm:
+        if term.is_id and term.text in points:
+            return PointTerm(term, points[term.text].vector, meaning=points[term.text])
+        if term.is_id:
+            vector, of_text = self.item(term.text)
+            return PointTerm(term, vector, of_item=of_text)
+        vector, tokens = texts[term.text]
+        truncated = tokens is not None and tokens > self.max_tokens()
+        return PointTerm(term, vector, tokens, truncated, strangers=self.strangers(term.text))
+
+    def _check_free(self, name: str) -> None:
+        if name in self.collection:
+            raise InputError(
+                _("@{name} is both a name of yours and a picture of {title}; give your point another name.").format(
+                    name=name, title=self.collection.title
+                )
+            )

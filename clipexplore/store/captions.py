@@ -1,0 +1,312 @@
+"""Tables of captions as people bring them: CSV with any separator, TSV, JSON lines, or one caption a line.
+
+A file is gone through to see how it is to be read, and again for its rows: a line is held at a time, never the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, islice
+from typing import IO, Literal
+
+from clipexplore.errors import InputError
+from clipexplore.language import _
+from clipexplore.reports import Report, silent
+from clipexplore.store.json_stream import MOST_JSON, values_of
+
+TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".json")
+FILE = ("file", "filename", "file_name", "filepath", "image", "picture", "path")
+CAPTION = ("caption", "captions", "text", "title", "sentence", "description", "prompt", "comment")
+ID = ("id", "ids", "key")
+MOST_CHARACTERS = 2000  # of a caption; models read a few hundred
+MOST_FIELDS = 30  # further columns that are kept
+MOST_COLUMNS, MOST_NAME = 1_000, 2_000  # columns, and characters of their names
+MOST_LINE = 1_000_000  # characters
+_LOOK = 4_096  # lines between two looks at whether to go on
+_SEPARATORS = ",;\t|"
+_EXCEL = re.compile(r'"?sep=([^"\r\n])"?\r?\n', re.IGNORECASE)  # a first line that tells Excel what separates
+
+Open = Callable[[], IO[bytes]]  # a file from its beginning; whoever asks closes it
+Lines = Callable[[Report], Iterator[str]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its number from 1 (without the header), and what it says; `wrong` if it cannot be used."""
+
+    number: int
+    caption: str
+    file: str = ""
+    id: str = ""
+    fields: dict[str, object] = field(default_factory=dict)
+    wrong: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a file, read from it each time that one goes through them.
+
+    Attributes
+    ----------
+    count
+        How many there are.
+    names_files
+        Whether any of them names a file.
+    """
+
+    count: int
+    names_files: bool
+    rows: Callable[[Report], Iterator[Row]]
+
+    @classmethod
+    def of(cls, rows: Callable[[Report], Iterator[Row]], report: Report) -> Table:
+        """That of some rows, which are gone through once now."""
+        count, files = 0, 0
+        for row in rows(report):
+            count, files = count + 1, files + bool(row.file)
+        return cls(count, files > 0, rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.rows(silent)
+
+
+def read_table(open: Open, name: str, report: Report = silent) -> Table:
+    """The rows of a file; its name says how they are written.
+
+    The first line of a table is its header if it names a column of captions or files; without one, each line is a
+    caption. What stands in a TSV or, of a .txt, in a line is taken as it is; elsewhere quotes enclose separators.
+
+    Parameters
+    ----------
+    report
+        Called while the file is gone through, with the share of it that was read.
+
+    Raises
+    ------
+    InputError
+        If it is not text in UTF-8, or no table.
+    """
+    ending, lines = name.lower().rpartition(".")[2], partial(lines_of, open, name)
+    if ending == "json":
+        return _table_of(partial(_records, open, name), report)
+    if ending == "jsonl":
+        return _json_table(partial(lines, most=MOST_JSON), name, report)
+    for rows in _ways(lines, ending, report):
+        try:
+            return Table.of(rows, report)
+        except csv.Error as error:
+            if "larger" in str(error):
+                message = _("It is no table that can be read ({error}); save it as CSV again.")
+                raise InputError(message.format(error=error)) from error
+    raise AssertionError("the last way raises no csv.Error")
+
+
+def lines_of(
+    open: Open, name: str, report: Report = silent, errors: str = "strict", most: int = MOST_LINE
+) -> Iterator[str]:
+    """The lines of a file with what ends them: not U+2028, which is in captions.
+
+    Raises
+    ------
+    InputError
+        If it is not text in UTF-8 or UTF-16, or a line has more than `most` characters.
+    """
+    with open() as file:
+        size = max(file.seek(0, io.SEEK_END), 1)
+        file.seek(0)
+        utf16 = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+        file.seek(0)
+        text = io.TextIOWrapper(file, "utf-16" if utf16 else "utf-8-sig", errors, newline="")
+        try:
+            for number, line in enumerate(iter(partial(text.readline, most), "")):
+                if number % _LOOK == 0:
+                    report(file.tell() / size, _("Reading {name}").format(name=name))
+                if len(line) == most:
+                    message = _(
+                        "Line {number} of {name!r} has {most:,} characters or more, the most that are read; split it."
+                    )
+                    raise InputError(message.format(number=number + 1, name=name, most=most))
+                yield line.replace("\0", "")
+        except UnicodeDecodeError as error:
+            message = _("{name!r} is not text in UTF-8; save it in that encoding.")
+            raise InputError(message.format(name=name)) from error
+
+
+def roles_of(header: Sequence[str]) -> dict[str, int]:
+    """Which column is the caption, the file and the id: by its whole name, else by the last word of it.
+
+    "Image Caption" is a caption, "image_id" an id; a header that names neither captions nor files names nothing.
+    """
+    names = [each.strip().lower() for each in header]
+    last = [(re.findall(r"[^\W\d_]+", name) or [""])[-1] for name in names]
+    roles: dict[str, int] = {}
+    for role, choices in (("caption", CAPTION), ("file", FILE), ("id", ID)):
+        for said in (names, last):
+            free = [place for place, name in enumerate(said) if name in choices and place not in roles.values()]
+            if free:
+                roles.setdefault(role, min((choices.index(said[place]), place) for place in free)[1])
+    return roles if {"caption", "file"} & roles.keys() else {}
+
+
+def _ways(lines: Lines, ending: str, report: Report) -> Iterator[Callable[[Report], Iterator[Row]]]:
+    """How a table may be meant; the first way that raises no csv.Error is how."""
+    excel = _EXCEL.match(next(lines(silent), ""))
+    body: Lines = (lambda report: islice(lines(report), 1, None)) if excel else lines
+    first = next(body(silent), "").rstrip("\r\n")
+    separator = excel[1] if excel else "\t" if ending == "tsv" else _separator(first)
+    header = _cells(first, separator)
+    check_columns(header)
+    if ending == "txt" and len(header) < 2 or not roles_of(header):
+        yield partial(_lines, body, separator if ending != "txt" and _agree(body(report), separator) else None)
+        return
+    yield partial(_rows, body, separator, header, ending != "tsv")
+    yield partial(_rows, body, separator, header, None)  # a quote is not closed at the end of a cell
+
+
+def _separator(line: str) -> str:
+    return max(_SEPARATORS, key=lambda each: len(_cells(line, each)))
+
+
+def _agree(lines: Iterable[str], separator: str) -> bool:
+    """Whether all lines that hold something have as many cells."""
+    counts: set[int] = set()
+    for line in lines:
+        if line.strip():
+            counts.add(len(_cells(line.rstrip("\r\n"), separator)))
+        if len(counts) > 1:
+            return False
+    return bool(counts)
+
+
+def _lines(body: Lines, separator: str | None, report: Report) -> Iterator[Row]:
+    """The captions of a table without a header: its first column, or whole lines."""
+    for number, line in enumerate(body(report), 1):
+        plain = line.rstrip("\r\n")
+        text = plain if separator is None else (_cells(plain, separator) or [""])[0]
+        if text.strip():
+            yield Row(number, _clean(text))
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        return line.split(separator)
+
+
+def _rows(body: Lines, separator: str, header: list[str], quoted: bool | None, report: Report) -> Iterator[Row]:
+    """The rows below a header; where it is None whether they are `quoted`, lines are taken as they are."""
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    every: Iterable[list[str]] = (
+        (line.rstrip("\r\n").split(separator) for line in body(report))
+        if quoted is None
+        else csv.reader(body(report), delimiter=separator, strict=True, quoting=quoting)
+    )
+    roles, number = roles_of(header), 0
+    for cells in islice(every, 1, None):
+        if any(cell.strip() for cell in cells):
+            number += 1
+            yield _row(number, cells, roles, header, separator)
+
+
+def _row(number: int, cells: list[str], roles: dict[str, int], header: list[str], separator: str) -> Row:
+    extra = len(cells) - len(header)
+    if extra > 0 and any(cell.strip() for cell in cells[len(header) :]):
+        place = roles.get("caption", -1)
+        if place != len(header) - 1 and len(header) > 1:
+            wrong = _("It has {cells} columns and the header {header}; put quotes around what holds a {separator!r}.")
+            cells = [cell.strip() for cell in cells]
+            return Row(
+                number,
+                _clean(separator.join(cells)),
+                wrong=wrong.format(cells=len(cells), header=len(header), separator=separator),
+            )
+        cells = [*cells[:place], separator.join(cells[place:])]  # a caption in the last column, without quotes
+
+    def cell(role: str) -> str:
+        place = roles.get(role, len(cells))
+        return cells[place].strip() if place < len(cells) else ""
+
+    further: dict[str, object] = {
+        name.strip(): cells[place].strip() or None if place < len(cells) else None
+        for place, name in enumerate(header)
+        if place not in roles.values() and name.strip()
+    }
+    return Row(number, _clean(cell("caption")), cell("file"), cell("id"), dict(list(further.items())[:MOST_FIELDS]))
+
+
+def _json_table(lines: Lines, name: str, report: Report) -> Table:
+    """The objects of a JSON list, or one of each line."""
+    try:
+        return _table_of(lambda report: _objects(lines(report), name), report)
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
+        message = _("{name!r} is no JSON that can be read ({error}); write it again.")
+        raise InputError(message.format(name=name, error=error)) from error
+
+
+def _table_of(objects: Callable[[Report], Iterator[dict]], report: Report) -> Table:
+    """The table of some objects, which are gone through now for their keys."""
+    keys: dict[str, None] = {}
+    for each in objects(report):
+        keys |= dict.fromkeys(each)
+        check_columns(keys)
+    return Table.of(lambda report: table_rows([*keys], objects(report)), report)
+
+
+def _records(open: Open, name: str, report: Report) -> Iterator[dict]:
+    """The objects in lists of a JSON file; of an object that says a text of each file, `{"a.jpg": "a cat"}`, these."""
+    for key, _inside, value in values_of(open, name, report):
+        if isinstance(value, dict):
+            yield value
+        elif isinstance(value, str) and "." in key:
+            yield {"file": key, "caption": value}
+
+
+def _objects(lines: Iterator[str], name: str) -> Iterator[dict]:
+    written = filter(str.strip, lines)
+    first = next(written, "")
+    objects: Iterable = map(json.loads, chain([first] if first else [], written))
+    if first.lstrip().startswith("["):
+        whole = io.StringIO()
+        for line in chain([first], written):
+            if whole.write(line) and whole.tell() > MOST_JSON:
+                message = _("{name!r} is one list of more than 5 MB; write one object a line instead.")
+                raise InputError(message.format(name=name))
+        objects = json.loads(whole.getvalue())
+    return (each for each in objects if isinstance(each, dict))
+
+
+def table_rows(header: Sequence[str], rows: Iterable[dict]) -> Iterator[Row]:
+    """Rows of a table whose cells are values."""
+    roles = {role: header[place] for role, place in roles_of(header).items()}
+    further = [name for name in header if name not in roles.values()][:MOST_FIELDS]
+
+    def value(row: dict, role: str) -> str:
+        found = row.get(roles[role]) if role in roles else None
+        return "" if found is None else str(found)
+
+    for number, row in enumerate(rows, 1):
+        fields = {name: row.get(name) for name in further}
+        yield Row(number, _clean(value(row, "caption")), value(row, "file"), value(row, "id"), fields)
+
+
+def check_columns(header: Collection[str]) -> None:
+    """Raises an InputError for more columns, or longer names of them, than a table has."""
+    if len(header) > MOST_COLUMNS:
+        message = _("It has {count:,} columns, and at most {most:,} are read; leave some out.")
+        raise InputError(message.format(count=len(header), most=MOST_COLUMNS))
+    if long := next((name for name in header if len(name) > MOST_NAME), None):
+        message = _("The name of the column {name!r}… is longer than {most} characters; shorten it.")
+        raise InputError(message.format(name=long[:40], most=MOST_NAME))
+
+
+def _clean(caption: str) -> str:
+    return " ".join(caption.split())[:MOST_CHARACTERS]

@@ -1,0 +1,106 @@
+"""Annotations in COCO's JSON: captions of pictures, or the things in them by category.
+
+Source: cocodataset.org, "Data format": `images`, `annotations`, `categories`, joined by their ids.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import PurePosixPath
+
+from clipexplore.errors import InputError
+from clipexplore.language import _
+from clipexplore.reports import Report, silent
+from clipexplore.store.captions import Row, Table
+from clipexplore.store.files import Tree
+from clipexplore.store.json_stream import values_of
+from clipexplore.store.named import named_pictures
+from clipexplore.store.sidecars import pictures_of
+from clipexplore.store.sources import Source
+
+_FIRST = 20  # values of a file from which is seen whether it is one
+_MOST_CAPTIONS = 10  # of a picture that are kept
+
+
+@dataclass
+class _Annotated:
+    """What is said of one picture; captions with the ids of their annotations, by which they are ordered."""
+
+    file: str
+    captions: list[tuple[int, str]] = field(default_factory=list)
+    things: Counter[str] = field(default_factory=Counter)
+
+
+def read(tree: Tree, report: Report = silent) -> Source | None:
+    """The pictures of a tree with their first captions, the others in the field `captions`, and with the names of the
+    things in them; None where there are no such annotations.
+
+    Raises
+    ------
+    InputError
+        If annotations cannot be read.
+    """
+    if not next(pictures_of(tree.names), None):
+        return None
+    names = [name for name in tree.names if name.lower().endswith(".json") and _is_coco(tree, name)]
+    if not names:
+        return None
+    annotated: dict[str, _Annotated] = {}
+    for name in names:
+        _take(tree, name, annotated, report)
+    count, said = sum(len(each.captions) for each in annotated.values()), len(annotated)
+    recognised = _("COCO's annotations: {names} say {captions:,} captions of {pictures:,} pictures.")
+    table = Table(said, True, lambda _report: _rows(annotated))
+    about = recognised.format(names=", ".join(names)[:200], captions=count, pictures=said)
+    return named_pictures(tree, {names[0]: table}, about)
+
+
+def _is_coco(tree: Tree, name: str) -> bool:
+    try:
+        first = zip(range(_FIRST), values_of(partial(tree.open, name), name), strict=False)
+        return any(
+            key == "images" and isinstance(value, dict) and "file_name" in value for _n, (key, _i, value) in first
+        )
+    except InputError:
+        return False
+
+
+def _take(tree: Tree, name: str, annotated: dict[str, _Annotated], report: Report) -> None:
+    """Adds what a file of annotations says."""
+    images, categories = dict[object, _Annotated](), dict[object, str]()
+    every = partial(values_of, partial(tree.open, name), name, report)
+    for key, _inside, value in every():
+        if key == "images" and isinstance(value, dict) and "id" in value:
+            file = str(value.get("file_name") or "")
+            images[value["id"]] = annotated.setdefault(PurePosixPath(file).name, _Annotated(file))
+        elif key == "categories" and isinstance(value, dict):
+            categories[value.get("id")] = str(value.get("name"))
+    for key, _inside, value in every():
+        if key == "annotations" and isinstance(value, dict) and (image := images.get(value.get("image_id"))):
+            _note(image, value, categories)
+
+
+def _note(image: _Annotated, annotation: dict, categories: dict[object, str]) -> None:
+    number = annotation.get("id")
+    if isinstance(caption := annotation.get("caption"), str):
+        if len(image.captions) < _MOST_CAPTIONS:
+            image.captions.append((number if isinstance(number, int) else 0, " ".join(caption.split())[:2000]))
+    elif "keypoints" not in annotation and (thing := categories.get(annotation.get("category_id"))):
+        image.things[thing] += 1
+
+
+def _rows(annotated: dict[str, _Annotated]) -> Iterator[Row]:
+    for number, each in enumerate(annotated.values(), 1):
+        captions = [caption for _id, caption in sorted(each.captions)]
+        fields: dict[str, object] = {}
+        if len(captions) > 1:
+            fields["captions"] = "\n".join(captions[1:])
+        if each.things:
+            fields["things"] = ", ".join(sorted(each.things))
+            fields["count"] = sum(each.things.values())
+        if len(each.things) == 1:
+            fields["label"] = next(iter(each.things))
+        yield Row(number, captions[0] if captions else "", each.file, "", fields)

@@ -1,0 +1,224 @@
+"""Pictures in the columns of Parquet and Arrow files, as `datasets` of Hugging Face and img2dataset write them.
+
+A picture is a struct of `bytes` and `path`, or plain binary; names of classes stand in the schema alone. Sources:
+huggingface.co/docs/datasets, "Image" and "save_to_disk"; files that datasets 5.2 and img2dataset 1.47 wrote.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import PurePosixPath
+from threading import Lock
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from clipexplore.errors import InputError
+from clipexplore.language import _
+from clipexplore.reports import Report, silent
+from clipexplore.store import img2dataset
+from clipexplore.store.arrow import ArrowColumns, is_arrow
+from clipexplore.store.captions import Open, Row, table_rows
+from clipexplore.store.files import MAX_FILE, Tree
+from clipexplore.store.items import Kind
+from clipexplore.store.parquet import Columns, needed, readable, values_of
+from clipexplore.store.sidecars import pictures_of, tidy
+from clipexplore.store.sources import Entry, Rejected, Source, with_directions
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ENDINGS = (".parquet", ".arrow")
+NAMES = ("image", "img", "picture", "jpg", "jpeg", "png", "webp", "image_bytes", "bytes")  # of plain binary columns
+VECTORS: dict[str, Kind] = {"image_vectors": "pictures", "vector": "pictures", "text_vectors": "captions"}
+_ROWS = 64  # at once: pictures are large
+_SPLIT = re.compile(r"(train|test|validation)-\d+-of-\d+.*")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Which columns of a file are what; `classes` names the numbers of a column, `split` is that of all rows."""
+
+    picture: str
+    plain: list[str]
+    vectors: dict[str, Kind] = field(default_factory=dict)
+    classes: dict[str, list[str]] = field(default_factory=dict)
+    split: str = ""
+
+    @property
+    def columns(self) -> list[str]:
+        return [self.picture, *self.plain, *self.vectors]
+
+
+def in_file(open: Open, name: str) -> Source | None:
+    """The pictures in one file; None where no column has any.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or unpacks to many times its size.
+    """
+    return _source({name: open})
+
+
+def in_tree(tree: Tree, report: Report = silent) -> Source | None:
+    """The pictures in the files of a tree that has none of its own, such as the shards of `push_to_hub`, or what
+    `save_to_disk` writes.
+    """
+    if next(pictures_of(tree.names), None):
+        return None
+    return _source({name: partial(tree.open, name) for name in tree.names if name.lower().endswith(ENDINGS)})
+
+
+def _source(files: dict[str, Open]) -> Source | None:
+    layouts, count, dims = dict[str, _Layout](), 0, set[int]()
+    for name, open in files.items():
+        with readable(name), open() as file:
+            columns = _columns(file, name)
+            if (layout := _layout(columns.schema, columns.plain, name)) and len(columns):
+                layouts[name], count = layout, count + len(columns)
+                dims |= {columns.dim(each) for each in layout.vectors}
+    if not layouts:
+        return None
+
+    def stream() -> Iterator[Entry | Rejected]:
+        for name, layout in layouts.items():
+            yield from _entries(files[name], name, layout)
+
+    said = _("Pictures in the column {column} of {names}, as datasets and img2dataset write them.")
+    first = next(iter(layouts.values()))
+    recognised = said.format(column=first.picture, names=", ".join(layouts)[:200])
+    kinds = tuple(dict.fromkeys(first.vectors.values()))
+    if len(dims) > 1:
+        message = _("The vectors in {names} are not of one length; write each model's into a file of its own.")
+        raise InputError(message.format(names=", ".join(layouts)[:200]))
+    return Source("pictures", count, stream, dims.pop() if dims else None, recognised, vectors=kinds)
+
+
+def _columns(file: IO[bytes], name: str) -> Columns | ArrowColumns:
+    if is_arrow(file):
+        return ArrowColumns(file, name)
+    size = file.seek(0, io.SEEK_END)
+    return Columns(file, name, size)
+
+
+def _layout(schema: pa.Schema, plain: Sequence[str], name: str) -> _Layout | None:
+    """What the columns of a file are; None where none holds pictures."""
+    features = _features(schema)
+    pictures = [each.name for each in schema if _holds_pictures(each, features.get(each.name, {}))]
+    if not pictures:
+        return None
+    classes = {
+        each: about["names"]
+        for each, about in features.items()
+        if about.get("_type") == "ClassLabel" and isinstance(about.get("names"), list)
+    }
+    vectors = {each: kind for each, kind in VECTORS.items() if each in schema.names}
+    inside, base = PurePosixPath(name).parent.name, PurePosixPath(name).name
+    found = _SPLIT.fullmatch(base)
+    split = found[1] if found else inside if inside in ("train", "test", "validation") else ""
+    return _Layout(pictures[0], needed(plain), vectors, classes, split)
+
+
+def _features(schema: pa.Schema) -> dict[str, dict]:
+    """What `datasets` says of the columns."""
+    with suppress(ValueError, KeyError, AttributeError, RecursionError):
+        said = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return {name: about for name, about in said.items() if isinstance(about, dict)}
+    return {}
+
+
+def _holds_pictures(column: pa.Field, feature: dict) -> bool:
+    import pyarrow.types as types
+
+    if types.is_struct(column.type):
+        inside = [each.name for each in column.type]
+        return "bytes" in inside and ("path" in inside or feature.get("_type") == "Image")
+    binary = types.is_binary(column.type) or types.is_large_binary(column.type)
+    return binary and (feature.get("_type") == "Image" or column.name.lower() in NAMES)
+
+
+def _entries(open: Open, name: str, layout: _Layout) -> Iterator[Entry | Rejected]:
+    done = 0
+    with readable(name), open() as file:
+        for batch in _columns(file, name).batches(layout.columns, _ROWS):
+            pictures, paths = _pictures(batch[layout.picture])
+            told = [values_of(batch[each]) for each in layout.plain]
+            rows = (dict(zip(layout.plain, row, strict=True)) for row in zip(*told, strict=True))
+            said = table_rows(layout.plain, rows) if layout.plain else (Row(0, "") for _each in pictures)
+            vectors = {kind: _vectors(batch[each]) for each, kind in layout.vectors.items()}
+            for number, row in enumerate(said):
+                own = {kind: block[number] for kind, block in vectors.items()}
+                stem = PurePosixPath(name).stem
+                called = paths[number] or row.file or f"{stem}-{done + number + 1:06d}"
+                yield _entry(called, row, pictures[number], own, layout)
+            done += len(batch)
+
+
+def _entry(
+    called: str, row: Row, read: Callable[[], bytes] | None, vectors: dict[Kind, np.ndarray], layout: _Layout
+) -> Entry | Rejected:
+    if read is None:
+        if row.fields.get("status") not in (None, "success"):
+            return Rejected(str(row.fields.get("url") or row.fields.get("key") or called), img2dataset.why(row.fields))
+        message = _("The file holds the path of this picture alone; write it with its bytes, as push_to_hub does.")
+        return Rejected(called, message)
+    fields = tidy({each: _class(layout.classes.get(each), value) for each, value in row.fields.items()})
+    if layout.split:
+        fields["split"] = layout.split
+    called = PurePosixPath(called.replace("\\", "/")).name
+    id = row.id or str(row.fields.get("key") or "")
+    return with_directions(Entry(called, row.caption, fields, id, read, vectors))
+
+
+def _class(names: list[str] | None, value: object) -> object:
+    """The name of a class; None for −1, which `datasets` writes where there is none."""
+    if names is None or not isinstance(value, int):
+        return value
+    return names[value] if 0 <= value < len(names) else None
+
+
+def _pictures(column: pa.Array) -> tuple[list[Callable[[], bytes] | None], list[str]]:
+    """What reads each picture of a column, None where there is none, and their paths.
+
+    They wait in a file that has no name: some hundred entries are read ahead, and a picture may have megabytes.
+    """
+    import pyarrow.types as types
+
+    paths: list[str | None] = [None] * len(column)
+    if types.is_struct(column.type):
+        inside = [each.name for each in column.type]
+        if "path" in inside:
+            paths = column.field("path").to_pylist()
+        column = column.field("bytes")  # of a slice, too
+    held = tempfile.TemporaryFile()  # noqa: SIM115 – closed with the last of its readers
+    lock, readers = Lock(), list[Callable[[], bytes] | None]()
+
+    def read(start: int, size: int) -> bytes:
+        if size > MAX_FILE:
+            message = _("It is larger than {most} MB, the most that can be opened; make it smaller.")
+            raise InputError(message.format(most=MAX_FILE // 10**6))
+        with lock:
+            held.seek(start)
+            return held.read(size)
+
+    for each in column:
+        data = each.as_buffer()
+        readers.append(None if data is None or not data.size else partial(read, held.tell(), data.size))
+        if data is not None:
+            held.write(data)
+    return readers, [path or "" for path in paths]
+
+
+def _vectors(column: pa.Array) -> np.ndarray:
+    """The rows of a column of lists, `(n, dim)` float32; NaN for one that is missing or of another length."""
+    rows = column.to_pylist()
+    dim = max((len(row) for row in rows if row), default=1)
+    return np.array([row if row and len(row) == dim else [np.nan] * dim for row in rows], np.float32)

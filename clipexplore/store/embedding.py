@@ -1,0 +1,262 @@
+"""A collection as a model of the catalogue sees it: with the vectors it brings, or with those made and kept here.
+
+A published collection stays as it is; what further models made of it is in a database of its name in `home`.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from clipexplore.errors import DamagedError, MissingError, NoRoomError
+from clipexplore.images import open_picture
+from clipexplore.language import _
+from clipexplore.models import catalog
+from clipexplore.models.catalog import UNNAMED, Model
+from clipexplore.models.embedder import PREPARATION, READY_MADE
+from clipexplore.reports import Report, silent
+from clipexplore.settings import settings
+from clipexplore.store.collection import Collection
+from clipexplore.store.database import FILE
+from clipexplore.store.items import Item, Kind, content_key
+from clipexplore.store.published import ITEMS, Published
+from clipexplore.store.repair import adopt, repair
+from clipexplore.store.sources import groups
+from clipexplore.store.stored import Stored
+
+
+class Embeds(Protocol):
+    """What embeds: an `Embedder`, or what stands for one."""
+
+    def embed_images(self, images: list, /) -> np.ndarray: ...
+
+    def embed_texts(self, texts: list[str], /) -> np.ndarray: ...
+
+
+AT_ONCE = 32  # items embedded together; questions of visitors come in between
+COMMIT = 256  # items stored together: what a kill or a cancel costs at most
+log = logging.getLogger(__name__)
+
+
+def open_for(folder: Path, model: Model) -> Collection:
+    """The collection of a folder as that model sees it; whether its vectors are there already, `missing` tells.
+
+    The unnamed model is that of the vectors which the collection brings and no model of this machine made.
+
+    A collection that an earlier version made is taken over, and a damaged one repaired.
+
+    Raises
+    ------
+    InputError
+        As `Collection.open`.
+    """
+    try:
+        adopt(folder)
+    except (NoRoomError, DamagedError) as error:
+        log.warning("the old collection is read as it is: %s", error)
+    try:
+        plain = Collection.open(folder)
+    except DamagedError:
+        if not (folder / FILE).exists():
+            raise
+        repair(folder)
+        plain = Collection.open(folder)
+    if model.key == UNNAMED:
+        return _as_unnamed(plain)
+    published = isinstance(plain.store, Published)
+    if published and (model.key in plain.models or not model.present and not _folder_beside(plain).exists()):
+        return plain
+    found = plain if isinstance(plain.store, Stored) else Collection(_beside(plain))
+    with suppress(OSError):  # a model whose weights are not here: what it made before counts
+        found.revisions[model.key] = model.clip.identity
+    return found
+
+
+def _as_unnamed(plain: Collection) -> Collection:
+    """A collection whose vectors of an unnamed model, else of one unknown, else of one not here, are the unnamed's.
+
+    The bundled ones are of named models all.
+    """
+    known = catalog.models()
+
+    def order(key: str) -> int:
+        return 0 if key == UNNAMED else 1 if key not in known else 2 + known[key].present
+
+    found = sorted((key for key in plain.models if order(key) < 3), key=order)
+    if found and not plain.folder.is_relative_to(settings().assets):
+        plain.revisions[UNNAMED] = plain.models[found[0]]["revision"]
+    return plain
+
+
+def missing(collection: Collection, model: Model) -> list[Kind]:
+    """What of a collection the model has not embedded, and could."""
+    return [kind for kind in collection.contained if kind not in collection.embedded(model.key)]
+
+
+def embed(collections: Sequence[Collection], model: Model, embedder: Embeds, report: Report = silent) -> None:
+    """Embeds what is missing of these collections; what was done stays done.
+
+    Raises
+    ------
+    InputError
+        If the model cannot be loaded, a picture cannot be read, or the disk refuses.
+    """
+    for collection in collections:
+        collection.reload()
+    work = [collection for collection in collections if missing(collection, model)]
+    for done, collection in enumerate(work):
+
+        def part(share: float, stage: str | None, done: int = done) -> object:
+            return report((done + share) / len(work), stage)
+
+        embed_missing(collection.writable, embedder, model.key, model.clip.identity, part)
+        collection.reload()
+
+
+def embed_missing(
+    store: Stored, embedder: Embeds, model: str, revision: str, report: Report, at_once: int = AT_ONCE
+) -> None:
+    """Embeds every content that a model has no vector of yet: new models, new items, captions that came later."""
+    spaces = spaces_of(store, model, revision, embedder)
+    waiting = {kind: store.lacking(space, kind) for kind, space in spaces.items()}
+    whole, done = sum(map(len, waiting.values())), 0
+    for kind, contents in waiting.items():
+        for group in groups(contents, COMMIT):
+            vectors = []
+            for number, some in enumerate(groups(group, at_once)):
+                vectors.append(_embedded(store, embedder, kind, [position for position, _content in some]))
+                here = min((number + 1) * at_once, len(group))
+                stage = f"{store.facts['title']}: {kind}, {done + here:,} of {whole:,}"
+                report((done + here) / whole, stage)
+            store.add_vectors(spaces[kind], [content for _position, content in group], np.concatenate(vectors))
+            done += len(group)
+    store.show()
+
+
+def embed_anchors(
+    collection: Collection, model: Model, embedder: Embeds, rows: Sequence[int], report: Report = silent
+) -> dict[str, np.ndarray]:
+    """Embeddings `(len(rows), dim)` of some rows alone, by each kind that they have, the first that the model is to
+    embed; they are kept, and not made again by `embed`.
+    """
+    store = collection.writable
+    named = spaces_of(store, model.key, model.clip.identity, embedder)
+    spaces = {kind: named[kind] for kind in collection.contained}
+    made: dict[str, np.ndarray] = {}
+    done, whole = 0, len(rows) * len(spaces)
+    for kind, space in spaces.items():
+        vectors = []
+        for some in groups(store.positions[list(rows)].tolist(), AT_ONCE):
+            vectors.append(_embedded(store, embedder, kind, some))
+            done += len(some)
+            report(done / whole, f"{collection.title}: {kind}, {done:,} of {whole:,}")
+        made[kind] = np.concatenate(vectors)
+        contents = list(store.contents(kind))
+        store.add_vectors(space, [contents[row] for row in rows], made[kind])
+    return made
+
+
+def spaces_of(
+    store: Stored, model: str, revision: str, embedder: Embeds | None = None, ready: Sequence[Kind] = ()
+) -> dict[Kind, int]:
+    """The spaces in which a model's vectors of a collection are, which are named so from now on.
+
+    Parameters
+    ----------
+    embedder
+        The model loaded, which knows the revisions of its towers; without it the revision stands for both.
+    ready
+        The kinds whose vectors somebody brings; without an embedder no others are named.
+    """
+    towers = {"pictures": "picture_revision", "captions": "text_revision"}
+    known = store.facts["models"].get(model, {})
+    about = {space: preparation for space, _kind, _revision, preparation in store.spaces()}
+    spaces: dict[Kind, int] = {}
+    for kind in store.kinds if embedder or not ready else ready:
+        space = known.get("spaces", {}).get(kind)
+        if known.get("revision") != revision or about.get(space) not in (READY_MADE, PREPARATION[kind]):
+            preparation = READY_MADE if kind in ready else PREPARATION[kind]
+            space = store.space(kind, getattr(embedder, towers[kind], revision), preparation)
+        spaces[kind] = space
+    store.name(model, revision, spaces)
+    return spaces
+
+
+def _embedded(store: Stored, embedder: Embeds, kind: Kind, positions: list[int]) -> np.ndarray:
+    if kind == "captions":
+        return embedder.embed_texts([store.caption_at(position) for position in positions])
+    return embedder.embed_images([open_picture(store.picture_at(position)) for position in positions])
+
+
+def fit_maps(collection: Collection, background: Collection, model: Model, report: Report = silent) -> None:
+    """Fits the map of the background captions and places a collection's pictures on it, each once."""
+    from clipexplore.maps.place import onto, place
+    from clipexplore.maps.umap import fit_layout
+
+    def say(share: float, _stage: str | None) -> None:
+        report(share, _("UMAP of the background captions"))
+
+    known = background.embeddings(model.key, "captions")
+    if background.map_of(model.key, "umap") is None:
+        background.add_map(model.key, "umap", fit_layout(known, report=say))
+    places = background.coordinates(model.key, "umap")
+    if (
+        "pictures" in collection.embedded(model.key)
+        and collection.map_of(model.key, "umap") is None
+        and places is not None
+    ):
+        pictures = onto(collection.embeddings(model.key, "pictures"), known)
+        collection.add_map(model.key, "umap", place(pictures, known, places))
+
+
+def _beside(plain: Collection) -> Stored:
+    """The database of what further models made of a published collection; its items follow those."""
+    published = plain.store
+    assert isinstance(published, Published)
+    folder = _folder_beside(plain)
+    kind: Kind = "pictures" if plain.has_files else "captions"
+    try:
+        store = Stored.open(folder)
+    except (MissingError, DamagedError):  # what is damaged can be made again
+        _forget_older()
+        store = Stored.create(folder, name=plain.name, title=plain.title, kind=kind)
+    store.base = published
+    if store.facts.get("of") != published.facts["files"][ITEMS]["blake2b"]:
+        _follow(store, plain, published.facts["files"][ITEMS]["blake2b"])
+    return store
+
+
+def _folder_beside(plain: Collection) -> Path:
+    """Where the database beside a published collection is."""
+    published = plain.store.folder
+    bundled = published.is_relative_to(settings().assets)
+    name = plain.name if bundled else f"{plain.name}-{content_key(str(published)).hex()[:6]}"
+    return settings().home / "vectors" / name
+
+
+def _follow(store: Stored, plain: Collection, of: str) -> None:
+    """Gives a database the items of a published collection as they are now; vectors of what is still there stay."""
+    pictures = [content_key(plain.picture(id)) if plain.has_files else None for id in plain.ids]
+    rows = [
+        Item(id, caption, "{}", content_key(id), picture, content_key(caption))
+        for id, caption, picture in zip(plain.ids, plain.captions, pictures, strict=True)
+    ]
+    with store.transaction():
+        store.run("DELETE FROM items")
+        store.append(rows, range(len(rows)), {})
+        store.prune()
+        store.say(of=of)
+        store.show()
+
+
+def _forget_older() -> None:
+    """Deletes what models made of collections in the form of earlier versions; it is made again on demand."""
+    for path in (settings().home / "vectors").glob("*"):
+        if path.is_dir() and not (path / FILE).exists():
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,264 @@
+"""Named files to read pictures and captions from: a folder, or a ZIP that is never unpacked.
+
+A ZIP is, after a picture, the most dangerous thing a visitor can hand over: its caps stand here, a name in it is never
+a path on this machine, and what is read of it is counted while it is read.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Protocol
+
+from clipexplore.errors import InputError
+from clipexplore.language import _
+from clipexplore.reports import Report, silent
+
+MAX_FILE = 20_000_000  # bytes; a picture may not be larger anyway
+_IGNORED = ("__MACOSX", ".", "Thumbs.db", "desktop.ini")  # what systems leave in folders
+_LISTED = 1_024  # bytes of a ZIP's list of files for each that it may hold; a name of 200 characters takes half of it
+MULTIPLE, _BELIEVED = 4, 64_000_000  # of its size that a file of vectors unpacks to; bytes that any may unpack to
+_LOOK = 256  # files between two looks at whether to go on
+_JAPANESE = re.compile("[\u3040-\u30ff]|[\u4e00-\u9fff]{2}")
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What a ZIP may hold: entries, bytes in all once unpacked, and how many times larger that may be than the file."""
+
+    entries: int = 2_000
+    total: int = 500_000_000
+    ratio: int = 200
+
+
+OPERATOR = Caps(entries=1_000_000, total=1_000_000_000_000)  # for a ZIP that lies on the server already
+
+
+class Tree(Protocol):
+    """Files by name: a relative path with slashes, in sorted order."""
+
+    names: list[str]
+
+    def read(self, name: str) -> bytes:
+        """The content of a file; InputError if it is too large or cannot be read."""
+
+    def open(self, name: str) -> IO[bytes]:
+        """A file from its beginning, of any size where it lies on the disk by itself; else as `read`."""
+
+
+class Folder:
+    """The files of a folder and its subfolders; without hidden ones and links that lead out of it.
+
+    Parameters
+    ----------
+    report
+        Called while the folder is looked through.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, or it cannot be read.
+    """
+
+    def __init__(self, root: Path, report: Report = silent):
+        if not root.is_dir():
+            raise InputError(f"The folder {str(root)!r} does not exist; check its path.")
+        self._root = root.resolve()
+        self.names: list[str] = []
+        for name in self._walk():
+            if len(self.names) % _LOOK == 0:
+                report(0.0, _("Looking through the folder: {count:,} files").format(count=len(self.names)))
+            self.names.append(name)
+        self.names.sort()
+
+    def _walk(self) -> Iterator[str]:
+        for folder, below, files in os.walk(self._root):
+            below[:] = [name for name in below if not is_ignored(name)]
+            inside = PurePosixPath(Path(folder).relative_to(self._root).as_posix())
+            yield from (str(inside / name) for name in files if not is_ignored(name))
+
+    def path(self, name: str) -> Path:
+        """Where a file lies.
+
+        Raises
+        ------
+        InputError
+            If that is outside of the folder, or it is no file.
+        """
+        path = (self._root / name).resolve()
+        if not path.is_relative_to(self._root):
+            raise InputError(f"{name!r} lies outside of the folder; copy it there.")
+        try:
+            check_regular(path, name)
+        except OSError as error:
+            raise _unreadable(name, error) from error
+        return path
+
+    def open(self, name: str) -> IO[bytes]:
+        try:
+            return open(self.path(name), "rb")
+        except OSError as error:
+            raise _unreadable(name, error) from error
+
+    def read(self, name: str) -> bytes:
+        with self.open(name) as file:
+            return _within(file.read(MAX_FILE + 1), name)
+
+
+class Archive:
+    """The files of a ZIP; its names are only names.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, encrypted, larger than `caps`, or has a name that is absolute, leads upwards or is a link.
+    """
+
+    def __init__(self, file: Path, caps: Caps | None = None):
+        self._caps, self._unpacked = caps or Caps(), 0
+        with _as_input_errors(file.name):
+            self._zip = open_zip(file, self._caps.entries)
+            entries = self._zip.infolist()
+        self._check(file, entries)
+        named = ((_name_of(entry), entry) for entry in entries if not entry.is_dir())
+        self._entries = {name: entry for name, entry in named if not any(map(is_ignored, PurePosixPath(name).parts))}
+        self.names = sorted(self._entries)
+
+    def _check(self, file: Path, entries: list[zipfile.ZipInfo]) -> None:
+        name = f"The archive {file.name!r}"
+        for entry in entries:
+            if entry.flag_bits & 1:
+                raise InputError(f"{name} is encrypted; make it again without a password.")
+            if leads_out(entry.filename) or leads_out(_name_of(entry)) or stat.S_ISLNK(entry.external_attr >> 16):
+                raise InputError(
+                    f"{name} holds {entry.filename[:80]!r}, which leads out of it; make it again with plain files only."
+                )
+        self._check_total(sum(entry.file_size for entry in entries), max(file.stat().st_size, 1), name)
+
+    def _check_total(self, total: int, packed: int, name: str) -> None:
+        if total > self._caps.total:
+            raise InputError(
+                f"{name} unpacks to more than {self._caps.total // 10**6:,} MB, the most that is read; split it."
+            )
+        if total > self._caps.ratio * packed:
+            raise InputError(
+                f"{name} unpacks to {total // packed:,} times its size, and at most {self._caps.ratio} "
+                "are believed; make it again."
+            )
+
+    def read(self, name: str) -> bytes:
+        if name.lower().endswith(_ARCHIVES):
+            raise InputError(f"{name!r} is an archive inside an archive, which is not opened; unpack it first.")
+        with _as_input_errors(name), self._zip.open(self._entries[name]) as file:
+            data = file.read(MAX_FILE + 1)  # whatever the entry says of its size
+        self._unpacked += len(data)
+        if self._unpacked > 2 * self._caps.total:  # a picture is read at most twice, a table some times
+            raise InputError(
+                f"The archive unpacks to more than {self._caps.total // 10**6:,} MB, the most that is read; split it."
+            )
+        return _within(data, name)
+
+    def open(self, name: str) -> IO[bytes]:
+        return io.BytesIO(self.read(name))
+
+
+class Guarded(io.FileIO):
+    """A file whose reading is refused where more than `most` bytes are asked for at once, until that is None."""
+
+    most: int | None
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.most is not None and size is not None and size > self.most:
+            raise OverflowError
+        return super().read(-1 if size is None else size)
+
+
+def open_zip(path: Path, most: int) -> zipfile.ZipFile:
+    """A ZIP of at most so many files; a longer list of them is not even read.
+
+    Raises
+    ------
+    InputError
+        If it holds more.
+    """
+    file = Guarded(path)
+    file.most = most * _LISTED
+    try:
+        archive = zipfile.ZipFile(file)  # which reads the list first of all, as a whole
+    except OverflowError:
+        archive = None
+    file.most = None
+    if archive is None or len(archive.infolist()) > most:
+        count = f"{len(archive.infolist()):,}" if archive else _("very many")
+        message = _("The archive {name!r} holds {count} files, and at most {most:,} are read; split it.")
+        raise InputError(message.format(name=path.name, count=count, most=most))
+    return archive
+
+
+def check_unpacked(name: str, unpacked: int, packed: int) -> None:
+    """Refuses what says that it unpacks to more than a multiple of its size, before it is read."""
+    if unpacked > max(MULTIPLE * packed, _BELIEVED):
+        message = _(
+            "{name!r} unpacks to {unpacked:,} MB, and at most {multiple} times its size are read; save it again."
+        )
+        raise InputError(message.format(name=name, unpacked=unpacked // 10**6, multiple=MULTIPLE))
+
+
+def check_regular(path: Path, name: str) -> None:
+    """Raises an InputError for what is there and no file: reading a pipe, a socket or a device may never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        message = _("{name!r} is no file but a pipe, a socket, a device or a folder; leave it out.")
+        raise InputError(message.format(name=name))
+
+
+def _name_of(entry: zipfile.ZipInfo) -> str:
+    """The name of a file in a ZIP; where its encoding is not said, UTF-8 or Japanese if it reads so."""
+    if entry.flag_bits & 0x800 or entry.filename.isascii():
+        return entry.filename
+    raw = entry.filename.encode("cp437")  # which zipfile has taken it for
+    with suppress(UnicodeDecodeError):
+        return raw.decode()
+    with suppress(UnicodeDecodeError):
+        if _JAPANESE.search(name := raw.decode("cp932")):
+            return name
+    return entry.filename
+
+
+@contextmanager
+def _as_input_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001 – a damaged archive raises anything, from BadZipFile to zlib.error and struct.error
+        raise InputError(f"{name!r} cannot be unpacked: it is damaged or of an unknown kind; make it again.") from error
+
+
+def _unreadable(name: str, error: OSError) -> InputError:
+    return InputError(f"{name!r} cannot be read ({error.strerror}); check its permissions.")
+
+
+def _within(data: bytes, name: str) -> bytes:
+    if len(data) > MAX_FILE:
+        raise InputError(
+            f"{name!r} is larger than {MAX_FILE // 10**6} MB, the most that can be opened; make it smaller."
+        )
+    return data
+
+
+def is_ignored(part: str) -> bool:
+    return part.startswith(_IGNORED)
+
+
+def leads_out(name: str) -> bool:
+    """Whether a name would be a path to elsewhere on any system, unpacked by somebody less careful."""
+    parts = name.replace("\\", "/").split("/")
+    return name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\0" in name

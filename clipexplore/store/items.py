@@ -1,0 +1,168 @@
+"""What an item is: its id, caption, fields and contents, which ids can be written, what a column holds."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Literal
+from zlib import crc32
+
+from clipexplore.errors import InputError
+from clipexplore.expression import ID
+from clipexplore.images import suffixes
+from clipexplore.language import _
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+Kind = Literal["pictures", "captions"]
+KINDS: tuple[Kind, ...] = ("captions", "pictures")
+RESERVED = ("id", "caption", "content", "picture", "boxes")  # no names for a field that somebody brings
+MOST_OF_FIELD = 2_000  # characters of a field that are kept
+_WHOLE, _DECIMAL = re.compile(r"0|-?[1-9]\d{0,14}"), re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+
+
+@dataclass(frozen=True)
+class Item:
+    """A row: `source` tells it from all others, `picture` and `text` are the contents that its vectors belong to."""
+
+    id: str
+    caption: str
+    fields: str  # JSON
+    source: bytes
+    picture: bytes | None
+    text: bytes
+
+    def check(self, position: int) -> int:
+        """The checksum of the row in its place."""
+        said = "\0".join((str(position), self.id, self.caption, self.fields)).encode("utf-8", "surrogatepass")
+        return crc32(b"\0".join((said, self.source, self.picture or b"", self.text)))
+
+
+def content_key(data: bytes | str) -> bytes:
+    """The name of a content, 16 bytes made from it: of the bytes of a picture or of the text of a caption."""
+    data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    return blake2b(data, digest_size=16).digest()
+
+
+NOTHING = content_key("")  # the content of an empty caption, which no model embeds
+
+
+def digest(columns: Iterable[Sequence[str]]) -> str:
+    """The checksum of columns of text."""
+    checksum = blake2b(digest_size=16)
+    for column in columns:
+        checksum.update("\0".join(column).encode("utf-8", "surrogatepass") + b"\1")
+    return checksum.hexdigest()
+
+
+def check_items(items: pd.DataFrame, pictures: Sequence[bytes] | None) -> None:
+    """Refuses items that break a rule.
+
+    Raises
+    ------
+    InputError
+        For items without an id or a caption, ids that are there twice or cannot be written, pictures not one for each.
+    """
+    if missing := {"id", "caption"} - set(items.columns):
+        names = " and ".join(sorted(missing))
+        raise InputError(_("The items lack the column {names}; give each an id and a caption.").format(names=names))
+    if items.empty:
+        raise InputError(_("There are no items; a collection needs at least one."))
+    for id in items["id"]:
+        if not (isinstance(id, str) and ID.fullmatch(id)):
+            message = _("The id {id!r} cannot be written as @id; use letters, digits, dots, dashes, underscores.")
+            raise InputError(message.format(id=id))
+    if len(twice := items["id"][items["id"].duplicated()]):
+        raise InputError(_("The id {id} is there twice; give each item its own.").format(id=twice.iloc[0]))
+    if not all(isinstance(caption, str) for caption in items["caption"]):
+        raise InputError(_("An item has no caption; give each one a text."))
+    if pictures is not None and len(pictures) != len(items):
+        message = _("There are {pictures} pictures for {items} items; give one for each.")
+        raise InputError(message.format(pictures=len(pictures), items=len(items)))
+
+
+class Ids:
+    """The ids of a collection, and new ones that can be written as @id."""
+
+    def __init__(self, taken: Iterable[str]):
+        self._taken = set(taken)
+        self._last: dict[str, int] = {}  # the number that was last put behind a name
+
+    def new(self, name: str) -> str:
+        """An id made of a name and different from all others, which include it from now on."""
+        plain = id = _written(name)
+        while id in self._taken:
+            self._last[plain] = self._last.get(plain, 1) + 1
+            id = f"{plain}-{self._last[plain]}"
+        self._taken.add(id)
+        return id
+
+
+def _written(name: str) -> str:
+    """What an id can say of a name."""
+    stem, _dot, suffix = name.rpartition("/")[2].rpartition(".")
+    stem = stem if stem and f".{suffix.lower()}" in suffixes() else name.rpartition("/")[2]
+    letters = (each if _may_stand(each) else "-" for each in unicodedata.normalize("NFC", stem))
+    plain = re.sub("-+", "-", "".join(letters)).strip("-._")[:80]
+    plain = plain if ID.fullmatch(plain) else f"item-{plain}".rstrip("-")
+    return f"picture-{plain}" if plain.startswith("up-") else plain  # which uploads are called
+
+
+def _may_stand(character: str) -> bool:
+    """Whether an id is written with a character: a letter, mark or number of any script, a dot, dash or underscore."""
+    return character in "._-" or unicodedata.category(character)[0] in "LMN" and bool(ID.fullmatch(f"a{character}"))
+
+
+def fields_json(fields: Mapping[str, object], reserved: Sequence[str] = RESERVED) -> str:
+    """The further columns of an item as JSON; what is no plain value becomes text, of 2,000 characters at most."""
+    if not fields:
+        return "{}"
+    named = {f"{name}_" if name.lower() in reserved else name: value for name, value in fields.items()}
+    return json.dumps({name: _plain(value) for name, value in named.items()}, ensure_ascii=False)
+
+
+def _plain(value: object) -> object:
+    if hasattr(value, "item"):  # a scalar of numpy
+        value = value.item()
+    if isinstance(value, float) and value != value:
+        return None
+    if value is None or isinstance(value, float) or isinstance(value, int) and abs(value) < 2**63:
+        return value
+    return str(value)[:MOST_OF_FIELD]
+
+
+def fields_frame(fields: Sequence[str]) -> pd.DataFrame:
+    """The further columns of items, one row each; text of numbers alone becomes numbers, 007 stays."""
+    import pandas as pd
+    import pyarrow as pa
+
+    rows: list[dict[str, Any]] = [] if set(fields) <= {"{}"} else json.loads(f"[{','.join(fields)}]")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if not names:
+        return pd.DataFrame(index=pd.RangeIndex(len(fields)))
+    columns = {name: _column([row.get(name) for row in rows]) for name in names}
+    return pa.table(columns).to_pandas()
+
+
+def _column(values: list) -> pa.Array:
+    """One column; of values of several types as text."""
+    import pyarrow as pa
+
+    kinds = {type(value) for value in values} - {type(None)}
+    if kinds == {str}:
+        given = [value for value in values if value is not None]
+        for pattern, kind in ((_WHOLE, int), (_DECIMAL, float)):
+            if all(map(pattern.fullmatch, given)):
+                return pa.array([None if value is None else kind(value) for value in values])
+        return pa.array(values, pa.string())
+    if kinds == {int, float}:
+        return pa.array(values, pa.float64())
+    if len(kinds) > 1:
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+    return pa.array(values) if kinds else pa.array(values, pa.string())

@@ -1,0 +1,142 @@
+"""JSON of any length, a value at a time: what `json` itself would read as a whole, and hold several times."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Callable, Iterator
+from json import JSONDecodeError, JSONDecoder
+from typing import IO, Any
+
+from clipexplore.errors import InputError
+from clipexplore.language import _
+from clipexplore.reports import Report, silent
+
+MOST_JSON = 5_000_000  # characters of one value
+_CHUNK = 1 << 16  # bytes
+_SPACE = " \t\r\n"
+_GOES_ON = ("", ".", "e", "E", "+", "-")  # what may stand behind a number of which only the beginning was read
+_decode = JSONDecoder().raw_decode
+
+Said = tuple[str, str, Any]
+
+
+def values_of(open: Callable[[], IO[bytes]], name: str, report: Report = silent) -> Iterator[Said]:
+    """The values in a list or an object, each with its key, and with the key inside that where it is an object, too.
+
+    Keys are "" in a list.
+
+    `{"images": [{"id": 1}], "labels": {"a": "cat"}, "version": 2}` gives `("images", "", {"id": 1})`,
+    `("labels", "a", "cat")` and `("version", "", 2)`.
+
+    Raises
+    ------
+    InputError
+        If it is no JSON in UTF-8, or one of these values has more than 5,000,000 characters.
+    """
+    with open() as file:
+        text = _Text(file, name, report)
+        try:
+            if text.next() == "[":
+                yield from (("", "", value) for value in _list(text))
+            else:
+                for key in _keys(text):
+                    first = text.next()
+                    if first == "[":
+                        yield from ((key, "", value) for value in _list(text))
+                    elif first == "{":
+                        yield from ((key, inside, text.value()) for inside in _keys(text))
+                    else:
+                        yield key, "", text.value()
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, InputError):
+                raise
+            message = _("{name!r} is no JSON that can be read ({error}); write it again.")
+            raise InputError(message.format(name=name, error=str(error)[:120])) from error
+
+
+class _Text:
+    """The text of a file, of which as much is held as the value at hand needs."""
+
+    def __init__(self, file: IO[bytes], name: str, report: Report):
+        self._file, self._name, self._report = file, name, report
+        self._size = max(file.seek(0, io.SEEK_END), 1)
+        file.seek(0)
+        self._bytes = codecs.getincrementaldecoder("utf-8-sig")()
+        self._held, self._place, self._ended = "", 0, False
+
+    def next(self) -> str:
+        """The next character that is no space, which stays."""
+        while True:
+            while self._place < len(self._held):
+                if self._held[self._place] not in _SPACE:
+                    return self._held[self._place]
+                self._place += 1
+            if not self._more():
+                raise ValueError("it ends too early")
+
+    def take(self, one_of: str) -> str:
+        """The next character that is no space, which has to be one of these."""
+        if (found := self.next()) not in one_of:
+            raise ValueError(f"{found!r} stands where one of {one_of!r} should")
+        self._place += 1
+        return found
+
+    def value(self) -> Any:
+        """The next value."""
+        self.next()
+        while True:
+            try:
+                value, end = _decode(self._held, self._place)
+                self._check(end - self._place)
+                if self._held[end : end + 1] not in _GOES_ON or not self._more():
+                    self._place = end
+                    return value
+            except JSONDecodeError:
+                if not self._more():
+                    raise
+
+    def _check(self, characters: int) -> None:
+        if characters > MOST_JSON:
+            message = _("A value in {name!r} has more than {most:,} characters, the most that are read; split it.")
+            raise InputError(message.format(name=self._name, most=MOST_JSON))
+
+    def _more(self) -> bool:
+        """Reads on, twice as much as is held; False at the end of the file."""
+        if self._ended:
+            return False
+        self._held, self._place = self._held[self._place :], 0
+        self._check(len(self._held))
+        data = self._file.read(max(_CHUNK, len(self._held)))
+        self._report(self._file.tell() / self._size, _("Reading {name}").format(name=self._name))
+        self._ended = not data
+        self._held += self._bytes.decode(data, final=self._ended)
+        return bool(data)
+
+
+def _list(text: _Text) -> Iterator[Any]:
+    """The values of a list that begins here."""
+    text.take("[")
+    if text.next() == "]":
+        text.take("]")
+        return
+    while True:
+        yield text.value()
+        if text.take(",]") == "]":
+            return
+
+
+def _keys(text: _Text) -> Iterator[str]:
+    """The keys of an object that begins here; whoever asks takes the value behind each."""
+    text.take("{")
+    if text.next() == "}":
+        text.take("}")
+        return
+    while True:
+        if text.next() != '"':
+            raise ValueError("a key has no quotes")
+        key = text.value()
+        text.take(":")
+        yield key
+        if text.take(",}") == "}":
+            return

@@ -1,0 +1,210 @@
+"""What a path is: which reader reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+from clipexplore.errors import InputError, MissingError
+from clipexplore.images import suffixes
+from clipexplore.language import _
+from clipexplore.reports import Report, silent
+from clipexplore.store import clip_retrieval, coco, embedded_pictures, fiftyone, takeout
+from clipexplore.store.captions import TABLES, Open, Row, Table, read_table
+from clipexplore.store.files import OPERATOR, Archive, Caps, Folder, Tree, check_regular
+from clipexplore.store.folders import folder_of_pictures, top_of
+from clipexplore.store.mapped import FAISS
+from clipexplore.store.named import named_pictures
+from clipexplore.store.parquet import read_rows
+from clipexplore.store.sidecars import Sidecars, pictures_of
+from clipexplore.store.sources import Entry, Rejected, Source
+from clipexplore.store.tars import Shards, Tar
+from clipexplore.store.vector_files import has_vectors, is_tensors, open_tensors, open_vectors
+
+VECTORS = (".npy", ".npz", ".parquet", ".safetensors", *FAISS)
+ARROW, TAR = ".arrow", ".tar"
+METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")  # of `datasets`' imagefolder, in any folder
+_MOST_TABLE = 1_000_000_000  # bytes
+
+
+def open_source(path: Path, caps: Caps | None = None, report: Report = silent) -> Source:
+    """The source at a path, by what it is: a folder, a ZIP or a tar, captions or vectors (see `TABLES`, `VECTORS`).
+
+    Parameters
+    ----------
+    caps
+        What an archive may hold; by default what an operator's may.
+    report
+        Called while a folder or a table is looked through, which may take minutes; may raise to stop.
+
+    Raises
+    ------
+    InputError
+        If there is nothing of the kind, or it is damaged as a whole.
+    """
+    caps = caps or OPERATOR
+    if path.is_dir():
+        folder = Folder(path, report)
+        tars = any(name.lower().endswith(TAR) for name in folder.names)
+        return tree_source(Shards(folder, caps, report) if tars else folder, str(path), report)
+    if not path.exists():
+        raise MissingError(_("{path!r} does not exist; check the path.").format(path=str(path)))
+    check_regular(path, path.name)
+    suffix = path.suffix.lower()
+    if suffix == ".zip":
+        return tree_source(Archive(path, caps), path.name, report)
+    if suffix == TAR:
+        return tree_source(Tar(path, caps, report), path.name, report)
+    if suffix in (".parquet", ARROW) and (found := embedded_pictures.in_file(_opened(path), path.name)):
+        return found
+    if suffix == ".parquet" and not has_vectors(path):
+        return _table_source(path, report)
+    if suffix in VECTORS:
+        return _as_vectors(open_vectors(path))
+    if suffix == ".tsv" and is_tensors(_head(path)):
+        beside = path.with_name(path.name.replace("tensors", "metadata").replace("vectors", "metadata"))
+        metadata = _opened(beside) if beside != path and beside.is_file() else None
+        return _as_vectors(open_tensors(_opened(path), metadata, path.name, report))
+    if suffix in TABLES:
+        return _table_source(path, report)
+    message = _("{name!r} is none of: a folder, .zip, .tar, {endings}; choose one of these.")
+    raise InputError(message.format(name=path.name, endings=", ".join((*TABLES, *VECTORS, ARROW))))
+
+
+def tree_source(tree: Tree, title: str, report: Report = silent) -> Source:
+    """What the files of a folder or an archive are together.
+
+    Raises
+    ------
+    InputError
+        If there are no pictures and no captions.
+    """
+    for reads in READERS:
+        if found := reads(tree, report):
+            return found
+    raise _nothing(tree, title)
+
+
+def _tensorboard(tree: Tree, report: Report) -> Source | None:
+    """The vectors of a log folder of TensorBoard, those of its last step."""
+    names = [name for name in tree.names if PurePosixPath(name).name == "tensors.tsv"]
+    if not names:
+        return None
+    name = names[-1]
+    beside = f"{name.removesuffix('tensors.tsv')}metadata.tsv"
+    metadata = partial(tree.open, beside) if beside in tree.names else None
+    found = open_tensors(partial(tree.open, name), metadata, name, report)
+    said = _("A log folder of TensorBoard: the vectors of {name}, the last of {count:,}.")
+    return replace(found, recognised=said.format(name=name, count=len(names)))
+
+
+def _as_vectors(source: Source) -> Source:
+    said = _("Ready-made vectors of {dim:,} dimensions.")
+    return replace(source, recognised=said.format(dim=source.dim))
+
+
+def _one_file(tree: Tree, report: Report) -> Source | None:
+    """The one file of vectors in a tree without pictures, such as what `export` writes, or in embedding-atlas' own."""
+    names = [name for name in tree.names if PurePosixPath(name).suffix.lower() in VECTORS]
+    beside = {f"{name.removesuffix('metadata.json')}dataset.parquet" for name in tree.names}
+    atlas = [name for name in names if name in beside and name.endswith("data/dataset.parquet")]
+    if not atlas and (len(names) != 1 or next(pictures_of(tree.names), None)):
+        return None
+    name = (atlas or names)[0]
+    if isinstance(tree, Folder):
+        return open_source(tree.path(name), report=report)
+    held = TemporaryDirectory()
+    copy = Path(held.name) / f"vectors{PurePosixPath(name).suffix.lower()}"
+    copy.write_bytes(tree.read(name))
+    found = open_source(copy, report=report)
+    return replace(found, stream=partial(_streamed, held, found.stream))
+
+
+def _streamed(held: TemporaryDirectory, stream: Callable[[], Iterator[Entry | Rejected]]) -> Iterator[Entry | Rejected]:
+    """A stream of what is held in a folder, which is there as long as anybody may ask for it."""
+    yield from stream()
+    del held
+
+
+def _imagefolder(tree: Tree, report: Report) -> Source | None:
+    """Pictures that tables caption which are named as `datasets` has them, in any folder."""
+    metadata = [name for name in tree.names if PurePosixPath(name).name.lower() in METADATA]
+    tables = {name: table for name in metadata if (table := _table(tree, name, report)).names_files}
+    said = _("An imagefolder of Hugging Face: {tables} caption the pictures.")
+    return named_pictures(tree, tables, said.format(tables=", ".join(tables)[:200])) if tables else None
+
+
+def _table_at_the_top(tree: Tree, report: Report) -> Source | None:
+    """Pictures that one table names, each row one item."""
+    top, beside = top_of(tree.names), Sidecars(tree).used(pictures_of(tree.names))
+    for name in tree.names:
+        inside = name.removeprefix(top)
+        if "/" in inside or name in beside or not name.lower().endswith(TABLES):
+            continue
+        if (table := _table(tree, name, report)).names_files:
+            said = _("A folder in which {table} names pictures, each row one item.")
+            return named_pictures(tree, {name: table}, said.format(table=name))
+    return None
+
+
+def _table(tree: Tree, name: str, report: Report) -> Table:
+    read = read_rows if name.lower().endswith(".parquet") else read_table
+    return read(partial(tree.open, name), name, report)
+
+
+#: What a tree may be, asked one after the other; None says that it is something else.
+READERS: tuple[Callable[[Tree, Report], Source | None], ...] = (
+    _tensorboard,
+    clip_retrieval.read,
+    embedded_pictures.in_tree,
+    _one_file,
+    _imagefolder,
+    fiftyone.read,
+    coco.read,
+    takeout.read,
+    _table_at_the_top,
+    lambda tree, _report: folder_of_pictures(tree),
+)
+
+
+def _nothing(tree: Tree, title: str) -> InputError:
+    tables = [name for name in tree.names if name.lower().endswith(TABLES)]
+    hint = _("; for captions alone give {table!r} itself").format(table=tables[0]) if tables else _("; put some there")
+    message = _("There are no pictures in {title!r} ({endings} are read){hint}.")
+    return InputError(message.format(title=title, endings=", ".join(suffixes()), hint=hint))
+
+
+def _table_source(path: Path, report: Report) -> Source:
+    """Captions alone, or with a column `file` captions of the pictures beside the table."""
+    if path.stat().st_size > _MOST_TABLE:
+        message = _("{name!r} is larger than 1,000 MB, the most that is read of captions; split it.")
+        raise InputError(message.format(name=path.name))
+    read = read_rows if path.suffix.lower() == ".parquet" else read_table
+    table = read(_opened(path), path.name, report)
+    if table.names_files:
+        said = _("A table that names the pictures beside it, each row one item.")
+        return named_pictures(Folder(path.parent, report), {path.name: table}, said)
+    if not table.count:
+        message = _("{name!r} holds no captions; give one a line, or a column named caption.")
+        raise InputError(message.format(name=path.name))
+    return Source("captions", table.count, partial(_captions, path, table), recognised=_("Captions, one a row."))
+
+
+def _opened(path: Path) -> Open:
+    return lambda: open(path, "rb")
+
+
+def _head(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(4_000)
+
+
+def _captions(path: Path, rows: Iterable[Row]) -> Iterator[Entry | Rejected]:
+    for row in rows:
+        if row.wrong or not row.caption:
+            yield Rejected(_("row {number}").format(number=row.number), row.wrong or _("It has no caption."))
+        else:
+            yield Entry(f"{path.stem}-{row.number:05d}", row.caption, row.fields, row.id)

@@ -1,0 +1,107 @@
+"""What a collection is made of, as one stream of entries, whatever it is read from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+
+from clipexplore.language import _
+from clipexplore.store.items import Kind
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One item as its source has it.
+
+    Attributes
+    ----------
+    name
+        What the source calls it.
+    id
+        What is to be its id, as far as one can be made of it; by default the end of the name.
+    read
+        Gives the content of the picture's file, and may raise InputError; None for a text.
+    vectors
+        `(dim,)` by kind, where it was embedded already.
+    """
+
+    name: str
+    caption: str = ""
+    fields: Mapping[str, object] = field(default_factory=dict)
+    id: str = ""
+    read: Callable[[], bytes] | None = None
+    vectors: Mapping[Kind, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """What a source holds and a collection cannot take, and why in one sentence."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A stream of entries, the same each time.
+
+    Attributes
+    ----------
+    kind
+        "pictures" if every entry has one, else "captions".
+    count
+        How many entries and rejected ones there are, to show progress by.
+    dim
+        That of ready-made vectors, else None.
+    recognised
+        What it was taken for and why, in a sentence.
+    notes
+        What somebody should know who uses it, a sentence each.
+    vectors
+        The kinds that these vectors are of; by default `kind`.
+    bare
+        Whether of pictures there are only vectors.
+    """
+
+    kind: Kind
+    count: int
+    stream: Callable[[], Iterator[Entry | Rejected]]
+    dim: int | None = None
+    recognised: str = ""
+    notes: tuple[str, ...] = ()
+    vectors: tuple[Kind, ...] = ()
+    bare: bool = False
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What is said of a collection that is made of it."""
+        return {"kind": self.kind, **({"bare": True} if self.bare else {})}
+
+    @property
+    def ready(self) -> tuple[Kind, ...]:
+        """The kinds whose vectors come ready-made."""
+        return () if self.dim is None else self.vectors or (self.kind,)
+
+    def __iter__(self) -> Iterator[Entry | Rejected]:
+        return self.stream()
+
+
+def with_directions(entry: Entry) -> Entry | Rejected:
+    """The entry, if its vectors have directions; of an empty caption, which nothing embeds, there may be none."""
+    wrong = [kind for kind, each in entry.vectors.items() if not np.isfinite(each).all() or not each.any()]
+    if wrong == ["captions"] and not entry.caption and len(entry.vectors) > 1:
+        return replace(entry, vectors={kind: each for kind, each in entry.vectors.items() if kind != "captions"})
+    return Rejected(entry.name, _("Its vector is zero or not finite.")) if wrong else entry
+
+
+def groups(stream: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The things of a stream in lists of `size`, the last one shorter; like `itertools.batched` of Python 3.12."""
+    rest = iter(stream)
+    while group := list(islice(rest, size)):
+        yield group

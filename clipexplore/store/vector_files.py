@@ -1,0 +1,332 @@
+"""Ready-made vectors, for people who have embedded already: NPY, NPZ, safetensors, Parquet, flat indexes of
+FAISS and TensorBoard's TSV.
+
+Nothing is unpickled. What a file says of itself is checked before any of it is read, and then it is read some megabytes
+at a time, only the arrays and columns that are needed: small files may unpack to gigabytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice, repeat
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clipexplore.errors import InputError
+from clipexplore.language import _
+from clipexplore.reports import Report, silent
+from clipexplore.store.arrays import Array, open_npy, open_npz
+from clipexplore.store.captions import (
+    CAPTION,
+    FILE,
+    ID,
+    MOST_FIELDS,
+    MOST_LINE,
+    Open,
+    Row,
+    check_columns,
+    lines_of,
+    table_rows,
+)
+from clipexplore.store.files import Folder, check_unpacked
+from clipexplore.store.items import Kind
+from clipexplore.store.mapped import FAISS, Mapped, open_faiss, open_safetensors
+from clipexplore.store.parquet import Columns, needed, values_of
+from clipexplore.store.sources import Entry, Rejected, Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NAMES = ("vectors", "embeddings", "vector", "embedding")  # of the array or the column, where it says no kind
+_KINDS: dict[Kind, re.Pattern[str]] = {  # what an array is called that says one: image_vectors, text_embedding, img_emb
+    "pictures": re.compile(r"(image|img|picture|photo|vision)s?_?(vec|emb|feat|proj)"),
+    "captions": re.compile(r"(text|txt|caption|sentence)s?_?(vec|emb|feat|proj)"),
+}
+MOST_DIMENSIONS = 16_384  # of a vector; the largest models have some thousands
+_BLOCK, _AT_ONCE = 8_192, 1 << 22  # rows, and bytes, that are read together
+_OF_ATLAS = ("FILE_NAME", "__row_index__")  # of embedding-atlas: the table that it read, on every row, and its rows
+_NUMBER = re.compile(rb"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+
+
+def open_vectors(path: Path) -> Source:
+    """The vectors of a file, with the ids, captions and fields that it has for them.
+
+    An NPZ may hold arrays of text beside its vectors, a Parquet file columns; without ids, a vector's id is its number.
+    A column `file` names pictures beside the file, which are then the items. Two arrays, of pictures and of texts by
+    their names, are pairs, row by row.
+
+    Raises
+    ------
+    InputError
+        If there is no array of numbers of two dimensions, two are no pairs, or the file is damaged, would have to be
+        unpickled, or unpacks to many times its size.
+    """
+    readers = {".npy": _open_npy, ".npz": _open_npz, ".parquet": _open_parquet, ".safetensors": _open_safetensors}
+    readers |= dict.fromkeys(FAISS, _open_faiss)
+    with _readable(path):
+        return readers[path.suffix.lower()](path)
+
+
+def has_vectors(path: Path) -> bool:
+    """Whether a Parquet file has a column of lists."""
+    with _readable(path):
+        return bool(Columns(path, path.name, path.stat().st_size).nested)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001 – a damaged file raises anything, from zipfile.BadZipFile to pyarrow's own
+        message = _("{name!r} cannot be read as vectors ({error}); save it again, without objects in it.")
+        raise InputError(message.format(name=path.name, error=str(error)[:120])) from error
+
+
+def _open_npy(path: Path) -> Source:
+    return _source(path, {"captions": open_npy(path)}, {})
+
+
+def _open_faiss(path: Path) -> Source:
+    return _source(path, {"captions": open_faiss(path)}, {})
+
+
+def _open_safetensors(path: Path) -> Source:
+    return _of_arrays(path, open_safetensors(path))
+
+
+def _open_npz(path: Path) -> Source:
+    return _of_arrays(path, open_npz(path))
+
+
+def _of_arrays(path: Path, found: Mapping[str, Array | Mapped]) -> Source:
+    """Named arrays: vectors, and texts and numbers for them."""
+    two = [name for name, array in found.items() if len(array.shape) == 2 and array.dtype.kind == "f"]
+    named = _named([*found], two)
+    if not named:
+        message = _("{name!r} holds no array of vectors; call it one of: {names}.")
+        raise InputError(message.format(name=path.name, names=", ".join((*NAMES, "image_vectors", "text_vectors"))))
+    vectors = {kind: found[name] for kind, name in named.items()}
+    rows = next(iter(vectors.values())).shape[:1]
+    told = {
+        name: array
+        for name, array in found.items()
+        if array.shape == rows and array.dtype.kind in "Uifb" and array.row_bytes < MOST_LINE
+    }
+    texts = {name: told[name] for name in needed([*told])}
+    check_unpacked(path.name, sum(each.nbytes for each in (*vectors.values(), *texts.values())), path.stat().st_size)
+    return _source(path, vectors, texts)
+
+
+def _named(names: Sequence[str], likely: Sequence[str]) -> dict[Kind, str]:
+    """Which of some arrays holds the vectors of which kind: by its name, else the first likely one, as texts."""
+    said = {kind: name for kind, pattern in _KINDS.items() for name in reversed(names) if pattern.match(name.lower())}
+    plain = [*filter(names.__contains__, NAMES), *likely]
+    return said or ({"captions": plain[0]} if plain else {})
+
+
+def _source(path: Path, vectors: Mapping[Kind, Array | Mapped], columns: Mapping[str, Array | Mapped]) -> Source:
+    for array in vectors.values():
+        if array.dtype.hasobject:
+            raise ValueError("it holds objects")
+        if len(array.shape) != 2 or array.dtype.kind != "f" or not array.nbytes:
+            message = _(
+                "The array in {name!r} is {dtype} of shape {shape}; give numbers (rows, dimensions), such as float32."
+            )
+            raise InputError(message.format(name=path.name, dtype=array.dtype, shape=array.shape))
+    shape = _one_shape(path.name, [array.shape for array in vectors.values()])
+    _check_dimensions(path.name, shape[1])
+    rows = _rows_at_once(sum(array.row_bytes for array in (*vectors.values(), *columns.values())))
+
+    def stream() -> Iterator[Entry | Rejected]:
+        start = 0
+        with _readable(path):
+            every = zip(*(array.blocks(rows) for array in (*vectors.values(), *columns.values())), strict=True)
+            for blocks in every:
+                block = {kind: each.astype(np.float32) for kind, each in zip(vectors, blocks, strict=False)}
+                told = (each.tolist() for each in blocks[len(vectors) :])
+                yield from _entries(path, start, block, dict(zip(columns, told, strict=True)), None)
+                start += len(blocks[0])
+
+    bare = "pictures" in vectors
+    return Source("pictures" if bare else "captions", shape[0], stream, shape[1], vectors=tuple(vectors), bare=bare)
+
+
+def _one_shape(name: str, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    if shapes[0] != shapes[-1]:
+        message = _("{name!r} has vectors of pictures {one} and of texts {other}; pairs are as many, of one length.")
+        raise InputError(message.format(name=name, one=shapes[0], other=shapes[-1]))
+    return shapes[0]
+
+
+def _open_parquet(path: Path) -> Source:
+    columns = Columns(path, path.name, path.stat().st_size)
+    named = _named(columns.nested, columns.nested)
+    if not named:
+        message = _("{name!r} has no column of vectors (lists of numbers); call it one of: {names}.")
+        raise InputError(message.format(name=path.name, names=", ".join((*NAMES, "image_vectors", "text_vectors"))))
+    if not len(columns):
+        message = _("{name!r} holds no rows; a collection needs at least one.")
+        raise InputError(message.format(name=path.name))
+    for name in named.values():
+        _check_dimensions(path.name, columns.values(name) // len(columns))
+    check_unpacked(path.name, 4 * sum(map(columns.values, named.values())), path.stat().st_size)
+    first = next(columns.batches([*named.values()], 1))
+    dim = _one_shape(path.name, [(len(columns), len(first[name][0])) for name in named.values()])[1]
+    _check_dimensions(path.name, dim)
+    plain = needed([name for name in columns.plain if name not in _OF_ATLAS])
+    files = [name for name in plain if name.lower() in FILE]
+    read = Folder(path.parent).read if files else None
+    if read and [*named] == ["captions"] and not _KINDS["captions"].match(named["captions"].lower()):
+        named = {"pictures": named["captions"]}  # those of the pictures beside it
+
+    def stream() -> Iterator[Entry | Rejected]:
+        start = 0
+        with _readable(path):
+            for batch in columns.batches([*named.values(), *plain], _rows_at_once(4 * dim * len(named))):
+                told = {name: values_of(batch[name]) for name in plain}
+                blocks = {kind: _block_of(batch[name], dim) for kind, name in named.items()}
+                yield from _entries(path, start, blocks, told, read)
+                start += len(batch)
+
+    kind: Kind = "pictures" if read or "pictures" in named else "captions"
+    bare = kind == "pictures" and read is None
+    return Source(kind, len(columns), stream, dim, vectors=tuple(named), bare=bare)
+
+
+def _rows_at_once(row_bytes: int) -> int:
+    return max(1, min(_BLOCK, _AT_ONCE // max(row_bytes, 1)))
+
+
+def _check_dimensions(name: str, dim: int) -> None:
+    if dim > MOST_DIMENSIONS:
+        message = _("The vectors in {name!r} have {dim:,} dimensions, and at most {most:,} are read; give one a row.")
+        raise InputError(message.format(name=name, dim=dim, most=MOST_DIMENSIONS))
+
+
+def is_tensors(head: bytes) -> bool:
+    """Whether a file, of which these are the first 4,000 bytes, begins as TensorBoard's projector writes vectors:
+    numbers and tabs, no header."""
+    cells = head[:4_000].partition(b"\n")[0].split(b"\t")
+    return len(cells) > 2 and all(
+        _NUMBER.fullmatch(cell.strip()) for cell in cells[: -1 if len(head) >= 4_000 else None]
+    )
+
+
+def open_tensors(tensors: Open, metadata: Open | None, name: str, report: Report = silent) -> Source:
+    """The vectors of TensorBoard's projector, with the metadata beside them: captions, or columns with a header.
+
+    Raises
+    ------
+    InputError
+        If they are no numbers, or are as many as there is metadata.
+    """
+    vectors = _numbers(lines_of(tensors, name, report), name)
+
+    def rows() -> Iterator[Row]:
+        return _metadata(lines_of(metadata, name, errors="replace")) if metadata else iter(())
+
+    count = sum(1 for _row in rows())
+    if count and count != len(vectors):
+        message = _("{name!r} has {vectors} vectors and its metadata {rows} rows; export both again.")
+        raise InputError(message.format(name=name, vectors=len(vectors), rows=count))
+
+    def stream() -> Iterator[Entry | Rejected]:
+        told = rows() if count else (Row(number, "") for number in range(1, len(vectors) + 1))
+        for number, (vector, row) in enumerate(zip(vectors, told, strict=True), 1):
+            fields = {**row.fields, "file": row.file} if row.file else row.fields
+            called = row.id or row.file or f"{PurePosixPath(name).stem}-{number:06d}"
+            yield Entry(called, row.caption, fields, row.id, vectors={"captions": vector})
+
+    return Source("captions", len(vectors), stream, vectors.shape[1])
+
+
+def _numbers(lines: Iterator[str], name: str) -> np.ndarray:
+    """The numbers `(n, dim)` of lines, float32."""
+    lines = filter(str.strip, lines)
+    first = next(lines, "")
+    _check_dimensions(name, first.count("\t") + 1)
+    lines, blocks, rows = chain([first], lines), [], _rows_at_once(2 * len(first))
+    try:
+        while some := [*islice(lines, rows)]:
+            blocks.append(np.loadtxt(some, np.float32, delimiter="\t", ndmin=2))
+        return np.concatenate(blocks)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        message = _("{name!r} is no table of numbers ({error}); export it again.")
+        raise InputError(message.format(name=name, error=str(error)[:120])) from error
+
+
+def _metadata(lines: Iterator[str]) -> Iterator[Row]:
+    rows = _without_end(line.rstrip("\r\n") for line in lines)
+    first = next(rows, "")
+    header = first.split("\t")
+    if len(header) > 1:  # one column has no header
+        check_columns(header)
+        return table_rows(header, (dict(zip(header, line.split("\t"), strict=False)) for line in rows))
+    return (Row(number, line.strip()) for number, line in enumerate(chain([first], rows), 1))
+
+
+def _without_end(lines: Iterable[str]) -> Iterator[str]:
+    """The lines without empty ones at their end."""
+    empty = 0
+    for line in lines:
+        if line:
+            yield from repeat("", empty)
+            yield line
+        empty = 0 if line else empty + 1
+
+
+def _block_of(column: pa.Array, dim: int) -> np.ndarray:
+    """`(n, dim)` float32; NaN where a row has another length."""
+    flat = column.flatten().to_numpy(zero_copy_only=False)
+    if column.null_count == 0 and len(flat) == len(column) * dim:
+        lengths = [len(each) for each in column]
+        if min(lengths, default=dim) == max(lengths, default=dim):
+            return np.asarray(flat, np.float32).reshape(-1, dim)
+    rows = [each.as_py() for each in column]
+    return np.array([row if row and len(row) == dim else [np.nan] * dim for row in rows], np.float32)
+
+
+def _entries(
+    path: Path, start: int, blocks: Mapping[Kind, np.ndarray], told: dict[str, list], read: Callable | None
+) -> Iterator[Entry | Rejected]:
+    """The rows of blocks, one of each kind; `told` has the other columns."""
+    roles = {
+        role: next((name for name in told if name.lower() in names), None)
+        for role, names in (("id", ID), ("caption", CAPTION), ("file", FILE))
+    }
+    further = [name for name in told if name not in roles.values()][:MOST_FIELDS]
+    usable = {
+        kind: np.isfinite(each).all(axis=1) & (np.square(each).sum(axis=1) > 1e-12) for kind, each in blocks.items()
+    }
+
+    def value(role: str, row: int) -> str:
+        found = told[name][row] if (name := roles[role]) is not None else None
+        return "" if found is None else str(found)
+
+    for row in range(len(next(iter(blocks.values())))):
+        number, caption = start + row + 1, value("caption", row)
+        wrong = [kind for kind in blocks if not usable[kind][row]]
+        if wrong and (wrong != ["captions"] or len(blocks) == 1 or caption):  # nothing embeds an empty caption
+            yield Rejected(
+                _("row {number}").format(number=number), _("Its vector is zero, not finite or of another length.")
+            )
+            continue
+        file = value("file", row)
+        picture = (lambda file=file: read(file)) if read else None
+        fields = {each: told[each][row] for each in further}
+        yield Entry(
+            file or f"{path.stem}-{number:06d}",
+            caption,
+            fields,
+            value("id", row),
+            picture,
+            {kind: block[row] for kind, block in blocks.items() if kind not in wrong},
+        )

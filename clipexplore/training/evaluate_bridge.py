@@ -1,0 +1,101 @@
+"""How well a bridge carries points between the two bundled models, and how well what it carries is drawn.
+
+    python -m clipexplore.training.evaluate_bridge
+
+prints one table, in a minute and about a second for each picture drawn, on one core. From the second model to the
+first: 300 scenes are anchors, 400 others are carried. Beside each figure of the bridge stands the same for the first
+model's own vectors, and what is left of that; the bars are shares of it.
+"""
+
+import argparse
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..draw.renderer import Renderer
+from ..labs.contrast import recall_at
+from ..models.bridge import Bridge, fit_bridge
+from ..models.embedder import Embedder
+from ..settings import settings
+from ..space import Space
+from .build_assets import MODEL, SECOND
+from .evaluate_drawing import drawn
+
+ANCHORS, OTHERS, CARRIED = 300, 400, 100_000
+KINDS = ("pictures", "captions")
+BARS = {
+    "captions find their pictures, R@1": 0.95,
+    "pictures find their captions, R@1": 0.95,
+    "drawn: cosine": 0.90,
+    "drawn: own scene nearest of 400": 0.90,
+}
+Vectors = Mapping[str, np.ndarray]  # by kind
+
+
+def split(spaces: list[Space]) -> list[tuple[Vectors, Vectors]]:
+    """Of each space the vectors of the anchors, and those of the others, whose captions all differ."""
+    captions = spaces[0].collection.captions
+    rows = np.random.default_rng(0).permutation(len(captions))
+    anchors, others = rows[:ANCHORS], list({captions[row]: row for row in rows[:ANCHORS:-1]}.values())[:OTHERS]
+    vectors = [{kind: each.collection.embeddings(each.model.key, kind) for kind in KINDS} for each in spaces]
+    return [tuple({kind: each[kind][rows] for kind in KINDS} for rows in (anchors, others)) for each in vectors]
+
+
+def recalls(vectors: Vectors) -> dict[str, float]:
+    cosines = vectors["captions"] @ vectors["pictures"].T
+    return {
+        "captions find their pictures, R@1": recall_at(cosines, 1),
+        "pictures find their captions, R@1": recall_at(cosines.T, 1),
+    }
+
+
+def drawings(renderer: Renderer, embedder: Embedder, points: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """Points drawn, embedded again and compared with the true vectors, of which the first belong to them."""
+    cosines = embedder.embed_images(drawn(renderer, print, embeddings=points)) @ true.T
+    own = np.arange(len(points))
+    return {
+        "drawn: cosine": float(cosines[own, own].mean()),
+        "drawn: own scene nearest of 400": float((cosines.argmax(axis=1) == own).mean()),
+    }
+
+
+def seconds_to_carry(bridge: Bridge, vectors: np.ndarray) -> float:
+    """Seconds of work for 100,000 vectors."""
+    many, start = np.resize(vectors, (CARRIED, vectors.shape[1])), time.process_time()
+    bridge.carry(many)
+    return time.process_time() - start
+
+
+def table(native: Mapping[str, float], bridged: Mapping[str, float]) -> str:
+    rows = ["| figure | bar | native | bridged | share |", "|---|---|---|---|---|"]
+    for name, value in bridged.items():
+        share, bar = value / native[name], BARS[name]
+        below = "" if share >= bar else " (below)"
+        rows.append(f"| {name} | ≥ {bar:.2f} | {native[name]:.3f} | {value:.3f} | {share:.3f}{below} |")
+    return "\n".join(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--number", type=int, default=96, help="pictures that are drawn, of either; 0 for none")
+    number = parser.parse_args().number
+    (ours, true), (theirs, others) = split([Space.open(MODEL), Space.open(SECOND)])
+    bridge = fit_bridge(theirs, ours)
+    carried = {kind: bridge.carry(others[kind], kind) for kind in KINDS}
+    native, bridged = recalls(true), recalls(carried)
+    if number:
+        assets = settings().assets / "models/emoji"
+        renderer, embedder = Renderer.load(assets / "unclip", assets / "clip"), Embedder.load(assets / "clip")
+        native |= drawings(renderer, embedder, true["pictures"][:number], true["pictures"])
+        bridged |= drawings(renderer, embedder, carried["pictures"][:number], true["pictures"])
+    print(table(native, bridged))
+    for kind in KINDS:
+        cosine = float(np.vecdot(carried[kind], true[kind]).mean())
+        says = f"{kind} come to a cosine of {cosine:.3f} with the true ones"
+        print(f"{says}; the bridge says {bridge.held_out[kind]:.3f}")
+    print(f"100,000 vectors carried in {seconds_to_carry(bridge, others['pictures']):.1f} s")
+
+
+if __name__ == "__main__":
+    main()

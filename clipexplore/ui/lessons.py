@@ -1,0 +1,122 @@
+"""Lessons on screen: a list, and one that is open, whose answer shows once something was predicted."""
+
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from clipexplore import links
+from clipexplore.language import _
+from clipexplore.lessons import Lesson, lessons, mistakes
+from clipexplore.room import Asked
+
+from .device import device, forget, keep_on_device, predictions
+from .markdown import escape
+from .page import pages
+from .room import EVERY, histogram, is_class, room, say_count, teacher_buttons
+from .session import access, preset
+from .speech import speaking
+
+
+def lesson_list() -> Lesson | None:
+    """The lessons in their order, with what was predicted already; the one that is open."""
+    every, default = lessons(), links.PAGES["lessons"]["lesson"]
+    names = list(every)
+    marks = {name: "✓ " for name in names if name in predictions()}
+    chosen = st.radio(
+        _("Lessons"),
+        names,
+        names.index(default) if default in names else 0,
+        key="lesson",
+        bind="query-params",
+        captions=[marks.get(name, "") + each.title for name, each in every.items()],
+        label_visibility="collapsed",
+    )
+    if marks:
+        says = _("{n} of {all} predicted; this is kept on your device only.")
+        st.caption(says.format(n=len(marks), all=len(names)))
+        st.button(_("Forget my predictions"), on_click=forget, icon=":material/delete:", type="tertiary")
+    for mistake in mistakes() if access().operator else ():
+        st.warning(escape(mistake), icon=":material/school:")
+    keep_on_device()
+    return every.get(chosen)
+
+
+def show_lesson(lesson: Lesson) -> None:
+    """What a lesson is about, what one predicts, and then what the page shows; above it what a class is asked."""
+    st.fragment(speaking(_show), run_every=EVERY if is_class() else None)(lesson)
+    names = list(lessons())
+    for name in names[names.index(lesson.name) + 1 :][:1]:
+        label = _("Next: {title}").format(title=lessons()[name].title)
+        st.button(label, key="next-lesson", on_click=preset, kwargs={"lesson": name}, icon=":material/arrow_forward:")
+
+
+def _show(lesson: Lesson) -> None:
+    asked, leads = room().asked if is_class() else None, access().operator
+    here = asked if asked and asked.lesson == lesson.name else None
+    if asked and not here and not leads and (other := lessons().get(asked.lesson)):
+        with st.container(border=True):
+            st.caption(_("Your class is asked:"))
+            _show_one(other, asked)
+    _show_one(lesson, here)
+
+
+def _show_one(lesson: Lesson, asked: Asked | None) -> None:
+    """A lesson; where the class is `asked` it, its answer shows as soon as the teacher shows the room's."""
+    leads = is_class() and access().operator
+    st.subheader(lesson.title, anchor=False)
+    st.markdown(lesson.text)
+    if leads:
+        teacher_buttons(lesson)
+    mine = asked.answers.get(device()) if asked else predictions().get(lesson.name)
+    st.markdown(f"**{lesson.question}**")
+    if mine is None and not (asked and leads):
+        _show_options(lesson)
+    elif asked and not asked.shown:
+        _wait(lesson, asked, mine)
+    else:
+        if asked:
+            histogram(lesson)
+        _show_answer(lesson, mine)
+
+
+def _wait(lesson: Lesson, asked: Asked, mine: int | None) -> None:
+    """Until the teacher shows the answers: how many there are, and to whoever has answered with what."""
+    if mine is None:
+        st.markdown("\n".join(f"- {option}" for option in lesson.options))
+    else:
+        says = _("Your answer: **{option}**. All answers show here as soon as your teacher shows them.")
+        st.markdown(says.format(option=lesson.options[mine]))
+    say_count(asked)
+
+
+def _show_options(lesson: Lesson) -> None:
+    st.caption(_("Predict first:"))
+    for number, option in enumerate(lesson.options):
+        if st.button(option, key=f"option-{lesson.name}-{number}", width="stretch"):
+            predictions()[lesson.name] = number
+            room().answer(lesson.name, device(), number)
+            st.rerun()
+
+
+def _show_answer(lesson: Lesson, mine: int | None) -> None:
+    right = lesson.options[lesson.answer]
+    if mine == lesson.answer:
+        st.success(_("As you predicted: **{answer}**").format(answer=right), icon=":material/check_circle:")
+    else:
+        if mine is not None and 0 <= mine < len(lesson.options):
+            st.caption(_("You predicted: {option}").format(option=lesson.options[mine]))
+        st.info(_("The page shows: **{answer}**").format(answer=right), icon=":material/visibility:")
+    st.markdown(lesson.why)
+    _open_it(lesson)
+    st.markdown(f"*{lesson.next}*")
+
+
+def _open_it(lesson: Lesson) -> None:
+    """The way to the page that answers, in the state of the lesson and none that the visitor left there."""
+    defaults = links.PAGES[lesson.page]
+    keys = lesson.keys or tuple((key, str(value)) for key, value in [*defaults.items()][:1])
+    label, icon = _("Look for yourself: {page}").format(page=pages()[lesson.page].title), ":material/arrow_outward:"
+    if {key for key, _value in keys} <= defaults.keys():
+        st.page_link(f"pages/{lesson.page}.py", label=f"**{label}**", icon=icon, query_params=keys)
+    else:  # the sidebar keeps its values from page to page, so that a link with others is opened afresh
+        st.link_button(label, f"{lesson.page}?{urlencode(keys)}", icon=icon)

@@ -1,0 +1,331 @@
+"""Match's drawing: a batch of pairs as a matrix, what training would do to each cell, and the modality gap."""
+
+import numpy as np
+import streamlit as st
+
+from clipexplore.errors import InputError
+from clipexplore.explore.gap import STEPS, Gap
+from clipexplore.explore.match import Batch, Match
+from clipexplore.labs.contrast import Contrast
+from clipexplore.language import _
+from clipexplore.store.export import csv_file, harmless
+
+from . import spec as go
+from .expressions import open_in, points_of
+from .markdown import escape
+from .names import is_named
+from .plots import ACCENT, MUTED, OTHER, axis_titles, chart, plain
+from .results import metrics
+from .session import space
+from .uploads import picture_url
+from .widgets import download
+
+NAMED = 30  # pairs that still have room for labels
+LOSS, FRAME = "#d64550", "#ff4b4b"
+
+
+def append_picture(id: str) -> None:
+    """For an upload: its `@id` becomes one more of the visitor's pictures."""
+    st.session_state["image"] = f"{st.session_state.get('image', '')}\n@{id}".strip()
+
+
+def own_scale() -> str:
+    """The scale of the logits that counts where none is typed."""
+    says = _("own: {scale:.1f}") if space().can_embed else _("{scale:.0f}, as OpenAI’s models have")
+    return says.format(scale=space().scale.logit_scale)
+
+
+def meaningful(*columns: list[str] | None) -> list[list[str]]:
+    """Columns of expressions, as the visitor wrote them.
+
+    Raises
+    ------
+    InputError
+        When a line has no point, so that nobody knows which caption belongs to which picture; why is on screen.
+    """
+    lines = [column or [] for column in columns]
+    if any([len(points_of(column)) != len(column) for column in lines]):
+        raise InputError(
+            _("A line above has no meaning, so it is unclear which caption belongs to which picture; correct it.")
+        )
+    return lines
+
+
+def _ways() -> tuple[str, str]:
+    return _("picture → caption"), _("caption → picture")
+
+
+def match_metrics(result: Match) -> None:
+    """Loss beside chance, and R@k both ways."""
+    contrast, ways = result.contrast, dict(zip(_ways(), (result.by_picture, result.by_caption), strict=True))
+    with st.container(horizontal=True, gap="medium"):
+        against = _("{difference:+.3f} against chance").format(difference=result.loss - result.chance)
+        st.metric(_("loss"), f"{result.loss:.3f}", against, delta_color="inverse", width="content")
+        guessing = _("The loss of a model that finds all pairs equally likely.")
+        chance = _("chance, ln {count}").format(count=len(contrast.cosines))
+        st.metric(chance, f"{result.chance:.3f}", width="content", help=guessing)
+        for label, recalls in ways.items():
+            st.metric(f"{label} R@1", f"{recalls[1]:.0%}", width="content")
+    by_way = _("loss by row {images:.3f}, by column {texts:.3f}")
+    more = [f"{label} R@{k} {share:.0%}" for label, recalls in ways.items() for k, share in recalls.items() if k > 1]
+    st.caption(" · ".join([by_way.format(images=contrast.image_loss, texts=contrast.text_loss), *more]))
+    if not contrast.normalized:
+        st.info(escape(_of_lengths(result)), icon=":material/straighten:")
+
+
+def _of_lengths(result: Match) -> str:
+    """What comparing by dot product does to the ranking, and because of which caption."""
+    lengths = result.lengths
+    if lengths is None:
+        return _(
+            "The model’s lengths are not known for all of these, so pictures and texts have length 1, and a sum has "
+            "the length of its sum."
+        )
+    return _(
+        "Lengths, {of.images:.1f} on average for pictures and {of.texts:.1f} for captions, count now; dot products are "
+        "in units of these. R@1 goes from {of.by_picture:.0%} to {picture_dot:.0%} from picture to caption, and from "
+        "{of.by_caption:.0%} to {caption_dot:.0%} from caption to picture. The longest caption, “{of.longest}” "
+        "({of.times:.2f} of the mean), is first for {of.first_by_dot} of {count} pictures; by cosine for "
+        "{of.first_by_cosine}."
+    ).format(
+        of=lengths,
+        picture_dot=result.by_picture[1],
+        caption_dot=result.by_caption[1],
+        count=len(result.batch.pictures),
+    )
+
+
+def _measure(contrast: Contrast) -> str:
+    return _("cosine") if contrast.normalized else _("dot product")
+
+
+def match_matrix(result: Match, show: str) -> None:
+    """One of the four matrices: a picture each row, a caption each column, the right pairs framed."""
+    batch, contrast = result.batch, result.contrast
+    values = {
+        "cosines": contrast.cosines,
+        "by picture": contrast.image_probs,
+        "by caption": contrast.text_probs,
+        "gradient": contrast.gradient,
+    }[show]
+    named, count = len(values) <= NAMED, len(values)
+    colours = {"colorscale": "RdBu_r", "zmid": 0} if show == "gradient" else {"colorscale": "Viridis"}
+    title = _measure(contrast) if show == "cosines" else show
+    figure = go.Figure(
+        go.Heatmap(
+            z=values,
+            **(_hover(batch, contrast) if named else _numbers(contrast)),
+            colorbar=dict(title=dict(text=title, side="right"), thickness=12),
+            text=_short(values) if count <= 16 else None,
+            texttemplate="%{text}" if count <= 16 else None,
+            textfont=dict(size=11 if count <= 12 else 9),
+            **colours,
+        )
+    )
+    x: dict = dict(title=_("captions"))
+    y: dict = dict(title=_("pictures"))
+    if named:
+        x, y = _name_axes(figure, batch)
+        for i in range(count):
+            box = dict(x0=i - 0.5, x1=i + 0.5, y0=i - 0.5, y1=i + 0.5)
+            figure.add_shape(type="rect", **box, line=dict(color=FRAME, width=2))
+    else:
+        ends = dict(x0=-0.5, y0=-0.5, x1=count - 0.5, y1=count - 0.5)
+        figure.add_shape(type="line", **ends, line=dict(color=FRAME, width=1, dash="dot"))
+    alt = _("Matrix of {count} pictures by {count} captions: {show}").format(show=show, count=count)
+    x, y = x | {"showgrid": False}, y | {"showgrid": False, "autorange": "reversed"}
+    chart(figure, alt, "match-matrix", height=620 if named else 700, x=x, y=y, meta=show, dragmode=False)
+
+
+def _short(values: np.ndarray) -> list[list[str]]:
+    """Two decimals without the zero before them, so that they fit a cell on a phone."""
+    return [[f"{value:.2f}".replace("0.", ".", 1) for value in row] for row in values]
+
+
+def _name_axes(figure: go.Figure, batch: Batch) -> tuple[dict, dict]:
+    """The ticks of both axes: captions below; at the left the pictures themselves, where each is one, laid there."""
+    ticks, urls = list(range(len(batch.pictures))), [_url(name) for name in batch.pictures]
+    high = min(0.9, 0.09 * len(urls))  # of a row: rows of few pairs are high, and a picture must fit the margin
+    at = dict(xref="paper", yref="y", x=-0.005, xanchor="right", yanchor="middle", sizex=0.2, sizey=high)
+    for row, url in enumerate(urls):
+        if url:
+            figure.add_layout_image(source=url, y=row, **at)
+    below = [plain(caption, 26) for caption in batch.captions]
+    beside = [" " * 9 if url else plain(name, 18) for name, url in zip(batch.pictures, urls, strict=True)]
+    return dict(tickvals=ticks, ticktext=below, tickangle=50), dict(tickvals=ticks, ticktext=beside)
+
+
+def _url(name: str) -> str | None:
+    """A picture as Plotly takes it; None for a sum, a text and a name."""
+    return picture_url(name[1:]) if name.startswith("@") and " " not in name and not is_named(name[1:]) else None
+
+
+def _cell(contrast: Contrast, **values: str) -> str:
+    says = _(
+        "{picture}<br>{caption}<br>{measure} {cosine} · by picture {row} · by caption {column}<br>{verdict}: gradient "
+        "{slope}"
+    )
+    return says.format(measure=_measure(contrast), **values)
+
+
+def _verdicts() -> tuple[str, str]:
+    return _("pull together"), _("push apart")
+
+
+def _matrices(contrast: Contrast) -> tuple[np.ndarray, ...]:
+    return contrast.cosines, contrast.image_probs, contrast.text_probs, contrast.gradient
+
+
+def _numbers(contrast: Contrast) -> dict:
+    """What each of many cells says under the pointer, filled in by the browser."""
+    together, apart = _verdicts()
+    says = _cell(
+        contrast,
+        picture=_("picture {number}").format(number="%{y}"),
+        caption=_("caption {number}").format(number="%{x}"),
+        cosine="%{customdata[0]:.3f}",
+        row="%{customdata[1]:.1%}",
+        column="%{customdata[2]:.1%}",
+        verdict="%{hovertext}",
+        slope="%{customdata[3]:+.2g}",
+    )
+    return {
+        "customdata": np.stack(_matrices(contrast), axis=-1).astype(np.float32),
+        "hovertext": np.where(contrast.gradient > 0, apart, together),
+        "hovertemplate": says + "<extra></extra>",
+    }
+
+
+def _hover(batch: Batch, contrast: Contrast) -> dict:
+    """What each of few cells says under the pointer: its pair, its numbers, and what training would do with it."""
+    verdicts = _verdicts()
+
+    def says(i: int, j: int) -> str:
+        cosine, row, column, slope = (each[i, j] for each in _matrices(contrast))
+        return _cell(
+            contrast,
+            picture=plain(batch.pictures[i], 40),
+            caption=plain(batch.captions[j], 60),
+            cosine=f"{cosine:.3f}",
+            row=f"{row:.1%}",
+            column=f"{column:.1%}",
+            verdict=verdicts[int(slope > 0)],
+            slope=f"{slope:+.2g}",
+        )
+
+    count = range(len(batch.pictures))
+    return {"customdata": [[says(i, j) for j in count] for i in count], "hovertemplate": "%{customdata}<extra></extra>"}
+
+
+def match_training(result: Match) -> None:
+    """What the next step of training would do most, in words, and the hardest negatives."""
+    batch = result.batch
+    for cell, says in (
+        (result.pull, _("**Pull together** hardest: {picture} and “{caption}” (gradient {slope:+.2g}).")),
+        (result.push, _("**Push apart** hardest: {picture} and “{caption}” (gradient {slope:+.2g}).")),
+    ):
+        picture, caption = escape(batch.pictures[cell[0]]), escape(batch.captions[cell[1]])
+        st.markdown(says.format(picture=picture, caption=caption, slope=result.contrast.gradient[cell]))
+    st.subheader(_("Hardest negatives"), anchor=False)
+    says = _("{number}. “{wrong}” {cosine:.3f}, its own “{right}” {own:.3f}")
+    for number, negative in enumerate(result.hardest, 1):
+        name, cosine = batch.pictures[negative.image], negative.cosine
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+            if url := _url(name):
+                st.image(url, width=64, alt=name)
+            else:
+                st.caption(escape(name), width=64)
+            wrong, right = batch.captions[negative.text], batch.captions[negative.image]
+            line = says.format(number=number, wrong=wrong, right=right, cosine=cosine, own=cosine - negative.margin)
+            st.markdown(escape(line), width="stretch")
+
+
+def open_hardest(result: Match) -> None:
+    """Links to the other pages with the picture that is most nearly taken for another's."""
+    if result.hardest:
+        open_in(result.batch.pictures[result.hardest[0].image], "match")
+
+
+def match_download(result: Match) -> None:
+    """The matrix as CSV: one row a cell."""
+    download(_("CSV"), lambda: _cells_file(result), "match.csv", "match-csv")
+
+
+def _cells_file(result: Match) -> bytes:
+    batch, contrast = result.batch, result.contrast
+    header = ["picture", "caption", "pair", _measure(contrast), "prob by picture", "prob by caption", "gradient"]
+    rows = (
+        [harmless(picture), harmless(caption), int(i == j), *(f"{each[i, j]:.6f}" for each in _matrices(contrast))]
+        for i, picture in enumerate(batch.pictures)
+        for j, caption in enumerate(batch.captions)
+    )
+    return csv_file(header, rows)
+
+
+def show_gap(result: Gap, percent: float) -> None:
+    """The modality gap: its figures, both clouds moved along it, and what that costs."""
+    by_picture, by_caption = _ways()
+    on_top = _("pictures in a caption’s top ten")
+    length = _("The length of the mean picture minus the mean caption; at most 2, for two points opposite each other.")
+    pool = _(
+        "Each caption searches one pool of all pictures and all other captions. Without a gap, half of its ten "
+        "nearest would be pictures."
+    )
+    metrics(
+        (_("gap"), f"{result.length:.3f}", length),
+        (_("loss"), f"{result.loss:.3f}", ""),
+        (f"{by_picture} R@1", f"{result.by_picture:.1%}", ""),
+        (f"{by_caption} R@1", f"{result.by_caption:.1%}", ""),
+        (on_top, f"{result.on_top:.1%}", pool),
+    )
+    says = _(
+        "{count} pairs: a caption’s own picture has cosine {of.matched:.3f}, a wrong picture {of.wrong:.3f}; but any "
+        "two pictures have {of.pictures:.3f} and any two captions {of.captions:.3f}. A single ranking of both compares "
+        "numbers on different scales, so one kind comes first whatever is asked: search each kind on its own."
+    )
+    st.caption(says.format(of=result, count=len(result.batch.pictures)))
+    left, right = st.columns(2, gap="large")
+    with left:
+        _clouds(result)
+    with right:
+        _curves(result, percent, {f"{by_picture} R@1": ACCENT, f"{by_caption} R@1": OTHER, on_top: MUTED})
+
+
+def _clouds(result: Gap) -> None:
+    """Both clouds on the first two components of the unmoved ones, so that one sees them move."""
+    figure = go.Figure()
+    joined = np.full((len(result.batch.pictures), 3, 2), np.nan)
+    joined[:, :2] = result.after.transpose(1, 0, 2)
+    x, y = joined[:60].reshape(-1, 2).T
+    thin = dict(color=MUTED, width=0.6)
+    figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=thin, hoverinfo="skip", showlegend=False))
+    for spots, name, colour, labels in (
+        (result.after[0], _("pictures"), ACCENT, result.batch.pictures),
+        (result.after[1], _("captions"), OTHER, result.batch.captions),
+    ):
+        marker = dict(color=colour, size=6, opacity=0.75)
+        said = dict(hoverinfo="text", text=[plain(each) for each in labels])
+        figure.add_trace(go.Scatter(x=spots[:, 0], y=spots[:, 1], mode="markers", name=name, marker=marker, **said))
+    reach = np.abs(result.before).max(axis=(0, 1)) * 1.25
+    across, up = (
+        dict(range=[-float(far), float(far)], title=title, zeroline=False)
+        for far, title in zip(reach, axis_titles((1, 2), result.explained.tolist()), strict=True)
+    )
+    alt = _("Pictures and captions on the first two components of both clouds, matched pairs joined by lines")
+    chart(figure, alt, "match-clouds", height=430, legend="below", x=across, y=up)
+
+
+def _curves(result: Gap, percent: float, names: dict[str, str]) -> None:
+    """Loss on the left axis, shares on the right by name and colour, and where the slider stands."""
+    curves, look = result.curves, dict(x=STEPS * 100, mode="lines")
+    figure = go.Figure(go.Scatter(y=curves.loss, name=_("loss"), line=dict(color=LOSS, width=3), **look))
+    shares = (curves.by_picture, curves.by_caption, curves.on_top)
+    for values, (name, colour) in zip(shares, names.items(), strict=True):
+        figure.add_trace(go.Scatter(y=values, name=name, yaxis="y2", line=dict(color=colour), **look))
+    figure.add_vline(x=percent, line_dash="dot", line_color=MUTED)
+    loss = _("loss (chance {chance:.2f})").format(chance=np.log(len(result.batch.pictures)))
+    quarters = dict(range=[0, 1], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", showgrid=False)
+    alt = _("Lines: loss, R@1 both ways and the share of pictures in a caption’s top ten, by how far the gap is closed")
+    axes: dict = dict(x=_("gap closed, % (negative: widened)"), y=dict(title=loss, rangemode="tozero"))
+    second = dict(overlaying="y", side="right", **quarters)
+    chart(figure, alt, "match-curves", height=430, legend="below", yaxis2=second, **axes)

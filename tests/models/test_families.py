@@ -1,0 +1,193 @@
+"""Every family against its own class, called by the book: prepared, padded, pooled and scaled as its makers say."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from fixtures_families import LENGTH, build
+from PIL import Image
+
+from clipexplore.errors import InputError
+from clipexplore.models.embedder import Embedder
+from clipexplore.models.weights import read_scale, revisions_of
+from clipexplore.vectors import normalize
+
+FAMILIES = {
+    "clip": ("CLIP", "CLIPModel"),
+    "metaclip2": ("MetaCLIP 2", "MetaClip2Model"),
+    "siglip": ("SigLIP", "SiglipModel"),
+    "siglip2": ("SigLIP 2", "SiglipModel"),
+    "tips2": ("TIPSv2", "Tipsv2Model"),
+}
+TEXTS = [
+    "a photo of a cat",
+    "A Dog in the SNOW at night",
+    "two red apples to the left of a lion in the jungle and a man with a top hat, and a dog in the snow",
+    "Łódź, don't!",
+    "cat",
+]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    home = tmp_path_factory.mktemp("families")
+    return {family: build(family, home / family) for family in FAMILIES}
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(0)
+    sizes = [(32, 32), (60, 33), (40, 90), (200, 32)]
+    small = [rng.integers(0, 256, (4, 5, 3), dtype=np.uint8) for _ in sizes]
+    return [Image.fromarray(pixels).resize(size) for pixels, size in zip(small, sizes, strict=True)]
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def embedder(family, folders):
+    return Embedder.load(folders[family], device="cpu")
+
+
+@pytest.fixture(scope="module")
+def book(family, folders, pictures):
+    """The outputs of the family's own class, its tokenizer and processor called as its documentation says."""
+    import torch
+    import transformers
+
+    folder = folders[family]
+    model = getattr(transformers, FAMILIES[family][1]).from_pretrained(folder).eval()
+    with torch.inference_mode():
+        return model(**_tokens(family, folder, TEXTS), pixel_values=_pixels(family, folder, pictures))
+
+
+def _tokens(family, folder, texts):
+    import torch
+    import transformers
+
+    full = {"padding": "max_length", "truncation": True, "max_length": LENGTH, "return_tensors": "pt"}
+    if family == "siglip":  # its tokenizer needs sentencepiece; lower case, no punctuation, `</s>`, padded with that
+        import re
+        import string
+
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        clean = [
+            re.sub(r"\s+", " ", text.lower().translate(str.maketrans("", "", string.punctuation))) for text in texts
+        ]
+        rows = [tokenizer.encode(text).ids for text in clean]
+        rows = [row if len(row) <= LENGTH else [*row[: LENGTH - 1], 1] for row in rows]
+        return {"input_ids": torch.tensor([[*row, *[1] * (LENGTH - len(row))] for row in rows])}
+    name = {
+        "clip": "CLIPTokenizer",
+        "metaclip2": "XLMRobertaTokenizer",
+        "siglip2": "Siglip2Tokenizer",
+        "tips2": "Tipsv2Tokenizer",
+    }[family]
+    found = getattr(transformers, name).from_pretrained(folder)(texts, **full)
+    return {"input_ids": found["input_ids"]} if family == "siglip2" else dict(found)
+
+
+def _pixels(family, folder, pictures):
+    """Of a Pillow processor: Tipsv2ImageProcessor needs torchvision, and does what this one does when told so."""
+    from transformers import CLIPImageProcessorPil, SiglipImageProcessorPil
+
+    kind = CLIPImageProcessorPil if family in ("clip", "metaclip2") else SiglipImageProcessorPil
+    return kind.from_pretrained(folder)(pictures, return_tensors="pt")["pixel_values"]
+
+
+def test_texts_have_the_vectors_of_the_familys_own_class(family, embedder, book):
+    ours, expected = embedder.embed_texts(TEXTS), book.text_embeds.numpy()
+    expected = expected / np.linalg.norm(expected, axis=1, keepdims=True)
+    assert (ours * expected).sum(1).min() > 0.99999
+    assert (expected @ expected.T)[0, 1:].max() < 0.999, "else anything would agree"
+    assert embedder.family.title == FAMILIES[family][0] and embedder.dim == expected.shape[1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("woman’s crown", "woman's crown"),
+        ("a “hat”", 'a "hat"'),
+        ("rock &amp;amp; roll", "rock & roll"),
+        ("a ﬁsh in the ﬂat", "a fish in the flat"),
+        ("cafÃ©", "café"),
+        ("  a\u2028 cat\n", "a cat"),
+    ],
+)
+def test_a_text_from_the_web_is_read_as_it_was_meant(folders, typed, meant):
+    embedder = Embedder.load(folders["clip"], device="cpu")
+    np.testing.assert_allclose(*embedder.embed_texts([typed, meant]), atol=1e-6)
+    assert len(set(embedder.count_tokens([typed, meant]))) == 1
+
+
+def test_pictures_have_the_vectors_of_the_familys_own_class(family, folders, embedder, book, pictures):
+    import torch
+
+    pixels = _pixels(family, folders[family], pictures)
+    seen = embedder._prepare.normalized(torch.stack([embedder._prepare(each) for each in pictures]), torch.float32)
+    std = torch.tensor(embedder._prepare._processor.image_std).view(3, 1, 1) if family != "tips2" else 1
+    assert ((seen - pixels).abs() * std * 255).max() <= 2.001  # grey levels
+    assert ((pixels.min() >= 0) and (pixels.max() <= 1)) == (family == "tips2")
+    expected = torch.nn.functional.normalize(book.image_embeds).numpy()
+    assert (embedder.embed_images(pictures) * expected).sum(1).min() > 0.98  # a tiny model feels one grey level
+    with torch.inference_mode():  # of the very same pixels the vectors are the same
+        same = embedder._model.get_image_features(pixels).pooler_output
+    assert (torch.nn.functional.normalize(same).numpy() * expected).sum(1).min() > 0.99999
+
+
+def test_scaled_cosines_are_the_logits_of_the_familys_own_class(family, folders, embedder, book):
+    cosines = normalize(book.image_embeds.numpy()) @ embedder.embed_texts(TEXTS).T
+    ours = embedder.logit_scale * cosines + embedder.logit_bias
+    np.testing.assert_allclose(ours, book.logits_per_image.numpy(), atol=1e-4 * embedder.logit_scale)
+    scale = read_scale(folders[family])
+    assert (embedder.logit_scale, embedder.logit_bias) == (scale.logit_scale, scale.logit_bias or 0.0)
+    assert (scale.logit_bias is not None) == family.startswith("siglip")
+    assert embedder.family.probability == ("sigmoid" if family.startswith("siglip") else "softmax")
+
+
+def test_a_text_of_siglip_always_has_its_full_length(folders):
+    """The last position is read, whatever stands there: unpadded, its vector is another."""
+    embedder = Embedder.load(folders["siglip2"], device="cpu")
+    rows, mask = embedder._reader.padded(embedder._reader.cut(["cat"]))
+    assert len(rows[0]) == LENGTH and mask is None
+
+
+def test_tips_without_a_learned_scale_has_that_of_its_configuration(folders, tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    folder = shutil.copytree(folders["tips2"], tmp_path / "tips")
+    tensors = {name: each for name, each in load_file(folder / "model.safetensors").items() if name != "temperature"}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    assert Embedder.load(folder, device="cpu").logit_scale == pytest.approx(1 / 0.005065968260169029)
+
+
+def test_towers_have_revisions_of_their_own_in_every_family(family, folders):
+    assert len({*revisions_of(folders[family])}) == 3
+
+
+@pytest.mark.parametrize(
+    ("family", "claim"),
+    [
+        ("metaclip2", "clip"),
+        ("clip", "metaclip_2"),
+        ("siglip", "clip"),
+        ("clip", "siglip"),
+        ("tips2", "siglip"),
+        ("siglip2", "tipsv2"),
+    ],
+)
+def test_a_folder_that_lies_about_its_family_is_refused(family, claim, folders, tmp_path):
+    """A MetaCLIP 2 that calls itself a CLIP would load, and its texts get vectors that are wrong."""
+    folder = shutil.copytree(folders[family], tmp_path / "liar")
+    config = json.loads((folder / "config.json").read_text())
+    for part, suffix in (("text_config", "_text_model"), ("vision_config", "_vision_model")):
+        config[part]["model_type"] = claim + suffix
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": claim}))
+    with pytest.raises(InputError):
+        Embedder.load(folder, device="cpu")

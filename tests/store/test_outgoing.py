@@ -1,0 +1,181 @@
+"""Collections in the forms of other tools: read back here, and where a tool is at hand by the tool itself."""
+
+import csv
+import json
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from fixtures_imports import fill, take
+from PIL import Image
+
+from clipexplore.__main__ import main
+from clipexplore.errors import InputError
+from clipexplore.store.collection import Collection
+from clipexplore.store.outgoing import export
+from clipexplore.store.recognise import open_source
+from clipexplore.store.sources import Entry
+
+COUNT = 12
+CAPTIONS = ["", 'a "cat", sat', "zwei\nZeilen", "写真 🎩", *(f"picture number {n}" for n in range(4, COUNT))]
+
+
+@pytest.fixture
+def collection(tmp_path):
+    """Pictures with captions, labels, a number and vectors of both kinds."""
+    fill(tmp_path / "in", COUNT)
+    rows = [
+        {"file": f"p{n:04d}.jpg", "caption": CAPTIONS[n], "label": f"l{n % 2}" if n else None, "n": n, "id": f"i{n}.x"}
+        for n in range(COUNT)
+    ]
+    (tmp_path / "in" / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    for path in (tmp_path / "in").glob("*.txt"):
+        path.unlink()
+    take(tmp_path / "it", tmp_path / "in")
+    return Collection.open(tmp_path / "it")
+
+
+@pytest.fixture
+def written(collection, tmp_path):
+    def write(form):
+        export(collection, form, tmp_path / form, "toy")
+        return tmp_path / form
+
+    return write
+
+
+def read_back(path):
+    entries = list(open_source(path))
+    assert all(isinstance(each, Entry) for each in entries)
+    return entries
+
+
+@pytest.mark.parametrize("form", ["huggingface", "webdataset", "csv", "fiftyone"])
+def test_pictures_captions_and_fields_come_back(collection, written, form):
+    entries = sorted(read_back(written(form)), key=lambda each: int(each.fields["n"]))
+    for n, (entry, id) in enumerate(zip(entries, collection.ids, strict=True)):
+        assert entry.read() == collection.picture(id)
+        assert entry.caption == collection.captions[n]
+        assert str(entry.fields.get("label") or "") == (f"l{n % 2}" if n else "")
+
+
+@pytest.mark.parametrize("form", ["huggingface", "webdataset"])
+def test_vectors_of_both_kinds_come_back(collection, written, form, tmp_path):
+    take(tmp_path / "again", written(form))
+    again = Collection.open(tmp_path / "again")
+    order = [again.fields["n"].tolist().index(n) for n in range(COUNT)]
+    assert [again.ids[row] for row in order] == collection.ids
+    for kind in ("pictures", "captions"):
+        np.testing.assert_allclose(again.embeddings("toy", kind)[order], collection.embeddings("toy", kind), atol=1e-7)
+
+
+def test_embedding_atlas_gets_the_map(collection, written):
+    collection.writable.add_map("toy", "umap", places := np.random.default_rng(0).random((COUNT, 2)).astype(np.float32))
+    table = pyarrow.parquet.read_table(written("embedding-atlas") / "dataset.parquet")
+    np.testing.assert_array_equal(np.stack([table["projection_x"], table["projection_y"]], 1), places)
+    np.testing.assert_array_equal(np.stack(table["vector"].to_pylist()), collection.embeddings("toy", "pictures"))
+    assert table["caption"].to_pylist() == collection.captions and table["n"].to_pylist() == [*range(COUNT)]
+    assert [each.caption for each in read_back(written("npz").parent / "embedding-atlas")] == collection.captions
+
+
+def test_what_embedding_atlas_exports_is_found_in_its_zip(collection, written, tmp_path):
+    table = (written("embedding-atlas") / "dataset.parquet").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("index.html", "")
+        archive.writestr("assets/logo.png", b"")
+        archive.writestr("data/metadata.json", "{}")
+        archive.writestr("data/dataset.parquet", table)
+    entries = read_back(tmp_path / "a.zip")
+    assert [each.read() for each in entries] == [collection.picture(id) for id in collection.ids]
+    assert all("projection_x" in each.fields and "pictures" in each.vectors for each in entries)
+
+
+def test_tensorboard_gets_vectors_metadata_and_a_sprite(collection, written):
+    entries = read_back(written("tensorboard"))
+    vectors = np.stack([each.vectors["captions"] for each in entries])
+    np.testing.assert_allclose(vectors, collection.embeddings("toy", "pictures"), atol=1e-6)
+    assert [each.id for each in entries] == collection.ids
+    assert [each.caption for each in entries] == [" ".join(each.split()) for each in collection.captions]
+    folder = Path(written("npz")).parent / "tensorboard" / "00000" / "default"
+    assert Image.open(folder / "sprite.png").size == (4 * 32, 3 * 32)
+    assert len((folder / "metadata.tsv").read_text().splitlines()) == COUNT + 1
+
+
+def test_npz(collection, written):
+    found = np.load(written("npz") / "vectors.npz")
+    assert found["caption"].tolist() == collection.captions and found["id"].tolist() == collection.ids
+    for kind, name in (("pictures", "image_vectors"), ("captions", "text_vectors")):
+        np.testing.assert_array_equal(found[name], collection.embeddings("toy", kind))
+
+
+def test_a_spreadsheet_takes_no_caption_for_a_formula(tmp_path):
+    (tmp_path / "c.txt").write_text("=1+1\na cat\n")
+    take(tmp_path / "it", tmp_path / "c.txt")
+    export(Collection.open(tmp_path / "it"), "csv", tmp_path / "out", "toy")
+    lines = (tmp_path / "out" / "captions.csv").read_text().splitlines()
+    assert [row[1] for row in csv.reader(lines)] == ["caption", "'=1+1", "a cat"]
+
+
+def test_what_cannot_be_exported_is_told(collection, tmp_path):
+    (tmp_path / "c.txt").write_text("a cat\n")
+    take(tmp_path / "texts", tmp_path / "c.txt")
+    with pytest.raises(InputError, match="holds texts only, and this form is of pictures"):
+        export(Collection.open(tmp_path / "texts"), "webdataset", tmp_path / "new", "toy")
+    with pytest.raises(InputError, match="There is something in"):
+        export(collection, "npz", tmp_path, "toy")
+    with pytest.raises(InputError, match="not embedded by the model other"):
+        export(collection, "tensorboard", tmp_path / "other", "other")
+
+
+def test_the_command_writes_a_bundled_collection(tmp_path, capsys):
+    assert main(["export", "emoji-world", "npz", str(tmp_path / "out")]) == 0
+    found = np.load(tmp_path / "out" / "vectors.npz")
+    assert found["image_vectors"].shape == found["text_vectors"].shape == (len(found["id"]), 512)
+    assert "items in" in capsys.readouterr().out
+    assert main(["export", "nothing", "npz", str(tmp_path / "no")]) == 2
+    assert "There is no collection 'nothing'; there are: " in capsys.readouterr().err
+
+
+# By the tools themselves, in an environment of their own
+
+
+READING = {
+    "huggingface": """
+import datasets
+found = datasets.load_dataset("parquet", data_files=str(path / "data" / "*.parquet"), split="train")
+answer = [[row["caption"], row["image"].size[0], row["label"], row["image_vectors"]] for row in found]
+""",
+    "csv": """
+import datasets
+found = datasets.load_dataset("imagefolder", data_dir=str(path), split="train")
+answer = [[row["caption"] or "", row["image"].size[0], row["label"], None] for row in found]
+""",
+    "webdataset": """
+import webdataset
+found = webdataset.WebDataset(str(path / "00000.tar"), shardshuffle=False).decode("pil")
+answer = [[row["txt"], row["webp"].size[0], row["json"].get("label"), None] for row in found]
+""",
+}
+
+
+@pytest.mark.external
+@pytest.mark.skipif("CLIPEXPLORE_TOOLS" not in os.environ, reason="CLIPEXPLORE_TOOLS names no Python with the tools")
+@pytest.mark.parametrize("form", READING)
+def test_the_tool_itself_reads_the_same(collection, written, form):
+    """With datasets and webdataset, each read by the Python that the variable CLIPEXPLORE_TOOLS names."""
+    path = written(form)
+    program = f"import json, sys, pathlib\npath = pathlib.Path(sys.argv[1])\n{READING[form]}\nprint(json.dumps(answer))"
+    environment = {**os.environ, "HF_HOME": str(path.parent / "hf"), "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""}
+    command = [os.environ["CLIPEXPLORE_TOOLS"], "-c", program, str(path)]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert not run.returncode, run.stderr[-2000:]
+    answer = json.loads(run.stdout.splitlines()[-1])
+    assert [[caption, width, label] for caption, width, label, _vector in answer] == [
+        [collection.captions[n], 40, f"l{n % 2}" if n else None] for n in range(COUNT)
+    ]
+    if answer[0][3]:
+        np.testing.assert_array_equal(np.float32([row[3] for row in answer]), collection.embeddings("toy", "pictures"))

@@ -1,0 +1,188 @@
+"""Ready-made vectors from three formats, and everything that is none."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from fixtures_imports import jpeg, take
+from safetensors.numpy import save_file
+
+from clipexplore.errors import InputError
+from clipexplore.store import vector_files
+from clipexplore.store.collection import Collection
+from clipexplore.store.sources import Rejected
+from clipexplore.store.vector_files import open_vectors
+
+VECTORS = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(vector_files, "_BLOCK", 7)
+
+
+def entries(path, dim=5):
+    source = open_vectors(path)
+    found = list(source)
+    assert source.count == len(found) and source.dim == dim
+    return source, found
+
+
+def test_npy(tmp_path):
+    np.save(tmp_path / "v.npy", VECTORS)
+    source, found = entries(tmp_path / "v.npy")
+    np.testing.assert_array_equal([each.vectors["captions"] for each in found], VECTORS)
+    assert found[0].name == "v-000001" and found[0].read is None and source.kind == "captions"
+
+
+def test_npz_with_ids_captions_and_more(tmp_path):
+    np.savez(
+        tmp_path / "v.npz",
+        embeddings=VECTORS,
+        ids=np.arange(20),
+        caption=np.array([f"text {n}" for n in range(20)]),
+        year=np.arange(20),
+        other=np.ones(3),
+    )
+    _, found = entries(tmp_path / "v.npz")
+    assert (found[9].id, found[9].caption, found[9].fields) == ("9", "text 9", {"year": 9})
+
+
+def test_npz_of_pairs(tmp_path):
+    texts = VECTORS[::-1]
+    np.savez(tmp_path / "v.npz", image_vectors=VECTORS, text_vectors=texts, caption=["a"] * 19 + [""])
+    source, found = entries(tmp_path / "v.npz")
+    np.testing.assert_array_equal([each.vectors["pictures"] for each in found], VECTORS)
+    np.testing.assert_array_equal([each.vectors["captions"] for each in found], texts)
+    assert (source.kind, source.bare, source.ready) == ("pictures", True, ("pictures", "captions"))
+    np.savez(tmp_path / "v.npz", image_vectors=VECTORS, text_vectors=VECTORS[1:])
+    with pytest.raises(InputError, match=r"pictures \(20, 5\) and of texts \(19, 5\)"):
+        entries(tmp_path / "v.npz")
+
+
+def test_vectors_that_are_called_those_of_pictures_are_no_texts_of_captions(tmp_path):
+    np.savez(tmp_path / "v.npz", img_emb=VECTORS, caption=["a"] * 20)
+    source, found = entries(tmp_path / "v.npz")
+    assert (source.kind, source.bare, [*found[0].vectors]) == ("pictures", True, ["pictures"])
+
+
+def test_parquet_of_pairs(tmp_path):
+    table = {"image_embedding": VECTORS.tolist(), "text_embedding": VECTORS[::-1].tolist(), "caption": ["x"] * 20}
+    pyarrow.parquet.write_table(pa.table(table), tmp_path / "v.parquet")
+    source, found = entries(tmp_path / "v.parquet")
+    np.testing.assert_array_equal([each.vectors["captions"] for each in found], VECTORS[::-1])
+    assert (source.kind, source.bare, source.ready) == ("pictures", True, ("pictures", "captions"))
+
+
+@pytest.mark.parametrize(
+    "column", [lambda v: pa.array(v.tolist()), lambda v: pa.FixedSizeListArray.from_arrays(v.ravel(), 5)]
+)
+def test_parquet(tmp_path, column):
+    table = pa.table(
+        {"id": [f"i{n}" for n in range(20)], "emb": column(VECTORS), "caption": ["x", None] * 10, "n": range(20)}
+    )
+    pyarrow.parquet.write_table(table, tmp_path / "v.parquet")
+    source, found = entries(tmp_path / "v.parquet")
+    np.testing.assert_array_equal([each.vectors["captions"] for each in found], VECTORS)
+    assert (found[3].id, found[3].caption, found[3].fields, found[2].caption) == ("i3", "", {"n": 3}, "x")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.float64])
+def test_safetensors(tmp_path, dtype):
+    save_file({"embeddings": VECTORS.astype(dtype), "other": np.ones(3)}, tmp_path / "v.safetensors")
+    _, found = entries(tmp_path / "v.safetensors")
+    np.testing.assert_array_equal(
+        [each.vectors["captions"] for each in found], VECTORS.astype(dtype).astype(np.float32)
+    )
+
+
+def test_safetensors_of_pairs(tmp_path):
+    save_file({"image_embeds": VECTORS, "text_embeds": VECTORS + 1}, tmp_path / "v.safetensors")
+    source, found = entries(tmp_path / "v.safetensors")
+    assert source.bare and {*found[0].vectors} == {"pictures", "captions"}
+
+
+@pytest.mark.parametrize("kind", ["IndexFlatIP", "IndexFlatL2"])
+def test_a_flat_index_of_faiss(tmp_path, kind):
+    faiss = pytest.importorskip("faiss")
+    index = getattr(faiss, kind)(5)
+    index.add(VECTORS)
+    faiss.write_index(index, str(tmp_path / "v.index"))
+    _, found = entries(tmp_path / "v.index")
+    np.testing.assert_array_equal([each.vectors["captions"] for each in found], VECTORS)
+    data = (tmp_path / "v.index").read_bytes()
+    (tmp_path / "v.index").write_bytes(data[:-1])
+    with pytest.raises(InputError, match="does not hold the vectors that it says"):
+        open_vectors(tmp_path / "v.index")
+
+
+def test_another_index_of_faiss_is_refused(tmp_path):
+    faiss = pytest.importorskip("faiss")
+    index = faiss.IndexScalarQuantizer(5, faiss.ScalarQuantizer.QT_8bit)
+    index.train(VECTORS), index.add(VECTORS)
+    faiss.write_index(index, str(tmp_path / "v.faiss"))
+    with pytest.raises(InputError, match="no flat index of FAISS.*write an IndexFlat"):
+        open_vectors(tmp_path / "v.faiss")
+
+
+def test_of_an_empty_caption_a_pair_needs_no_vector(tmp_path):
+    texts = VECTORS.copy()
+    texts[[2, 3]] = 0
+    said = np.array(["", "x", "", "x"] * 5)
+    np.savez(tmp_path / "v.npz", image_vectors=VECTORS, text_vectors=texts, caption=said)
+    _, found = entries(tmp_path / "v.npz")
+    assert {*found[2].vectors} == {"pictures"} and isinstance(found[3], Rejected)
+    assert take(tmp_path / "it", tmp_path / "v.npz").added == 19
+    np.testing.assert_array_equal(Collection.open(tmp_path / "it").embeddings("toy", "captions")[2], 0)
+
+
+def test_parquet_with_pictures_beside(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(jpeg(1))
+    pyarrow.parquet.write_table(
+        pa.table({"file": ["a.jpg", "../x"], "embedding": VECTORS[:2].tolist()}), tmp_path / "v.parquet"
+    )
+    source, found = entries(tmp_path / "v.parquet")
+    assert source.kind == "pictures" and found[0].read() == jpeg(1)
+    with pytest.raises(InputError, match="outside"):
+        found[1].read()
+
+
+def test_rows_that_are_no_direction_are_rejected(tmp_path):
+    rows = VECTORS.tolist()
+    rows[3], rows[8], rows[11] = [1.0, 2.0], None, [0.0] * 5
+    pyarrow.parquet.write_table(pa.table({"vectors": rows}), tmp_path / "v.parquet")
+    _, found = entries(tmp_path / "v.parquet")
+    assert [each.name for each in found if isinstance(each, Rejected)] == ["row 4", "row 9", "row 12"]
+
+
+def test_genuine_vectors_are_read(test_data):
+    _, found = entries(test_data / "genuine_vitb32_text_vectors.npz", 512)
+    assert len(found) == 1283 and found[0].caption == "a person" and found[0].fields == {"source": "coco"}
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "message"),
+    [
+        ("v.npy", lambda path: np.save(path, np.ones(5)), "shape"),
+        ("v.npy", lambda path: np.save(path, np.ones((2, 5), int)), "int64"),
+        ("v.npy", lambda path: np.save(path, np.array([{}, []], object), allow_pickle=True), "without objects"),
+        ("v.npy", lambda path: path.write_bytes(b"\x93NUMPY"), "cannot be read"),
+        ("v.npz", lambda path: np.savez(path, x=np.ones(3)), "no array of vectors"),
+        ("v.npz", lambda path: path.write_bytes(b"PK\3\4"), "cannot be read"),
+        ("v.parquet", lambda path: pyarrow.parquet.write_table(pa.table({"a": [1]}), path), "no column of vectors"),
+        (
+            "v.parquet",
+            lambda path: pyarrow.parquet.write_table(pa.table({"v": pa.array([], pa.list_(pa.float32()))}), path),
+            "holds no rows",
+        ),
+        ("v.parquet", lambda path: path.write_bytes(b"PAR1"), "cannot be read"),
+        ("v.safetensors", lambda path: path.write_bytes(b"\xff" * 100), "cannot be read"),
+        ("v.safetensors", lambda path: path.write_bytes((10**12).to_bytes(8, "little") + b"{}"), "cannot be read"),
+        ("v.faiss", lambda path: path.write_bytes(b"IxFI" + b"\xff" * 60), "does not hold the vectors"),
+        ("v.index", lambda path: path.write_bytes(b""), "no flat index"),
+    ],
+)
+def test_what_is_none_is_told(tmp_path, name, make, message):
+    make(tmp_path / name)
+    with pytest.raises(InputError, match=message):
+        open_vectors(tmp_path / name)

@@ -1,0 +1,100 @@
+"""What visitors read stands in the source as `_("…")`, so that gettext can collect and translate it."""
+
+import ast
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from clipexplore.language import LANGUAGES, _, language, ngettext
+
+ROOT = Path(__file__).parent.parent
+SOURCES = [ROOT / "app.py", *(ROOT / "pages").glob("*.py"), *(ROOT / "clipexplore").rglob("*.py")]
+
+
+def messages(path: Path):
+    """(line, message, names given to it by `.format`, None where that is not called at once) of each `_("…")`."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    formats = {
+        id(node.func.value): {keyword.arg for keyword in node.keywords}
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format"
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("_", "ngettext"):
+            for message in node.args[: 1 if node.func.id == "_" else 2]:
+                yield node.lineno, message, formats.get(id(node))
+
+
+def fields(message: str) -> set[str]:
+    return {name.partition("[")[0].partition(".")[0] for _, name, *_ in Formatter().parse(message) if name}
+
+
+def test_messages_are_whole_and_get_their_values():
+    for where, (line, message, given) in [(path, each) for path in SOURCES for each in messages(path)]:
+        assert isinstance(message, ast.Constant) and isinstance(message.value, str), f"{where}:{line} is put together"
+        if given is not None and None not in given:
+            assert fields(message.value) <= given, f"{where}:{line} lacks {fields(message.value) - given}"
+
+
+def test_without_a_translation_english_is_read():
+    token = language.set("xx")
+    try:
+        assert _("Search") == "Search" and ngettext("{n} picture", "{n} pictures", 2) == "{n} pictures"
+    finally:
+        language.reset(token)
+
+
+TRANSLATED = [code for code in LANGUAGES if code != "en"]
+
+
+@cache
+def in_the_source() -> Catalog:
+    """What gettext's extraction finds."""
+    found = Catalog()
+    methods = [(pattern, "python") for pattern in ("app.py", "pages/**.py", "clipexplore/**.py")]
+    words = {"_": None, "ngettext": (1, 2)}
+    for *_where, message, _comments, _context in extract_from_dir(ROOT, methods, keywords=words):
+        found.add(message)
+    return found
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_everything_is_translated(code):
+    folder = ROOT / "locale" / code / "LC_MESSAGES"
+    with open(folder / "clipexplore.po", "rb") as file:
+        ours = read_po(file, locale=code)
+    empty = [message.id for message in ours if message.id and (message.fuzzy or not all(forms(message.string)))]
+    ids = {message.id for message in in_the_source() if message.id}
+    assert not empty and not ids - {message.id for message in ours}
+    compiled = BytesIO()
+    write_mo(compiled, ours)
+    assert (folder / "clipexplore.mo").read_bytes() == compiled.getvalue(), "`pybabel compile` was not run"
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_translations_take_the_same_values_and_keep_the_marks(code):
+    with open(ROOT / "locale" / code / "LC_MESSAGES" / "clipexplore.po", "rb") as file:
+        for message in read_po(file, locale=code):
+            for said in forms(message.string) if message.id else ():
+                meant = forms(message.id)[-1]
+                assert written(said) in map(written, forms(message.id)), said  # "a picture", "{n} pictures"
+                assert [said.count(mark) for mark in ("`", "**", "\n\n")] == [
+                    meant.count(mark) for mark in ("`", "**", "\n\n")
+                ], said
+                assert (said[:1].isspace(), said[-1:].isspace()) == (meant[:1].isspace(), meant[-1:].isspace()), said
+
+
+def forms(message: str | list | tuple) -> list[str]:
+    return [message] if isinstance(message, str) else list(message)
+
+
+def written(message: str) -> list[tuple]:
+    """The fields of a message with how they are written, in any order."""
+    return sorted((name, spec, mark or "") for _, name, spec, mark in Formatter().parse(message) if name)

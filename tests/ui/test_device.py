@@ -1,0 +1,42 @@
+"""What a browser says it has kept: anything may come."""
+
+import pytest
+
+from clipexplore.ui import device
+
+
+@pytest.fixture
+def state(monkeypatch):
+    state = {"visitor": "somebody"}
+    monkeypatch.setattr(device.st, "session_state", state)
+    return state
+
+
+def sent(state, kept):
+    state["on-device"] = {"kept": kept}
+    device._take()
+
+
+def test_a_device_is_known_by_the_name_it_gave_itself(state):
+    assert device.device() == "somebody"
+    sent(state, {"device": "1-2-3", "predictions": {"hat": 1}})
+    assert device.device() == "1-2-3" and device.predictions() == {"hat": 1}
+
+
+def test_what_was_predicted_now_wins_over_what_was_kept(state):
+    device.predictions()["hat"] = 2
+    sent(state, {"device": "1", "predictions": {"hat": 0, "gap": 1}})
+    assert device.predictions() == {"hat": 2, "gap": 1}
+
+
+@pytest.mark.parametrize(
+    "kept", [None, {}, {"device": 3, "predictions": {}}, {"device": "1"}, {"device": "1", "predictions": [1]}]
+)
+def test_what_is_no_answer_is_left_alone(state, kept):
+    sent(state, kept)
+    assert device.device() == "somebody" and device.predictions() == {}
+
+
+def test_only_numbers_are_predictions_and_names_are_short(state):
+    sent(state, {"device": "x" * 1000, "predictions": {"hat": "1", "gap": True, "pca": 0}})
+    assert device.predictions() == {"pca": 0} and len(device.device()) == 64
