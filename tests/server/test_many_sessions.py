@@ -250,9 +250,7 @@ def shown(guest: Guest, number: int) -> WidgetState:
 
 
 def test_twenty_four_uploads_at_once_take_bounded_memory_and_stay_private(tmp_path):
-    async def visit(address: str) -> tuple[list[Guest], list[int]]:
-        guests = [Guest(address) for _ in range(24)]
-        await asyncio.gather(*(guest.arrive("search") for guest in guests))
+    async def visit(address: str, guests: list[Guest]) -> list[int]:
         with ThreadPoolExecutor(24) as threads:
             loop = asyncio.get_running_loop()
             answers = await asyncio.gather(
@@ -265,7 +263,7 @@ def test_twenty_four_uploads_at_once_take_bounded_memory_and_stay_private(tmp_pa
         assert sorted(set(answers)) == [204, 413], "some find the server full"
         await asyncio.gather(*(guests[number].look("search", shown(guests[number], number)) for number in taken))
         assert not [guests[number].errors for number in taken if guests[number].errors]
-        return guests, taken
+        return taken
 
     async def see(guest: Guest, number: int) -> list[str]:
         """What is wrong with the picture of that number, for this guest."""
@@ -273,9 +271,11 @@ def test_twenty_four_uploads_at_once_take_bounded_memory_and_stay_private(tmp_pa
         return guest.errors
 
     async def everything(address: str, process) -> tuple[int, int]:
+        guests = [Guest(address) for _ in range(24)]
+        await asyncio.gather(*(guest.arrive("search") for guest in guests))
         before = process.memory_info().rss
         with peak_of(process) as most:
-            guests, taken = await visit(address)
+            taken = await visit(address, guests)
         mine, others = taken[:2]
         assert not await see(guests[mine], mine)
         assert "is not here" in (await see(guests[others], mine))[0]

@@ -5,6 +5,7 @@ import socket
 import tomllib
 
 import pytest
+from fixtures_async import run
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
@@ -55,7 +56,7 @@ def asked(path):
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "root_path": "", "headers": []}
-    asyncio.run(app(scope | {"query_string": b"", "http_version": "1.1", "scheme": "http"}, receive, send))
+    run(app(scope | {"query_string": b"", "http_version": "1.1", "scheme": "http"}, receive, send))
     return sent[0]["status"]
 
 
