@@ -52,25 +52,30 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     )
 
 if point:
-    found = ui.find(search, q=str(point.expression), what=kind, k=k, facet=facet, only=only, matching=matching)
-    hits = found.result.hits
-    ui.score_context(found.result.context, kind)
-    if kind == "pictures":
-        ui.matches(found.result, key="search")
-        if found.result.presence:
-            ui.say_figures(
-                _(
-                    "**Emoji World’s own CLIP**: of names, captions and paraphrases of things that were held out, "
-                    "{of[presence: false]:.1%} were said to be here, and {of[presence: kept]:.1%} of those that are. "
-                    "Without learning anew, in a second collection: {of[presence of a second collection: false]:.1%} "
-                    "and {of[presence of a second collection: kept]:.1%}."
-                )
+    results, learning = st.container(), st.container()
+    with learning:
+        judge = ui.can_judge(point, kind)
+    with results:
+        given = dict(what=kind, k=k, facet=facet, only=only, matching=matching, judge=judge)
+        found = ui.find(search, q=str(point.expression), **given)
+        hits = found.result.hits
+        ui.score_context(found.result.context, kind)
+        if kind == "pictures":
+            ui.matches(found.result, key="search")
+        else:
+            ui.result_bars(
+                hits,
+                key="search-bars",
+                alt=_("Bars: the {what} nearest to {q}, with cosine and z").format(what=kind, q=point.expression),
             )
-    else:
-        ui.result_bars(
-            hits,
-            key="search-bars",
-            alt=_("Bars: the {what} nearest to {q}, with cosine and z").format(what=kind, q=point.expression),
+    if found.result.presence:
+        ui.say_figures(
+            _(
+                "**Emoji World’s own CLIP**: of names, captions and paraphrases of things that were held out, "
+                "{of[presence: false]:.1%} were said to be here, and {of[presence: kept]:.1%} of those that are. "
+                "Without learning anew, in a second collection: {of[presence of a second collection: false]:.1%} "
+                "and {of[presence of a second collection: kept]:.1%}."
+            )
         )
     if ui.draw_toggle():
         ui.draw_points(ui.hits_as_points(point, hits), "search-drawn")

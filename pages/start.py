@@ -27,7 +27,8 @@ ui.surprise_button()
 if point:
     q = str(point.expression)
     said, shown = (ui.space().instead_of(what) for what in ("words", "pictures"))
-    near_words, near_pictures = ui.call(search, q=q, what=said, k=14), ui.call(search, q=q, what=shown, k=9)
+    near_words = ui.call(search, q=q, what=said, k=14)
+    near_pictures = ui.call(search, q=q, what=shown, k=9, judge=False)
     words, pictures = st.columns(2, gap="large")
     with words:
         st.subheader(_("Nearest words") if said == "words" else _("Nearest captions"), anchor=False)

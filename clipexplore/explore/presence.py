@@ -8,35 +8,31 @@ from clipexplore.draw.drawer import one_text
 from clipexplore.errors import InputError
 from clipexplore.explore.memory import remembered
 from clipexplore.labs.presence import ALIKE, Presence, calibrate, signs, true_of
+from clipexplore.language import _
+from clipexplore.reports import Report, silent
 from clipexplore.space import Point, Space
 from clipexplore.vectors import normalize
 
 TEXTS = 700  # that are learned from
-MOST = 20_000  # pictures
+MOST = 100_000  # pictures
 LEFT = 100  # pictures at least, when those that a text is true of are held out
 USEFUL = 0.5  # of the texts that are here; where fewer are found, the captions tell too little
+AT_ONCE = 1 << 23  # cosines of texts with pictures
 
 
-@remembered(8)
-def presence(space: Space) -> Presence | None:
+@remembered(64)
+def presence(space: Space, report: Report = silent) -> Presence | None:
     """When a text is among the collection's pictures, learned from its captions and those words of the bank that they
-    have; None where too little is known: without pictures or with more than 20,000, with too few different captions,
-    or captions that tell nothing.
+    have; None where too little is known: without pictures or with more than 100,000, with too few different captions,
+    or captions that tell nothing. Takes a second for some thousand pictures, and twenty for the most.
 
     What a text is true of is held out: every picture whose caption shares a word with it, or means the same.
     """
     collection = space.collection
     if not collection.has_pictures or len(collection) > MOST:
         return None
-    pictures, captions = (collection.embeddings(space.model.key, kind) for kind in ("pictures", "captions"))
-    texts, vectors = _texts(space, captions)
-    said, shares = true_of(texts, collection.captions)
-    centre = captions.mean(axis=0)
-    gone = shares | (_towards(vectors, centre) @ _towards(captions, centre).T > ALIKE)
-    used = said & ((~gone).sum(axis=1) >= min(LEFT, len(collection) // 2))
     try:
-        given = vectors[used], pictures, _bank(space), space.model.logit_scale
-        learned = calibrate(signs(*given), signs(*given, gone[used]))
+        learned = calibrate(*_both_signs(space, report))
     except InputError:
         return None
     return learned if learned.kept >= USEFUL else None
@@ -50,6 +46,27 @@ def least_of(space: Space, point: Point) -> float | None:
         return None
     pictures = space.collection.embeddings(space.model.key, "pictures")
     return float(learned.least(signs(point.vector[None], pictures, _bank(space), space.model.logit_scale))[0])
+
+
+def _both_signs(space: Space, report: Report) -> tuple[np.ndarray, np.ndarray]:
+    """The `signs` of some texts with all pictures, and with those held out that they are true of: `(q, 4)` each."""
+    collection, says = space.collection, _("Learning from the captions what counts as a match")
+    report(0, says)
+    pictures, captions = (collection.embeddings(space.model.key, kind) for kind in ("pictures", "captions"))
+    texts, vectors = _texts(space, captions)
+    report(0.1, says)
+    said, shares = true_of(texts, collection.captions)
+    centre = captions.mean(axis=0)
+    about = _towards(captions, centre).T
+    here, held_out = [np.empty((0, 4))], [np.empty((0, 4))]
+    for rows in np.array_split(np.flatnonzero(said), -(-len(texts) * len(collection) // AT_ONCE)):
+        gone = shares[rows].toarray() | (_towards(vectors[rows], centre) @ about > ALIKE)
+        enough = (~gone).sum(axis=1) >= min(LEFT, len(collection) // 2)
+        given = vectors[rows[enough]], pictures, _bank(space), space.model.logit_scale
+        here.append(signs(*given))
+        held_out.append(signs(*given, gone[enough]))
+        report(0.2 + 0.8 * sum(map(len, here)) / len(texts), says)
+    return np.concatenate(here), np.concatenate(held_out)
 
 
 def _texts(space: Space, captions: np.ndarray) -> tuple[list[str], np.ndarray]:

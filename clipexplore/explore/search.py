@@ -49,6 +49,7 @@ def search(
     facet: str = ANY,
     only: Sequence[str] = (),
     matching: bool = False,
+    judge: bool = True,
 ) -> SearchResult:
     """The `k` nearest of what is searched to the point of an expression.
 
@@ -62,6 +63,9 @@ def search(
         Only items with one of the values `only` in the field `facet` are searched; words have no fields.
     matching
         Whether hits that do not count as matches are left out.
+    judge
+        Whether it is judged what counts as a match. That has to be learned when a collection is first searched for a
+        text, which may take seconds, see `presence`.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def search(
     """
     point, rows = space.point(q), None if what == "words" else rows_with(space.collection.fields, facet, only)
     hits = space.search(point.vector, what, k, among=rows)
-    least = least_of(space, point) if what == "pictures" else None
+    least = least_of(space, point) if judge and what == "pictures" else None
     learned = None if least is None else presence(space)
     found = SearchResult(point, hits, space.context(point.vector, what, rows), least, learned)
     return replace(found, hits=found.matches) if matching else found

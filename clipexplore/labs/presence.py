@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from clipexplore.errors import InputError
 from clipexplore.labs.semantics import tokens
 from clipexplore.language import _
 from clipexplore.vectors import normalize
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 FALSE = 0.05  # of the texts that are not here, as many may be said to be here
 ALIKE = 0.8  # of the cosine, without the mean of the words: texts that mean the same
@@ -144,7 +148,7 @@ def _separating(here: np.ndarray, held_out: np.ndarray) -> np.ndarray:
     return np.append(turned, found[-1] - turned @ centre)
 
 
-def true_of(texts: Sequence[str], captions: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def true_of(texts: Sequence[str], captions: Sequence[str]) -> tuple[np.ndarray, csr_array]:
     """Which texts captions say, and which captions say any word of them.
 
     Words that more than a tenth of the captions have are passed over, and plurals in -s are their singular.
@@ -156,18 +160,20 @@ def true_of(texts: Sequence[str], captions: Sequence[str]) -> tuple[np.ndarray, 
     shares
         `(q, n)` bool: whether a caption has a word of the text.
     """
-    having: dict[str, list[int]] = {}
+    from scipy.sparse import csr_array
+
+    having: dict[str, set[int]] = {}
     for row, caption in enumerate(captions):
         for word in _words(caption):
-            having.setdefault(word, []).append(row)
-    common = {word for word, rows in having.items() if len(rows) > COMMON * len(captions)}
-    said, shares = np.zeros(len(texts), bool), np.zeros((len(texts), len(captions)), bool)
-    for number, text in enumerate(texts):
-        rows = [having.get(word, []) for word in _words(text) - common]
-        if rows:
-            shares[number, np.concatenate(rows).astype(int)] = True
-            said[number] = bool(set(rows[0]).intersection(*rows[1:]))
-    return said, shares
+            having.setdefault(word, set()).add(row)
+    rare = {word: rows for word, rows in having.items() if len(rows) <= COMMON * len(captions)}
+    common = having.keys() - rare.keys()
+    by_word = [[rare.get(word, set()) for word in _words(text) - common] for text in texts]
+    shared = [sorted(set().union(*rows)) for rows in by_word]
+    said = [bool(rows) and bool(set.intersection(*rows)) for rows in by_word]
+    ends = np.cumsum([0, *map(len, shared)])
+    columns = np.concatenate([np.empty(0, int), *(np.array(rows, int) for rows in shared)])
+    return np.array(said, bool), csr_array((np.ones(len(columns), bool), columns, ends), (len(texts), len(captions)))
 
 
 def _words(text: str) -> set[str]:

@@ -144,7 +144,8 @@ def genuine(folder: Path) -> dict[str, float]:
     held = np.load(folder / PAIRS)
     pictures, texts = normalize(held["image_vectors"]), normalize(held["text_vectors"])
     given = texts, pictures, texts, 100.0
-    learned = calibrate(signs(*given), signs(*given, true_of(held["caption"].tolist(), held["caption"].tolist())[1]))
+    shares = true_of(held["caption"].tolist(), held["caption"].tolist())[1].toarray()
+    learned = calibrate(signs(*given), signs(*given, shares))
     return {"B/16 captions: kept": learned.kept, "B/16 captions: false": learned.false}
 
 

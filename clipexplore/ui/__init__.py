@@ -62,7 +62,7 @@ from .picture import picture_view
 from .pixels import compare, pixels_here, show_components, show_rebuilt, show_rebuilt_in_clip
 from .player import frame_strip, path_curves, path_download, path_view, walk_download
 from .properties import show_apart, show_dimensions, show_direction, show_grid
-from .results import distribution, download_row, find, matches, result_bars, score_context
+from .results import can_judge, distribution, download_row, find, matches, result_bars, score_context
 from .serving import around_the_app
 from .session import access, begin_run, preset, space, visitor, warm_up
 from .shades import color_box

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from clipexplore.draw.drawer import one_text
+from clipexplore.explore.presence import presence
 from clipexplore.explore.search import SearchResult
 from clipexplore.images import contact_sheet, encode, open_picture
 from clipexplore.language import _
-from clipexplore.space import Context, Hit, What
+from clipexplore.space import Context, Hit, Point, What
 from clipexplore.store.collection import Collection
 from clipexplore.store.export import csv_file, harmless, npy_file
 
@@ -39,6 +41,14 @@ def metrics(*figures: tuple[str, str, str]) -> None:
     with st.container(horizontal=True, gap="medium"):
         for label, value, meaning in figures:
             st.metric(label, value, help=meaning or None, width="content")
+
+
+def can_judge(point: Point, what: What) -> bool:
+    """Whether a search can say at once what counts as a match, or that nobody knows; while that is learned of a
+    collection, the progress is on screen.
+    """
+    asked = what == "pictures" and one_text(point) is not None
+    return not asked or presence.known(space()) or call(presence).awaited("presence") is not None
 
 
 def matches(found: SearchResult, key: str) -> None:

@@ -1,9 +1,11 @@
 """What is said of a collection that a kind of thing was taken out of."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from clipexplore import Collection, Space
+from clipexplore.explore import presence as module
 from clipexplore.explore.presence import least_of, presence
 from clipexplore.explore.search import search
 
@@ -31,6 +33,7 @@ def space():
 def test_what_was_taken_out_is_not_here_and_all_else_is(space, tmp_path):
     rows = [row for row, caption in enumerate(space.collection.captions) if GONE not in caption]
     without = part(space, tmp_path / "part", rows)
+    assert not presence.known(without), "another content is learned anew"
     assert search(space, GONE).matches and not search(without, GONE).matches
     assert not search(without, f"a {GONE} in the jungle", matching=True).hits
     for kept in ("a tiger", "elephant", "penguin", "a robot in the snow", "guitar"):
@@ -43,6 +46,16 @@ def test_what_was_learned_is_measured_and_holds_for_the_hits(space):
     assert [hit for hit in found.hits if hit.cosine >= found.least] == found.matches
     assert len({hit.id for hit in found.matches} & {f"lion-snow-0{number}" for number in range(1, 9)}) >= 6
     assert search(space, "a lion in the snow", k=100, matching=True).hits == found.matches
+
+
+def test_it_is_learned_the_same_a_few_texts_at_a_time(space, monkeypatch):
+    whole, seen = presence(space), []
+    assert presence.known(space)
+    monkeypatch.setattr(module, "AT_ONCE", 1 << 18)  # cosines: some hundred texts
+    again = presence.__wrapped__(space, lambda share, stage: seen.append(share))
+    assert len(seen) > 8 and seen == sorted(seen) and seen[-1] <= 1
+    np.testing.assert_allclose(again.weights, whole.weights, rtol=1e-2)
+    assert (again.false, again.kept) == pytest.approx((whole.false, whole.kept), abs=0.01)
 
 
 def test_no_claim_is_made_without_a_calibration(space, tmp_path):

@@ -72,4 +72,4 @@ def test_what_captions_say():
     captions = ["a lion in the snow", "two lions", "a cat", "a snow-white cat", *["a thing"] * 20]
     said, shares = true_of(["lions", "lion in the snow", "a dog", "a cat in the snow", "a"], captions)
     assert said.tolist() == [True, True, False, False, False]
-    assert [np.flatnonzero(each).tolist() for each in shares] == [[0, 1], [0, 1], [], [0, 2, 3], []]
+    assert [np.flatnonzero(each).tolist() for each in shares.toarray()] == [[0, 1], [0, 1], [], [0, 2, 3], []]

@@ -6,7 +6,9 @@ import pytest
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.pages_manager import PagesManager
 
+from clipexplore import Space
 from clipexplore.access import Caller
+from clipexplore.explore.presence import presence
 from clipexplore.ui import session
 
 # Every AppTest would read the metadata of all installed packages anew, three quarters of what a page's test takes.
@@ -29,3 +31,9 @@ def as_a_server_does(home, monkeypatch):
     monkeypatch.setattr(PagesManager, "__init__", begin)
     monkeypatch.setattr(session, "_load_all", lambda: None)
     monkeypatch.setattr(session, "caller", lambda: HERE)  # AppTest has no connection whose other end could be known
+
+
+@pytest.fixture(scope="session", autouse=True)
+def what_matches_is_learned():
+    """Of the bundled world, so that no page of a test is caught while that is going on."""
+    presence(Space.open())

@@ -1,5 +1,7 @@
 import errno
+import threading
 from dataclasses import replace
+from functools import wraps
 from io import BytesIO
 
 import pytest
@@ -22,10 +24,12 @@ from PIL import Image
 
 from clipexplore import Space, links
 from clipexplore.access import Caller
+from clipexplore.explore.memory import Remembered
+from clipexplore.explore.presence import presence
 from clipexplore.explore.search import search
 from clipexplore.settings import settings
 from clipexplore.store import kept
-from clipexplore.ui import session
+from clipexplore.ui import results, session
 
 
 def test_the_default_view_is_that_of_the_library():
@@ -178,6 +182,30 @@ def test_what_is_not_here_is_said_and_what_is_nearest_shown():
     assert "Nothing here matches" in "\n".join(each.value for each in app.markdown)
     assert len(pictures(app, "search")) == 24
     assert not pictures(open_page("search", {"q": "a purple submarine", "matching": "true"}), "search")
+
+
+def test_a_search_does_not_wait_until_it_is_learned_what_matches(monkeypatch):
+    going, threads = threading.Event(), []
+
+    def held(space, report):
+        report(0.5, "Learning")
+        threads.append(threading.current_thread().name)
+        assert going.wait(60)
+        return presence(space)
+
+    monkeypatch.setattr(results, "presence", Remembered(wraps(presence)(held), 1))
+    app, found = open_page("search", {"q": "zebra", "matching": "true"}), search(Space.open(), "zebra")
+    job = app.session_state["fit-presence"]
+    assert app.button(key="cancel-presence") and "counts as a match" not in captions(app)
+    assert pictures(app, "search") == [hit.id for hit in found.hits]
+    other = open_page("search", {"q": "a purple submarine"})
+    assert other.session_state["fit-presence"] is job and len(pictures(other, "search")) == 24
+    going.set()
+    assert job.wait(60) and threads == ["lane-quick"]
+    assert pictures(app.run(), "search") == [hit.id for hit in found.matches]
+    assert f"from a cosine of {found.least:.3f} on" in captions(app) and not app.get("progress")
+    assert "Nothing here matches" in "\n".join(each.value for each in other.run().markdown)
+    assert "fit-presence" not in open_page("search", {"q": "zebra"}).session_state  # where it is there at once
 
 
 def test_nothing_is_claimed_of_a_sum():
