@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
@@ -77,9 +78,11 @@ def umap_and_transform(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The map of `fit_umap`, and where umap-learn's own `.transform` puts new points `(q, dim)`: `(n, 2)`, `(q, 2)`.
 
-    `settings` are those of `umap.UMAP`; with `verbose` it prints how far it is.
+    `settings` are those of `umap.UMAP`; with `verbose` it prints how far it is. It runs in a thread of its own: Numba
+    sets the number of OpenMP threads of the thread that first calls it, and torch's with it.
     """
-    with _one_fit:
+
+    def fitted() -> tuple[np.ndarray, np.ndarray]:
         from umap import UMAP
 
         fit = UMAP(metric=metric, random_state=seed, n_jobs=1, verbose=verbose, tqdm_kwds={"disable": True}, **settings)
@@ -87,6 +90,9 @@ def umap_and_transform(
         if query is None or not len(query):
             return coordinates, np.empty((0, 2), np.float32)
         return coordinates, fit.transform(normalize(query)).astype(np.float32)
+
+    with _one_fit, ThreadPoolExecutor(1, "umap") as alone:
+        return alone.submit(fitted).result()
 
 
 def fit_umap_apart(

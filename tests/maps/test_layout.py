@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -34,9 +36,11 @@ def test_memberships_are_those_of_umap_learn():
 
     x = kinds(120)
     near, distances = _neighbours(torch.from_numpy(x), 10, "cosine", lambda *_: None)
-    expected, *_ = umap_.fuzzy_simplicial_set(
-        x, 10, np.random.RandomState(0), "cosine", knn_indices=near.numpy(), knn_dists=distances.numpy()
-    )
+    given = {"knn_indices": near.numpy(), "knn_dists": distances.numpy()}
+    with ThreadPoolExecutor(1) as apart:  # whose number of threads Numba may set
+        expected, *_ = apart.submit(
+            umap_.fuzzy_simplicial_set, x, 10, np.random.RandomState(0), "cosine", **given
+        ).result()
     heads, tails, weights = _graph(near, _memberships(distances))
     ours = np.zeros((120, 120))
     ours[heads.numpy(), tails.numpy()] = weights.numpy()

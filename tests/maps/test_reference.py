@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 from clipexplore.errors import InputError
 from clipexplore.maps import reference
 from clipexplore.maps.reference import fit_umap_apart, how_far, umap_and_transform
+from clipexplore.paths import BUNDLE
 
 SAID = """Sat Nov 21 Construct fuzzy simplicial set
 Sat Nov 21 Finding Nearest Neighbors
@@ -89,3 +91,14 @@ def test_it_is_umap_learn():
     np.testing.assert_allclose(places, expected[0], atol=1e-4)
     np.testing.assert_allclose(moved, expected[1], atol=1e-4)
     assert None in told, "it was looked at while it compiled"
+
+
+@pytest.mark.slow
+def test_torch_has_as_many_threads_after_a_fit_as_before():
+    lines = (
+        "import numpy as np, torch; from clipexplore.maps.reference import fit_umap; before = torch.get_num_threads();"
+        "fit_umap(np.random.default_rng(0).normal(size=(60, 8)), n_neighbors=5); print(before, torch.get_num_threads())"
+    )
+    environ = os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "2"}
+    run = subprocess.run([sys.executable, "-c", lines], env=environ, cwd=BUNDLE, capture_output=True, text=True)
+    assert run.stdout.split() == ["1", "1"], run.stderr
