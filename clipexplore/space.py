@@ -191,7 +191,7 @@ class Space(Banks):
         try:
             return self.model.scale
         except MissingError:
-            return Scale(100.0)
+            return Scale(100.0, learned=False)
 
     @property
     def has_background(self) -> bool:

@@ -18,9 +18,11 @@ ui.header(
         "Each class name is put into the templates, embedded, averaged and normalised. The picture's cosines with the "
         "classes, times the scale that CLIP has learned, go through a softmax. The probabilities are **conditional on "
         "one of your classes being right**: CLIP never answers “none of these”. Look at the cosines to see whether any "
-        "class fits at all. Source: Radford et al. 2021, §3.1."
+        "class fits at all. SigLIP’s models judge each class by itself: a sigmoid of scale × cosine + bias, so that "
+        "“none of these” is an answer. Sources: Radford et al. 2021, §3.1; Zhai et al. 2023, §3.2."
     ),
-    formula=r"p_i = \frac{e^{s\,(x \cdot c_i)}}{\sum_j e^{s\,(x \cdot c_j)}}",
+    formula=r"p_i = \frac{e^{s\,(x \cdot c_i)}}{\sum_j e^{s\,(x \cdot c_j)}}, "
+    r"\qquad p_i^\text{SigLIP} = \frac{1}{1 + e^{-s\,(x \cdot c_i) - b}}",
     attempt=_("Remove the right class from the list and watch which wrong one becomes almost certain."),
 )
 task = ui.choice(

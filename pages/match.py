@@ -1,8 +1,9 @@
 """What CLIP was trained to do: find, in a batch of pictures and captions, which belong together; and the gap that it
 leaves between them.
 
-What one learns: the symmetric cross-entropy and what it pulls and pushes, chance, and why pictures and texts still live
-in two places. Sources: Radford et al. 2021, §2.3; Liang et al., Mind the gap, arXiv 2203.02053.
+What one learns: the symmetric cross-entropy and what it pulls and pushes, SigLIP's loss of single pairs, chance, and
+why pictures and texts still live in two places. Sources: Radford et al. 2021, §2.3; Zhai et al. 2023, §3.2; Liang et
+al., Mind the gap, arXiv 2203.02053.
 """
 
 import streamlit as st
@@ -18,12 +19,15 @@ ui.header(
         "Every picture is compared with every caption. Times the scale, each row goes through a softmax – which "
         "caption belongs to this picture? – and each column through another. The loss is the mean of −log of the right "
         "probabilities, both ways; guessing costs ln N. Its gradient says what training does next: the frame on the "
-        "diagonal is **pulled together**, everything else **pushed apart**, the likeliest mistakes hardest. Source: "
-        "Radford et al. 2021, §2.3."
+        "diagonal is **pulled together**, everything else **pushed apart**, the likeliest mistakes hardest. SigLIP’s "
+        "models are asked of each pair by itself whether both belong together: a sigmoid of scale × cosine + bias "
+        "answers, and the loss adds up −log of the right answers for each picture. Sources: Radford et al. 2021, §2.3; "
+        "Zhai et al. 2023, §3.2."
     ),
     formula=r"L = -\frac{1}{2N} \sum_i \log \frac{e^{s\,x_i \cdot y_i}}{\sum_j e^{s\,x_i \cdot y_j}}"
     r" + \log \frac{e^{s\,x_i \cdot y_i}}{\sum_j e^{s\,x_j \cdot y_i}}, "
-    r"\qquad \frac{\partial L}{\partial\,(s\,x_i \cdot y_j)} = \frac{p_{ij} + q_{ij} - 2\,[i = j]}{2N}",
+    r"\qquad \frac{\partial L}{\partial\,(s\,x_i \cdot y_j)} = \frac{p_{ij} + q_{ij} - 2\,[i = j]}{2N}, "
+    r"\qquad L_\text{SigLIP} = -\frac{1}{N} \sum_{i,j} \log \sigma\bigl(\pm_{ij} (s\,x_i \cdot y_j + b)\bigr)",
     attempt=_("Break it on purpose: swap the captions of half of the pictures and watch the loss climb above chance."),
 )
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -50,7 +54,10 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         step=1.0,
         width=180,
         placeholder=ui.own_scale(),
-        help=_("Cosines are multiplied by it before the softmax. The model learned its own; OpenAI’s models have 100."),
+        help=_(
+            "Cosines are multiplied by it; a model trained with a sigmoid then adds its bias. Most models learned "
+            "their own; OpenAI’s have 100."
+        ),
     )
     dot = ui.toggle(
         "dot",
@@ -78,7 +85,7 @@ with st.expander(_("Your own pairs"), icon=":material/edit:", expanded=bool(st.s
 image, captions = ui.meaningful(image, captions)
 matched = ui.call(match, n=n, seed=seed, swap=swap, logit_scale=scale, dot=dot, image=image, captions=captions)
 ui.match_metrics(matched.result)
-show = ui.choice("show", _("Show"), ["cosines", "by picture", "by caption", "gradient"])
+show = ui.choice("show", _("Show"), list(ui.match_matrices(matched.result.contrast)))
 left, right = st.columns([3, 2], gap="large")
 with left:
     ui.match_matrix(matched.result, show)

@@ -14,10 +14,12 @@ from clipexplore.labs.zeroshot import (
     Scores,
     Threshold,
     best_scale,
+    best_sigmoid,
     by_template_count,
     class_embeddings,
     none_of_these,
     probabilities,
+    refused_below,
     reliability,
     report,
 )
@@ -66,6 +68,15 @@ class Classified:
     @property
     def cosines(self) -> np.ndarray:
         return self.scores.cosines
+
+    @property
+    def answers(self) -> list[str | None]:
+        """The most probable class of each picture; None, "none of these", where each stands by itself and none reaches
+        ½.
+        """
+        least = 0 if self.logit_bias is None else 0.5
+        best = zip(self.probs.argmax(axis=1), self.probs.max(axis=1), strict=True)
+        return [self.class_names[column] if prob >= least else None for column, prob in best]
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +137,8 @@ def classify(
     _check_different(class_names)
     points, scale = [space.point(each) for each in image], space.model.scale
     classes = classes or classes_of(space, class_names, templates)
-    scores = scores_of(np.stack([point.vector for point in points]), classes.vectors, *scale)
+    pictures = np.stack([point.vector for point in points])
+    scores = scores_of(pictures, classes.vectors, scale.logit_scale, scale.logit_bias)
     return Classified(points, list(class_names), scores, scale.logit_scale, classes.cut, scale.logit_bias)
 
 
@@ -157,12 +169,16 @@ class Verdict:
     Attributes
     ----------
     own, best
-        How far probabilities can be trusted with the model's own scale, and with `best_scale`, which fits the labels
-        best.
+        How far probabilities can be trusted with the model's own scale, and with that which fits the labels best.
+    best_scale, best_bias
+        That; the bias is None where probabilities sum to 1.
     inside, outside
         The best cosine with any class of each picture that has one `(n,)`, and of each that has none `(m,)`.
     threshold
         Where "none of these" begins; None where every picture has a class.
+    half
+        What the model's own "none of these" does, below the cosine to which its sigmoid gives ½; None where it has
+        none.
     wrong
         How many pictures were taken for another class; `mistakes` are the most confident of these.
     """
@@ -171,9 +187,11 @@ class Verdict:
     own: Reliability
     best: Reliability
     best_scale: float
+    best_bias: float | None
     inside: np.ndarray
     outside: np.ndarray
     threshold: Threshold | None
+    half: Threshold | None
     wrong: int
     mistakes: list[Mistake]
 
@@ -199,6 +217,7 @@ class Judged:
     verdicts: dict[str, Verdict]
     by_count: dict[int, float]
     logit_scale: float
+    logit_bias: float | None
     pictures: int
     chance: float
     frequent: float
@@ -248,7 +267,17 @@ def judge(
         verdicts[name] = _verdict(space, images @ classes.T, names, truth, known)
     by_count = by_template_count(embed, names, images[known], truth, COUNTS)
     frequent = float(np.bincount(truth).max() / len(truth))
-    return Judged(names, verdicts, by_count, space.model.logit_scale, len(truth), 1 / len(names), frequent)
+    scale = space.model.scale
+    return Judged(
+        names,
+        verdicts,
+        by_count,
+        scale.logit_scale,
+        scale.logit_bias,
+        len(truth),
+        1 / len(names),
+        frequent,
+    )
 
 
 def _labels(space: Space, field: str) -> tuple[list[str], np.ndarray, np.ndarray]:
@@ -265,15 +294,20 @@ def _labels(space: Space, field: str) -> tuple[list[str], np.ndarray, np.ndarray
 
 def _verdict(space: Space, cosines: np.ndarray, names: list[str], truth: np.ndarray, known: np.ndarray) -> Verdict:
     inside, outside = cosines[known], cosines[~known].max(axis=1)
-    best, scale, probs = inside.max(axis=1), best_scale(inside, truth), probabilities(inside, space.model.logit_scale)
+    best, (scale, bias, _learned) = inside.max(axis=1), space.model.scale
+    fitted = (best_scale(inside, truth), None) if bias is None else best_sigmoid(inside, truth)
+    probs = probabilities(inside, scale, bias)
+    half = refused_below(-bias / scale, best, outside) if bias is not None and len(outside) else None
     return Verdict(
         report=report(inside, truth),
         own=reliability(probs, truth),
-        best=reliability(probabilities(inside, scale), truth),
-        best_scale=scale,
+        best=reliability(probabilities(inside, *fitted), truth),
+        best_scale=fitted[0],
+        best_bias=fitted[1],
         inside=best,
         outside=outside,
         threshold=none_of_these(best, outside) if len(outside) else None,
+        half=half,
         wrong=int((inside.argmax(axis=1) != truth).sum()),
         mistakes=_mistakes(space, probs, names, truth, np.flatnonzero(known)),
     )

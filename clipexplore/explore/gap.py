@@ -6,8 +6,9 @@ import numpy as np
 
 from clipexplore.explore.match import Batch, drawn_pairs
 from clipexplore.explore.memory import remembered
-from clipexplore.labs.contrast import close_gap, match_pairs, modality_gap, pictures_on_top, recall_at
+from clipexplore.labs.contrast import close_gap, guessing, match_pairs, modality_gap, pictures_on_top, recall_at
 from clipexplore.maps.pca import PCA, pca
+from clipexplore.models.weights import Scale
 from clipexplore.space import Space
 
 PAIRS = 500  # enough for the length of the gap to be stable, few enough to follow a slider
@@ -36,6 +37,8 @@ class Gap:
     ----------
     length
         Of the mean picture minus the mean caption.
+    chance
+        The loss of guessing.
     loss, by_picture, by_caption, on_top
         As in `GapCurves`, where the clouds are now.
     matched, wrong, pictures, captions
@@ -48,6 +51,7 @@ class Gap:
 
     batch: Batch
     length: float
+    chance: float
     loss: float
     by_picture: float
     by_caption: float
@@ -74,7 +78,7 @@ def gap(space: Space, seed: int = 0, closed: float = 0, logit_scale: float | Non
     logit_scale
         By default that of `Space.scale`.
     """
-    scale = logit_scale or space.scale.logit_scale
+    scale = space.scale._replace(logit_scale=logit_scale) if logit_scale else space.scale
     batch, plane, curves = _unmoved(space, seed, scale)
     images, texts = close_gap(batch.images, batch.texts, closed / 100)
     cosines, n = images @ texts.T, len(images)
@@ -82,6 +86,7 @@ def gap(space: Space, seed: int = 0, closed: float = 0, logit_scale: float | Non
     return Gap(
         batch,
         float(np.linalg.norm(modality_gap(images, texts))),
+        guessing(n, by_sigmoid=scale.logit_bias is not None),
         *_figures(images, texts, scale),
         matched=float(np.diag(cosines).mean()),
         wrong=float((cosines.sum() - np.trace(cosines)) / (n * (n - 1))),
@@ -95,15 +100,15 @@ def gap(space: Space, seed: int = 0, closed: float = 0, logit_scale: float | Non
 
 
 @remembered(16)
-def _unmoved(space: Space, seed: int, logit_scale: float) -> tuple[Batch, PCA, GapCurves]:
+def _unmoved(space: Space, seed: int, scale: Scale) -> tuple[Batch, PCA, GapCurves]:
     """The pairs, the plane they are shown on, and the curves: all that a move of the slider leaves as it is."""
     batch = drawn_pairs(space.collection, space.model.key, PAIRS, seed)
-    figures = [_figures(*close_gap(batch.images, batch.texts, share), logit_scale) for share in STEPS]
+    figures = [_figures(*close_gap(batch.images, batch.texts, share), scale) for share in STEPS]
     return batch, pca(np.concatenate([batch.images, batch.texts]), 2), GapCurves(*np.array(figures).T)
 
 
-def _figures(images: np.ndarray, texts: np.ndarray, logit_scale: float) -> tuple[float, float, float, float]:
-    contrast = match_pairs(images, texts, logit_scale)
+def _figures(images: np.ndarray, texts: np.ndarray, scale: Scale) -> tuple[float, float, float, float]:
+    contrast = match_pairs(images, texts, scale.logit_scale, logit_bias=scale.logit_bias)
     recalls = recall_at(contrast.cosines, 1), recall_at(contrast.cosines.T, 1)
     return contrast.loss, *recalls, pictures_on_top(images, texts)
 

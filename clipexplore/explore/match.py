@@ -1,4 +1,4 @@
-"""Match: what CLIP was trained to do, on pairs drawn from the collection or of one's own."""
+"""Match: what a model was trained to do, on pairs drawn from the collection or of one's own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -88,12 +88,12 @@ class Lengths:
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """A batch under CLIP's training objective.
+    """A batch under the training objective of its model: CLIP's, or SigLIP's where the model has a bias.
 
     Attributes
     ----------
     loss, chance
-        In nats; `chance` is the loss of guessing.
+        In nats; `chance` is the loss of guessing, as in `Contrast`.
     by_picture, by_caption
         R@k for k of 1, 5 and 10: the share of pictures whose caption is among their k best, and the reverse.
     pull, push
@@ -131,7 +131,7 @@ def match(
     image: Sequence[str] = (),
     captions: Sequence[str] = (),
 ) -> Match:
-    """One batch of pairs under CLIP's training objective.
+    """One batch of pairs under the training objective of the model: CLIP's, or SigLIP's where it has a bias.
 
     Parameters
     ----------
@@ -156,9 +156,9 @@ def match(
         if image or captions
         else drawn_pairs(space.collection, space.model.key, n, seed)
     )
-    batch, scale = pairs.swapped(swap), logit_scale or space.scale.logit_scale
+    batch, own = pairs.swapped(swap), space.scale
     vectors = batch.with_lengths() if dot else (batch.images, batch.texts)
-    contrast = match_pairs(*vectors, scale, normalized=not dot)
+    contrast = match_pairs(*vectors, logit_scale or own.logit_scale, normalized=not dot, logit_bias=own.logit_bias)
     return Match(
         batch=batch,
         contrast=contrast,

@@ -1,8 +1,8 @@
 """What CLIP was trained to do: find which pictures and captions of a batch belong together; and the gap that this
 leaves.
 
-Sources: Radford et al. 2021, §2.3 and fig. 3 (the objective); Liang et al., Mind the gap, arXiv 2203.02053, §2 and §4.2
-(the gap).
+Sources: Radford et al. 2021, §2.3 and fig. 3 (the objective); Zhai et al., Sigmoid loss for language image
+pre-training, arXiv 2303.15343, §3.2 (SigLIP's); Liang et al., Mind the gap, arXiv 2203.02053, §2 and §4.2 (the gap).
 """
 
 from dataclasses import dataclass
@@ -25,18 +25,23 @@ class Contrast:
     cosines
         `(n, n)` float32; in [−1, 1], unless the vectors were compared without normalising.
     image_probs
-        `(n, n)` float64: softmax of logit_scale × cosine by row: which caption belongs to this picture?
+        `(n, n)` float64: softmax of the logits by row: which caption belongs to this picture? With a bias their
+        sigmoid: do this picture and this caption belong together?
     text_probs
-        `(n, n)` float64: softmax by column: which picture belongs to this caption?
+        `(n, n)` float64: softmax by column: which picture belongs to this caption? With a bias as `image_probs`.
     loss
-        The mean of `image_loss` and `text_loss`, in nats.
+        The mean of `image_loss` and `text_loss`, in nats; with a bias all three are one.
     chance
-        The loss of guessing: ln n.
+        The loss of guessing: of the probability 1 / n for every pair.
     gradient
-        `(n, n)` float64: of the loss by each logit; its sum is zero. Training pulls a pair below zero together and
-        pushes one above zero apart.
+        `(n, n)` float64: of the loss by each logit; without a bias its sum is zero. Training pulls a pair below zero
+        together and pushes one above zero apart.
     normalized
         Whether `cosines` holds cosines rather than dot products.
+    logit_bias
+        That of SigLIP's objective; None for CLIP's.
+    matched_loss
+        With a bias, the part of the loss that the right pairs cost; the rest is that of the wrong ones.
     """
 
     cosines: np.ndarray
@@ -48,6 +53,8 @@ class Contrast:
     chance: float
     gradient: np.ndarray
     normalized: bool
+    logit_bias: float | None = None
+    matched_loss: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,15 @@ class Negative:
     margin: float
 
 
-def match_pairs(images: np.ndarray, texts: np.ndarray, logit_scale: float, normalized: bool = True) -> Contrast:
-    """CLIP's training objective for one batch: the symmetric cross-entropy.
+def match_pairs(
+    images: np.ndarray,
+    texts: np.ndarray,
+    logit_scale: float,
+    normalized: bool = True,
+    logit_bias: float | None = None,
+) -> Contrast:
+    """A model's training objective for one batch: CLIP's symmetric cross-entropy, or SigLIP's sigmoid loss of each
+    pair.
 
     Parameters
     ----------
@@ -74,6 +88,8 @@ def match_pairs(images: np.ndarray, texts: np.ndarray, logit_scale: float, norma
         How sharply a cosine decides, above 0; 100 for OpenAI's models.
     normalized
         Whether vectors are compared by cosine; else by their dot product, lengths included.
+    logit_bias
+        What a model trained with a sigmoid adds (SigLIP); None for CLIP's objective.
 
     Raises
     ------
@@ -85,6 +101,12 @@ def match_pairs(images: np.ndarray, texts: np.ndarray, logit_scale: float, norma
         raise InputError(_("The scale is {scale} and must be above 0; raise it.").format(scale=logit_scale))
     cosines = cosine_similarity(images, texts) if normalized else np.asarray(images @ texts.T, np.float32)
     logits = logit_scale * cosines.astype(np.float64)
+    if logit_bias is None:
+        return _by_softmax(cosines, logits, normalized)
+    return _by_sigmoid(cosines, logits + logit_bias, normalized, logit_bias)
+
+
+def _by_softmax(cosines: np.ndarray, logits: np.ndarray, normalized: bool) -> Contrast:
     by_row, by_column = _log_softmax(logits), _log_softmax(logits.T).T
     image_loss, text_loss = -float(np.diag(by_row).mean()), -float(np.diag(by_column).mean())
     image_probs, text_probs = np.exp(by_row), np.exp(by_column)
@@ -96,10 +118,27 @@ def match_pairs(images: np.ndarray, texts: np.ndarray, logit_scale: float, norma
         image_loss,
         text_loss,
         (image_loss + text_loss) / 2,
-        float(np.log(len(cosines))),
+        guessing(len(cosines)),
         gradient,
         normalized,
     )
+
+
+def _by_sigmoid(cosines: np.ndarray, logits: np.ndarray, normalized: bool, logit_bias: float) -> Contrast:
+    n, right = len(cosines), np.eye(len(cosines), dtype=bool)
+    probs = np.exp(-np.logaddexp(0, -logits))
+    losses = np.logaddexp(0, np.where(right, -logits, logits))  # −log of the probability of what is so
+    loss, matched = float(losses.sum() / n), float(np.diag(losses).mean())
+    gradient = (probs - right) / n
+    chance = guessing(n, by_sigmoid=True)
+    return Contrast(cosines, probs, probs, loss, loss, loss, chance, gradient, normalized, logit_bias, matched)
+
+
+def guessing(n: int, by_sigmoid: bool = False) -> float:
+    """The loss, in nats, of finding all pairs of a batch equally likely: ln n, and n times the entropy of a right one
+    in n where each pair is judged by itself.
+    """
+    return float(np.log(n) + ((n - 1) * np.log(n / (n - 1)) if by_sigmoid else 0))
 
 
 def recall_at(cosines: np.ndarray, k: int) -> float:

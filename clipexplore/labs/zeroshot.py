@@ -2,7 +2,8 @@
 is.
 
 Sources: Radford et al., Learning transferable visual models from natural language supervision, 2021, §3.1; Guo et al.,
-On calibration of modern neural networks, arXiv 1706.04599 (temperature).
+On calibration of modern neural networks, arXiv 1706.04599 (temperature); Zhai et al., Sigmoid loss for language image
+pre-training, arXiv 2303.15343 (probabilities that stand by themselves).
 """
 
 from collections.abc import Callable, Sequence
@@ -213,7 +214,7 @@ def reliability(probs: np.ndarray, truth: np.ndarray, bins: int = 10) -> Reliabi
     Parameters
     ----------
     probs
-        `(n, c)`, each row sums to 1.
+        `(n, c)`, as `probabilities` gives.
     """
     _check_labels(probs, truth)
     confidence, right = probs.max(axis=1).astype(np.float64), probs.argmax(axis=1) == truth
@@ -241,6 +242,29 @@ def best_scale(cosines: np.ndarray, truth: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.1), np.log(1000)), method="bounded").x))
 
 
+def best_sigmoid(cosines: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """The scale, in [0.1, 1000], and the bias at which the sigmoid of each class is most nearly what is so.
+
+    It changes how sure the classifier sounds and when it says "none of these", never which class comes first. Source:
+    Platt, Probabilistic outputs for support vector machines, 1999.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    _check_labels(cosines, truth)
+    middle, spread = float(cosines.mean()), max(float(cosines.std()), 1e-6)
+    scores = (cosines.astype(np.float64) - middle) / spread
+    right = np.arange(scores.shape[1]) == truth[:, None]
+
+    def loss(line: np.ndarray) -> tuple[float, list[float]]:
+        logits = line[0] * scores + line[1]
+        error = (expit(logits) - right) / right.size
+        return float(np.logaddexp(0, np.where(right, -logits, logits)).mean()), [(error * scores).sum(), error.sum()]
+
+    steep, up = minimize(loss, [1.0, 0.0], jac=True, bounds=[(0.1 * spread, 1000 * spread), (None, None)]).x
+    return float(steep / spread), float(up - steep / spread * middle)
+
+
 def none_of_these(inside: np.ndarray, outside: np.ndarray) -> Threshold:
     """The best cosine below which no class should be named: the highest sum of `kept` and `refused` (Youden's J).
 
@@ -254,17 +278,28 @@ def none_of_these(inside: np.ndarray, outside: np.ndarray) -> Threshold:
     InputError
         When either is empty.
     """
-    from sklearn.metrics import roc_auc_score, roc_curve
+    from sklearn.metrics import roc_curve
 
+    truth, scores = _in_and_out(inside, outside)
+    false, true, cosines = roc_curve(truth, scores, drop_intermediate=False)
+    return refused_below(float(cosines[(true - false).argmax()]), inside, outside)
+
+
+def refused_below(cosine: float, inside: np.ndarray, outside: np.ndarray) -> Threshold:
+    """What "none of these" below a given cosine does; parameters and errors as in `none_of_these`."""
+    from sklearn.metrics import roc_auc_score
+
+    auroc = float(roc_auc_score(*_in_and_out(inside, outside)))
+    return Threshold(cosine, float((inside >= cosine).mean()), float((outside < cosine).mean()), auroc)
+
+
+def _in_and_out(inside: np.ndarray, outside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which pictures have a class, and the best cosine of each."""
     if not (len(inside) and len(outside)):
         raise InputError(
             _("A threshold needs pictures of the classes and pictures of none of them; choose another field.")
         )
-    truth, scores = np.repeat([1, 0], [len(inside), len(outside)]), np.concatenate([inside, outside])
-    false, true, cosines = roc_curve(truth, scores, drop_intermediate=False)
-    best = int((true - false).argmax())
-    auroc = float(roc_auc_score(truth, scores))
-    return Threshold(float(cosines[best]), float(true[best]), float(1 - false[best]), auroc)
+    return np.repeat([1, 0], [len(inside), len(outside)]), np.concatenate([inside, outside])
 
 
 def by_template_count(

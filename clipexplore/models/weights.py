@@ -239,11 +239,12 @@ class Scale(NamedTuple):
     """What makes logits of cosines: logits = logit_scale × cosine + logit_bias.
 
     With a bias, as SigLIP's, the probability of a text is the sigmoid of its own logit; without one, None, it is the
-    softmax over all texts.
+    softmax over all texts. `learned` is false where the weights hold no scale, so that another stands in for it.
     """
 
     logit_scale: float
     logit_bias: float | None = None
+    learned: bool = True
 
 
 def read_scale(folder: Path) -> Scale:
@@ -263,7 +264,8 @@ def read_scale(folder: Path) -> Scale:
     if "logit_scale" in learned:
         return Scale(math.exp(learned["logit_scale"]), learned.get("logit_bias"))
     config = json.loads((folder / "config.json").read_bytes())
-    return Scale(1 / learned.get("temperature", config.get("temperature_init_value", 0.005065968260169029)))
+    start = config.get("temperature_init_value", 0.005065968260169029)
+    return Scale(1 / learned.get("temperature", start), learned="temperature" in learned)
 
 
 def revisions_of(folder: Path) -> Revisions:

@@ -47,6 +47,7 @@ from .markdown import escape
 from .match import (
     append_picture,
     match_download,
+    match_matrices,
     match_matrix,
     match_metrics,
     match_training,

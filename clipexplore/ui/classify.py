@@ -31,7 +31,7 @@ def classes_for(class_names: list[str], templates: list[str]) -> Classes | None:
 def class_bars(result: Classified) -> None:
     """The most probable classes of each picture: the probability as a bar, logit and cosine beside it."""
     warn_of_cuts(result.cut)
-    for row, point in enumerate(result.points):
+    for row, (point, answer) in enumerate(zip(result.points, result.answers, strict=True)):
         left, right = st.columns([1, 4], vertical_alignment="center", gap="medium")
         with left:
             for term in point.terms:
@@ -39,6 +39,8 @@ def class_bars(result: Classified) -> None:
                     st.image(picture_url(term.term.text), width=160, alt=f"@{term.term.text}")
             st.caption(escape(str(point.expression)))
         with right:
+            if answer is None:
+                st.markdown(_("**None of these**: no class has a probability of 50 %."))
             _bars_of(result, row)
     st.caption(_how_to_read(result))
     download(_("CSV"), lambda: _scores_file(result), "classes.csv", "classes-csv")
@@ -48,13 +50,23 @@ def _how_to_read(result: Classified) -> str:
     """What the probabilities of this model mean."""
     if result.logit_bias is not None:
         return _(
-            "This model judges each class by itself: a sigmoid of {scale:.1f} × cosine {bias:+.1f}. The probabilities "
-            "do not sum to 1, and where all are small the answer is “none of these”."
-        ).format(scale=result.logit_scale, bias=result.logit_bias)
-    return _(
-        "Probabilities are a softmax over these classes with the model's own scale, {scale:.1f}. They say which class "
-        "fits **best**, never whether any fits: CLIP cannot answer “none of these”. Compare the cosines."
-    ).format(scale=result.logit_scale)
+            "This model judges each class by itself: a sigmoid of scale × cosine + bias, {scale:.1f} and {bias:.1f}. "
+            "The probabilities do not sum to 1, and where none reaches 50 %, which is at a cosine of {half:.3f}, the "
+            "answer is “none of these”."
+        ).format(scale=result.logit_scale, bias=result.logit_bias, half=-result.logit_bias / result.logit_scale)
+    by = (
+        _("Probabilities are a softmax over these classes with the model’s own scale, {scale:.1f}.")
+        if space().scale.learned
+        else _(
+            "Probabilities are a softmax over these classes with the scale {scale:.1f}, which the model’s "
+            "configuration names: its weights hold none."
+        )
+    )
+    best = _(
+        "They say which class fits **best**, never whether any fits: a softmax cannot answer “none of these”. Compare "
+        "the cosines."
+    )
+    return f"{by.format(scale=result.logit_scale)} {best}"
 
 
 def _bars_of(result: Classified, row: int) -> None:
@@ -66,7 +78,7 @@ def _bars_of(result: Classified, row: int) -> None:
         [f"{probs[i]:.1%} · logit {logits[i]:.1f} · cos {cosines[i]:.3f}" for i in order],
         _("Bars: the probability of each class for {q}").format(q=result.points[row].expression),
         f"classes-{row}",
-        title=_("probability among these classes"),
+        title=_("probability among these classes") if result.logit_bias is None else _("probability of each by itself"),
         whole=True,
     )
 

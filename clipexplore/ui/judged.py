@@ -156,16 +156,17 @@ def judged_trust(judged: Judged, using: str) -> None:
     """On the left how far the probabilities can be trusted, on the right where "none of these" begins."""
     left, right = st.columns(2, gap="large")
     with left:
-        _reliability(judged.verdicts[using], judged.logit_scale)
+        _reliability(judged, judged.verdicts[using])
     with right:
         _none_of_these(judged.verdicts[using])
 
 
-def _reliability(verdict: Verdict, own: float) -> None:
+def _reliability(judged: Judged, verdict: Verdict) -> None:
+    own, best = (judged.logit_scale, judged.logit_bias), (verdict.best_scale, verdict.best_bias)
     diagonal = dict(mode="lines", line=dict(dash="dot", color=MUTED), name=_("reliable"), hoverinfo="skip")
     figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], **diagonal))
     figure.add_trace(_curve(verdict.own, own, ACCENT))
-    figure.add_trace(_curve(verdict.best, verdict.best_scale, OTHER))
+    figure.add_trace(_curve(verdict.best, best, OTHER))
     share = dict(range=[0, 1.03], tickformat=".0%")
     x, y = (
         dict(title=_("probability of the most probable class"), **share),
@@ -177,14 +178,21 @@ def _reliability(verdict: Verdict, own: float) -> None:
     chart(figure, alt, "judge-reliability", height=400, legend="below", x=x, y=y)
     st.caption(
         _(
-            "On the dotted line a classifier that says 80 % is right in 80 %. With the model’s own scale, {own:.1f}, "
-            "probabilities are off by {own_error:.1%} on average; the scale {best:.1f} fits these labels best and is "
-            "off by {best_error:.1%}. The scale changes no answer, only how sure it sounds."
-        ).format(own=own, own_error=verdict.own.error, best=verdict.best_scale, best_error=verdict.best.error)
+            "On the dotted line a classifier that says 80 % is right in 80 %. The model’s own probabilities "
+            "({own}) are off by {own_error:.1%} on average, those that fit these labels best ({best}) by "
+            "{best_error:.1%}. They rank the classes alike, and only sound more or less sure."
+        ).format(own=_scale(*own), own_error=verdict.own.error, best=_scale(*best), best_error=verdict.best.error)
     )
 
 
-def _curve(curve: Reliability, scale: float, colour: str) -> dict:
+def _scale(scale: float, bias: float | None) -> str:
+    """What makes a logit of a cosine."""
+    if bias is None:
+        return _("scale {scale:.1f}").format(scale=scale)
+    return _("scale {scale:.1f}, bias {bias:.1f}").format(scale=scale, bias=bias)
+
+
+def _curve(curve: Reliability, scale: tuple[float, float | None], colour: str) -> dict:
     says = _("{sure} sure, {right} right, {count} pictures")
     return go.Scatter(
         x=curve.confidence,
@@ -192,7 +200,7 @@ def _curve(curve: Reliability, scale: float, colour: str) -> dict:
         mode="lines+markers",
         marker=dict(size=6 + 14 * curve.count / curve.count.max(), color=colour),
         line=dict(color=colour),
-        name=_("scale {scale:.1f}").format(scale=scale),
+        name=_scale(*scale),
         customdata=curve.count,
         hovertemplate=says.format(sure="%{x:.0%}", right="%{y:.0%}", count="%{customdata}") + "<extra></extra>",
     )
@@ -213,6 +221,8 @@ def _none_of_these(verdict: Verdict) -> None:
             go.Histogram(x=values, xbins=bins, histnorm="probability", opacity=0.6, marker_color=colour, name=name)
         )
     figure.add_vline(x=threshold.cosine, line_color="#ff4b4b", annotation_text=f"{threshold.cosine:.3f}")
+    if half := verdict.half:
+        figure.add_vline(x=half.cosine, line=dict(color=MUTED, dash="dot"), annotation_text="50 %")
     alt = _("Histograms: the best cosine of pictures of the classes and of all others, with the threshold between them")
     y = dict(title=_("share of the pictures"), tickformat=".0%")
     chart(figure, alt, "judge-none", 400, "below", x=_("cosine with the best class"), y=y, barmode="overlay")
@@ -223,6 +233,13 @@ def _none_of_these(verdict: Verdict) -> None:
             "{auroc:.0%} of all comparisons."
         ).format(cosine=threshold.cosine, kept=threshold.kept, refused=threshold.refused, auroc=threshold.auroc)
     )
+    if half:
+        st.caption(
+            _(
+                "The model’s own “none of these”, where no class reaches 50 %, lies at a cosine of {of.cosine:.3f}: it "
+                "keeps {of.kept:.0%} and refuses {of.refused:.0%}."
+            ).format(of=half)
+        )
 
 
 def judged_mistakes(judged: Judged, using: str) -> None:

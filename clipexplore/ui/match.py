@@ -31,8 +31,12 @@ def append_picture(id: str) -> None:
 
 def own_scale() -> str:
     """The scale of the logits that counts where none is typed."""
-    says = _("own: {scale:.1f}") if space().can_embed else _("{scale:.0f}, as OpenAI’s models have")
-    return says.format(scale=space().scale.logit_scale)
+    scale = space().scale
+    if scale.learned:
+        says = _("own: {scale:.1f}")
+    else:
+        says = _("{scale:.1f}, configured") if space().can_embed else _("{scale:.0f}, as OpenAI’s models have")
+    return says.format(scale=scale.logit_scale)
 
 
 def meaningful(*columns: list[str] | None) -> list[list[str]]:
@@ -62,15 +66,24 @@ def match_metrics(result: Match) -> None:
         against = _("{difference:+.3f} against chance").format(difference=result.loss - result.chance)
         st.metric(_("loss"), f"{result.loss:.3f}", against, delta_color="inverse", width="content")
         guessing = _("The loss of a model that finds all pairs equally likely.")
-        chance = _("chance, ln {count}").format(count=len(contrast.cosines))
-        st.metric(chance, f"{result.chance:.3f}", width="content", help=guessing)
+        chance = _("chance, ln {count}") if contrast.logit_bias is None else _("chance, 1/{count} for each pair")
+        named = chance.format(count=len(contrast.cosines))
+        st.metric(named, f"{result.chance:.3f}", width="content", help=guessing)
         for label, recalls in ways.items():
             st.metric(f"{label} R@1", f"{recalls[1]:.0%}", width="content")
-    by_way = _("loss by row {images:.3f}, by column {texts:.3f}")
     more = [f"{label} R@{k} {share:.0%}" for label, recalls in ways.items() for k, share in recalls.items() if k > 1]
-    st.caption(" · ".join([by_way.format(images=contrast.image_loss, texts=contrast.text_loss), *more]))
+    st.caption(" · ".join([_parts_of_loss(contrast), *more]))
     if not contrast.normalized:
         st.info(escape(_of_lengths(result)), icon=":material/straighten:")
+
+
+def _parts_of_loss(contrast: Contrast) -> str:
+    """Both softmaxes' parts of the loss; under a sigmoid those of right and wrong pairs."""
+    if contrast.matched_loss is None:
+        says = _("loss by row {images:.3f}, by column {texts:.3f}")
+        return says.format(images=contrast.image_loss, texts=contrast.text_loss)
+    says = _("each pair by itself, a sigmoid: right pairs cost {right:.3f}, wrong ones {wrong:.3f}")
+    return says.format(right=contrast.matched_loss, wrong=contrast.loss - contrast.matched_loss)
 
 
 def _of_lengths(result: Match) -> str:
@@ -99,17 +112,21 @@ def _measure(contrast: Contrast) -> str:
     return _("cosine") if contrast.normalized else _("dot product")
 
 
+def match_matrices(contrast: Contrast) -> dict[str, np.ndarray]:
+    """What can be shown of each picture with each caption: under a sigmoid one probability, else one each way."""
+    each_way = {"by picture": contrast.image_probs, "by caption": contrast.text_probs}
+    probs = each_way if contrast.logit_bias is None else {"probabilities": contrast.image_probs}
+    return {"cosines": contrast.cosines, **probs, "gradient": contrast.gradient}
+
+
 def match_matrix(result: Match, show: str) -> None:
-    """One of the four matrices: a picture each row, a caption each column, the right pairs framed."""
+    """One of the matrices: a picture each row, a caption each column, the right pairs framed."""
     batch, contrast = result.batch, result.contrast
-    values = {
-        "cosines": contrast.cosines,
-        "by picture": contrast.image_probs,
-        "by caption": contrast.text_probs,
-        "gradient": contrast.gradient,
-    }[show]
+    values = match_matrices(contrast)[show]
     named, count = len(values) <= NAMED, len(values)
-    colours = {"colorscale": "RdBu_r", "zmid": 0} if show == "gradient" else {"colorscale": "Viridis"}
+    colours: dict = {"colorscale": "RdBu_r", "zmid": 0} if show == "gradient" else {"colorscale": "Viridis"}
+    if show == "probabilities":  # all of them may be small
+        colours |= {"zmin": 0, "zmax": 1}
     title = _measure(contrast) if show == "cosines" else show
     figure = go.Figure(
         go.Heatmap(
@@ -160,37 +177,32 @@ def _url(name: str) -> str | None:
     return picture_url(name[1:]) if name.startswith("@") and " " not in name and not is_named(name[1:]) else None
 
 
-def _cell(contrast: Contrast, **values: str) -> str:
-    says = _(
-        "{picture}<br>{caption}<br>{measure} {cosine} · by picture {row} · by caption {column}<br>{verdict}: gradient "
-        "{slope}"
-    )
-    return says.format(measure=_measure(contrast), **values)
+def _cell(contrast: Contrast, *probs: str, **values: str) -> str:
+    odds = _("by picture {} · by caption {}") if contrast.logit_bias is None else _("probability {}")
+    says = _("{picture}<br>{caption}<br>{measure} {cosine} · {odds}<br>{verdict}: gradient {slope}")
+    return says.format(measure=_measure(contrast), odds=odds.format(*probs), **values)
 
 
 def _verdicts() -> tuple[str, str]:
     return _("pull together"), _("push apart")
 
 
-def _matrices(contrast: Contrast) -> tuple[np.ndarray, ...]:
-    return contrast.cosines, contrast.image_probs, contrast.text_probs, contrast.gradient
-
-
 def _numbers(contrast: Contrast) -> dict:
     """What each of many cells says under the pointer, filled in by the browser."""
     together, apart = _verdicts()
+    shown = list(match_matrices(contrast).values())
+    last = len(shown) - 1
     says = _cell(
         contrast,
+        *(f"%{{customdata[{number}]:.1%}}" for number in range(1, last)),
         picture=_("picture {number}").format(number="%{y}"),
         caption=_("caption {number}").format(number="%{x}"),
         cosine="%{customdata[0]:.3f}",
-        row="%{customdata[1]:.1%}",
-        column="%{customdata[2]:.1%}",
         verdict="%{hovertext}",
-        slope="%{customdata[3]:+.2g}",
+        slope=f"%{{customdata[{last}]:+.2g}}",
     )
     return {
-        "customdata": np.stack(_matrices(contrast), axis=-1).astype(np.float32),
+        "customdata": np.stack(shown, axis=-1).astype(np.float32),
         "hovertext": np.where(contrast.gradient > 0, apart, together),
         "hovertemplate": says + "<extra></extra>",
     }
@@ -198,17 +210,16 @@ def _numbers(contrast: Contrast) -> dict:
 
 def _hover(batch: Batch, contrast: Contrast) -> dict:
     """What each of few cells says under the pointer: its pair, its numbers, and what training would do with it."""
-    verdicts = _verdicts()
+    verdicts, shown = _verdicts(), match_matrices(contrast).values()
 
     def says(i: int, j: int) -> str:
-        cosine, row, column, slope = (each[i, j] for each in _matrices(contrast))
+        cosine, *probs, slope = (each[i, j] for each in shown)
         return _cell(
             contrast,
+            *(f"{prob:.1%}" for prob in probs),
             picture=plain(batch.pictures[i], 40),
             caption=plain(batch.captions[j], 60),
             cosine=f"{cosine:.3f}",
-            row=f"{row:.1%}",
-            column=f"{column:.1%}",
             verdict=verdicts[int(slope > 0)],
             slope=f"{slope:+.2g}",
         )
@@ -253,9 +264,11 @@ def match_download(result: Match) -> None:
 
 def _cells_file(result: Match) -> bytes:
     batch, contrast = result.batch, result.contrast
-    header = ["picture", "caption", "pair", _measure(contrast), "prob by picture", "prob by caption", "gradient"]
+    shown = match_matrices(contrast)
+    probs = ["prob"] if contrast.logit_bias is not None else ["prob by picture", "prob by caption"]
+    header = ["picture", "caption", "pair", _measure(contrast), *probs, "gradient"]
     rows = (
-        [harmless(picture), harmless(caption), int(i == j), *(f"{each[i, j]:.6f}" for each in _matrices(contrast))]
+        [harmless(picture), harmless(caption), int(i == j), *(f"{each[i, j]:.6f}" for each in shown.values())]
         for i, picture in enumerate(batch.pictures)
         for j, caption in enumerate(batch.captions)
     )
@@ -323,7 +336,7 @@ def _curves(result: Gap, percent: float, names: dict[str, str]) -> None:
     for values, (name, colour) in zip(shares, names.items(), strict=True):
         figure.add_trace(go.Scatter(y=values, name=name, yaxis="y2", line=dict(color=colour), **look))
     figure.add_vline(x=percent, line_dash="dot", line_color=MUTED)
-    loss = _("loss (chance {chance:.2f})").format(chance=np.log(len(result.batch.pictures)))
+    loss = _("loss (chance {chance:.2f})").format(chance=result.chance)
     quarters = dict(range=[0, 1], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", showgrid=False)
     alt = _("Lines: loss, R@1 both ways and the share of pictures in a caption’s top ten, by how far the gap is closed")
     axes: dict = dict(x=_("gap closed, % (negative: widened)"), y=dict(title=loss, rangemode="tozero"))

@@ -7,6 +7,9 @@ from clipexplore import Space, class_embeddings
 from clipexplore.errors import InputError
 from clipexplore.explore.classify import AT_ONCE, classes_of, classify, judge
 from clipexplore.explore.where import look, where
+from clipexplore.labs.zeroshot import best_sigmoid
+from clipexplore.models.catalog import Model
+from clipexplore.models.weights import Scale
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +109,37 @@ def test_judging_by_many_templates_may_be_stopped_after_each_part(monkeypatch):
     judge(space, "place", templates, report=lambda share, stage: told.append((share, len(sizes))))
     assert max(sizes) <= AT_ONCE and [before for _share, before in told] == [*range(len(sizes))], "each part is told"
     assert [share for share, _before in told] == sorted(share for share, _before in told) and 0 <= told[-1][0] < 1
+
+
+@pytest.fixture
+def by_sigmoid(monkeypatch):
+    """The bundled model as if it had been trained with a sigmoid, so that a cosine of .2 has a probability of ½."""
+    monkeypatch.setattr(Model, "scale", property(lambda model: Scale(60.0, -12.0)))
+
+
+def test_under_a_sigmoid_none_of_these_is_an_answer(space, by_sigmoid):
+    asked = ["@man-top-hat", "@penguin"]
+    result = classify(space, asked, ["a man with a top hat", "a guitar"], ["{}"])
+    np.testing.assert_allclose(result.probs, 1 / (1 + np.exp(12 - 60 * result.cosines.astype(float))), atol=1e-5)
+    assert result.answers == ["a man with a top hat", None] and result.probs[1].sum() < 0.5
+    assert (result.logit_scale, result.logit_bias) == (60.0, -12.0)
+
+
+def test_a_softmax_always_answers(space):
+    assert None not in classify(space, ["@penguin"], ["top hat", "guitar"]).answers
+
+
+def test_a_collection_is_judged_by_the_models_own_sigmoid(space, judged, by_sigmoid):
+    verdict, before = judge(space, "place", ["{}", "a {}"]).verdicts["yours"], judged.verdicts["yours"]
+    assert verdict.report.accuracy == before.report.accuracy and verdict.threshold == before.threshold
+    assert verdict.half.cosine == pytest.approx(0.2) and before.half is None and before.best_bias is None
+    assert verdict.half.kept == pytest.approx((verdict.inside >= 0.2).mean())
+    assert verdict.half.refused == pytest.approx((verdict.outside < 0.2).mean())
+    sure = 1 / (1 + np.exp(12 - 60 * verdict.inside.astype(float)))
+    shares = verdict.own.count / verdict.own.count.sum()
+    assert (verdict.own.confidence * shares).sum() == pytest.approx(sure.mean(), abs=1e-4)
+    classes = class_embeddings(space.embed_texts, judged.class_names, ["{}", "a {}"])
+    known = space.collection.fields["place"].notna().to_numpy()
+    truth = np.searchsorted(judged.class_names, space.collection.fields["place"][known].to_list())
+    cosines = space.collection.embeddings("emoji", "pictures")[known] @ classes.T
+    assert (verdict.best_scale, verdict.best_bias) == pytest.approx(best_sigmoid(cosines, truth), rel=1e-3)

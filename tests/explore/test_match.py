@@ -8,6 +8,8 @@ from clipexplore.errors import InputError
 from clipexplore.explore.gap import gap
 from clipexplore.explore.match import different, match
 from clipexplore.labs.contrast import close_gap, match_pairs, modality_gap, recall_at
+from clipexplore.models.catalog import Model
+from clipexplore.models.weights import Scale
 
 CAPTIONS = ["a cat", "A  cat", "a dog", "a lion", "a dog", "an owl"]
 
@@ -77,3 +79,20 @@ def test_the_gap_is_moved_by_so_many_percent(space, closed):
     assert (result.by_picture, result.on_top) == (result.curves.by_picture[step], result.curves.on_top[step])
     assert result.matched == pytest.approx((images * texts).sum(axis=1).mean(), abs=1e-6)
     assert np.allclose(result.before, result.after) == (closed == 0)
+
+
+def test_a_model_with_a_bias_is_matched_by_its_own_loss(space, monkeypatch):
+    before, gap_before = match(space, n=30), gap(space)
+    monkeypatch.setattr(Model, "scale", property(lambda model: Scale(40.0, -8.0)))
+    result, apart = match(space, n=30), gap(space, closed=100)
+    expected = match_pairs(result.batch.images, result.batch.texts, 40, logit_bias=-8)
+    assert result.loss == pytest.approx(expected.loss) and result.contrast.logit_bias == -8
+    assert result.by_picture == before.by_picture and result.hardest == before.hardest
+    sharper = match(space, n=30, logit_scale=50)
+    assert sharper.loss == pytest.approx(
+        match_pairs(result.batch.images, result.batch.texts, 50, logit_bias=-8).loss
+    ), "a typed scale, and the model's own bias"
+    images, texts = close_gap(apart.batch.images, apart.batch.texts, 1)
+    closed = match_pairs(images, texts, 40, logit_bias=-8)
+    assert apart.loss == pytest.approx(closed.loss, rel=1e-5) and apart.curves.loss[-1] == pytest.approx(apart.loss)
+    assert apart.chance == closed.chance > gap_before.chance == pytest.approx(np.log(500))

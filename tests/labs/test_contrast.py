@@ -7,6 +7,7 @@ from sklearn.neighbors import NearestNeighbors
 from clipexplore.errors import InputError
 from clipexplore.labs.contrast import (
     close_gap,
+    guessing,
     hardest_negatives,
     match_pairs,
     modality_gap,
@@ -43,18 +44,45 @@ def test_the_loss_is_scikit_learns_cross_entropy(pairs):
     assert found.loss < found.chance / 2 and found.chance == pytest.approx(np.log(300))
 
 
-def test_the_gradient_is_that_of_the_loss(batch):
+def test_with_a_bias_the_loss_is_that_of_each_pair_by_itself(pairs):
+    """Zhai et al. 2023, algorithm 1: scikit-learn's binary cross-entropy of all pairs, by picture."""
+    unit = [x[:40] / np.linalg.norm(x[:40], axis=1, keepdims=True) for x in pairs]
+    found = match_pairs(*unit, 60, logit_bias=-16)
+    probs = 1 / (1 + np.exp(16 - 60 * unit[0] @ unit[1].T))
+    np.testing.assert_allclose(found.image_probs, probs, rtol=1e-4)
+    assert found.text_probs is found.image_probs and abs(probs.sum(axis=1) - 1).max() > 0.01, "no softmax"
+    assert found.loss == pytest.approx(40 * log_loss(np.eye(40).ravel(), probs.ravel()), rel=1e-4)
+    assert found.matched_loss == pytest.approx(-np.log(np.diag(probs)).mean(), rel=1e-4)
+    assert found.image_loss == found.text_loss == found.loss > found.matched_loss
+    assert match_pairs(*unit, 60).matched_loss is None
+
+
+def test_no_pair_is_too_wrong_for_a_number():
+    found = match_pairs(np.eye(3), -np.eye(3), 1000, logit_bias=-10)
+    assert found.matched_loss == pytest.approx(1010) and np.isfinite(found.gradient).all()
+
+
+def test_guessing_by_a_sigmoid_costs_what_the_best_constant_does():
+    probs = np.linspace(0.001, 0.999, 999)
+    assert guessing(20, by_sigmoid=True) == pytest.approx(min(-np.log(probs) - 19 * np.log(1 - probs)))
+    same = np.ones((20, 3))
+    found = match_pairs(same, same, 1, logit_bias=-1 - np.log(19))  # the logit of 1 / 20
+    assert found.loss == pytest.approx(found.chance) == pytest.approx(guessing(20, by_sigmoid=True))
+
+
+@pytest.mark.parametrize("bias", [None, -0.7])
+def test_the_gradient_is_that_of_the_loss(bias):
     """By finite differences of the logits, through a scale of 1 and dot products."""
     images, texts = np.eye(5), np.random.default_rng(1).normal(size=(5, 5))
     logits, step = texts.T.copy(), 1e-3
-    found = match_pairs(images, texts, 1, normalized=False)
+    found = match_pairs(images, texts, 1, normalized=False, logit_bias=bias)
     for cell in np.ndindex(5, 5):
         moved = [logits.copy(), logits.copy()]
         moved[0][cell] += step
         moved[1][cell] -= step
-        plus, minus = (match_pairs(images, each.T, 1, normalized=False).loss for each in moved)
+        plus, minus = (match_pairs(images, each.T, 1, normalized=False, logit_bias=bias).loss for each in moved)
         assert found.gradient[cell] == pytest.approx((plus - minus) / (2 * step), abs=1e-4)
-    assert found.gradient.sum() == pytest.approx(0, abs=1e-9)
+    assert (abs(found.gradient.sum()) < 1e-9) == (bias is None)
     assert (np.diag(found.gradient) < 0).all() and (found.gradient[~np.eye(5, dtype=bool)] > 0).all()
 
 

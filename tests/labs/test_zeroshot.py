@@ -3,6 +3,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.special import log_softmax, softmax
 from sklearn.calibration import calibration_curve
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
@@ -16,10 +17,12 @@ from clipexplore.errors import InputError
 from clipexplore.labs.zeroshot import (
     ENSEMBLE,
     best_scale,
+    best_sigmoid,
     by_template_count,
     class_embeddings,
     classify,
     none_of_these,
+    refused_below,
     reliability,
     report,
 )
@@ -210,3 +213,24 @@ def test_with_a_bias_each_probability_stands_by_itself():
     np.testing.assert_allclose(scores.probs, 1 / (1 + np.exp(-scores.logits.astype(float))), atol=1e-6)
     assert scores.probs[2].max() < 1e-3, "none of these"
     assert classify(pictures, classes, 100.0).probs[2].sum() == pytest.approx(1), "a softmax always names one"
+
+
+def test_the_best_sigmoid_is_scikit_learns_logistic_regression(case):
+    cosines, truth = case
+    scale, bias = best_sigmoid(cosines, truth)
+    right = np.arange(6) == truth[:, None]
+    fitted = LogisticRegression(C=np.inf, tol=1e-8).fit(cosines.reshape(-1, 1), right.ravel())
+    assert (scale, bias) == pytest.approx((fitted.coef_[0, 0], fitted.intercept_[0]), rel=1e-3)
+    logits = scale * cosines + bias
+    assert (1 / (1 + np.exp(-logits))).mean() == pytest.approx(1 / 6, abs=1e-3), "as sure as it is right"
+
+
+def test_classes_that_are_told_apart_without_a_mistake_have_a_finite_sigmoid():
+    scale, bias = best_sigmoid(np.eye(4, dtype=np.float32), np.arange(4))
+    assert 0.1 <= scale <= 1000 and np.isfinite(bias)
+
+
+def test_refusing_below_a_cosine_by_hand():
+    found = refused_below(0.3, np.array([0.2, 0.3, 0.4, 0.5]), np.array([0.1, 0.3]))
+    assert (found.cosine, found.kept, found.refused) == (0.3, 0.75, 0.5)
+    assert found.auroc == pytest.approx(6.5 / 8)

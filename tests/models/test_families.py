@@ -9,6 +9,8 @@ from fixtures_families import LENGTH, build
 from PIL import Image
 
 from clipexplore.errors import InputError
+from clipexplore.labs.contrast import match_pairs
+from clipexplore.labs.zeroshot import classify
 from clipexplore.models.embedder import Embedder
 from clipexplore.models.weights import read_scale, revisions_of
 from clipexplore.vectors import normalize
@@ -38,7 +40,7 @@ def folders(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pictures():
     rng = np.random.default_rng(0)
-    sizes = [(32, 32), (60, 33), (40, 90), (200, 32)]
+    sizes = [(32, 32), (60, 33), (40, 90), (200, 32), (32, 80)]
     small = [rng.integers(0, 256, (4, 5, 3), dtype=np.uint8) for _ in sizes]
     return [Image.fromarray(pixels).resize(size) for pixels, size in zip(small, sizes, strict=True)]
 
@@ -62,7 +64,7 @@ def book(family, folders, pictures):
     folder = folders[family]
     model = getattr(transformers, FAMILIES[family][1]).from_pretrained(folder).eval()
     with torch.inference_mode():
-        return model(**_tokens(family, folder, TEXTS), pixel_values=_pixels(family, folder, pictures))
+        return model(**_tokens(family, folder, TEXTS), pixel_values=_pixels(family, folder, pictures), return_loss=True)
 
 
 def _tokens(family, folder, texts):
@@ -151,6 +153,20 @@ def test_scaled_cosines_are_the_logits_of_the_familys_own_class(family, folders,
     assert embedder.family.probability == ("sigmoid" if family.startswith("siglip") else "softmax")
 
 
+def test_loss_and_probabilities_are_those_of_the_familys_own_class(family, folders, book):
+    import torch
+
+    scale, images, texts = read_scale(folders[family]), book.image_embeds.numpy(), book.text_embeds.numpy()
+    found = match_pairs(images, texts, scale.logit_scale, logit_bias=scale.logit_bias)
+    assert found.loss == pytest.approx(book.loss.item(), rel=1e-4)
+    by_sigmoid = family.startswith("siglip")
+    probs = torch.sigmoid(book.logits_per_image) if by_sigmoid else book.logits_per_image.softmax(dim=1)
+    np.testing.assert_allclose(found.image_probs, probs, atol=1e-3)
+    scores = classify(images, texts, scale.logit_scale, scale.logit_bias)
+    np.testing.assert_allclose(scores.probs, probs, atol=1e-3)
+    assert (abs(probs.sum(dim=1) - 1).max() > 0.01) == by_sigmoid
+
+
 def test_a_text_of_siglip_always_has_its_full_length(folders):
     """The last position is read, whatever stands there: unpadded, its vector is another."""
     embedder = Embedder.load(folders["siglip2"], device="cpu")
@@ -165,6 +181,7 @@ def test_tips_without_a_learned_scale_has_that_of_its_configuration(folders, tmp
     tensors = {name: each for name, each in load_file(folder / "model.safetensors").items() if name != "temperature"}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     assert Embedder.load(folder, device="cpu").logit_scale == pytest.approx(1 / 0.005065968260169029)
+    assert not read_scale(folder).learned and read_scale(folders["tips2"]).learned
 
 
 def test_towers_have_revisions_of_their_own_in_every_family(family, folders):

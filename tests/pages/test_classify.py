@@ -19,6 +19,8 @@ from helpers import (
 )
 
 from clipexplore import Space, class_embeddings, classify, links
+from clipexplore.models.catalog import Model
+from clipexplore.models.weights import Scale
 
 
 def probabilities(app, row: int = 0) -> dict[str, float]:
@@ -208,3 +210,42 @@ def test_where_of_many_texts_waits_for_them_beside_the_page():
     job = app.session_state["fit-classes"]
     assert job.id.startswith("classes-") and job.wait(60)
     assert [key for key in figures(app.run()) if key.startswith("where-")] == [f"where-{n}" for n in range(4)]
+
+
+# A model trained with a sigmoid: here the bundled one as if it had been, so that a cosine of .2 has a probability of ½
+
+
+@pytest.fixture
+def by_sigmoid(monkeypatch):
+    monkeypatch.setattr(Model, "scale", property(lambda model: Scale(60.0, -12.0)))
+
+
+def test_under_a_sigmoid_none_of_these_is_an_answer(by_sigmoid):
+    link = {"image": "@man-top-hat\n@penguin", "class_names": "a man with a top hat\na guitar", "templates": "{}"}
+    app, space = open_page("classify", link), Space.open()
+    classes = space.embed_texts(["a man with a top hat", "a guitar"])
+    for row, id in enumerate(("man-top-hat", "penguin")):
+        expected = 1 / (1 + np.exp(12 - 60.0 * classes @ space.point(f"@{id}").vector))
+        shown = probabilities(app, row)
+        assert [shown[name] for name in ("a man with a top hat", "a guitar")] == pytest.approx(expected, abs=1e-4)
+        assert "by itself" in figure(app, f"classes-{row}")["layout"]["xaxis"]["title"]["text"]
+    assert [each.value for each in app.markdown].count("**None of these**: no class has a probability of 50 %.") == 1
+    assert "do not sum to 1" in captions(app) and "cosine of 0.200" in captions(app) and "softmax" not in captions(app)
+
+
+def test_a_collection_is_judged_with_the_models_own_none_of_these(by_sigmoid):
+    link = {
+        "task": "collection",
+        "field": "place",
+        "using": "bare",
+        "templates": "a scene: {}",
+    }  # judged by no other test
+    app = settled(open_page("classify", link))
+    assert "where no class reaches 50 %, lies at a cosine of 0.200" in captions(app) and not errors(app)
+    assert "own probabilities (scale 60.0, bias -12.0)" in captions(app)
+    assert [each["x0"] for each in figure(app, "judge-none")["layout"]["shapes"]][1] == pytest.approx(0.2)
+
+
+def test_a_scale_that_nobody_learned_is_told(monkeypatch):
+    monkeypatch.setattr(Model, "scale", property(lambda model: Scale(197.4, learned=False)))
+    assert "the scale 197.4, which the model’s configuration names" in captions(open_page("classify"))

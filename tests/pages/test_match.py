@@ -19,7 +19,10 @@ from helpers import (
 from PIL import Image
 
 from clipexplore import Space, links
+from clipexplore.explore.gap import gap
 from clipexplore.labs.contrast import match_pairs, recall_at
+from clipexplore.models.catalog import Model
+from clipexplore.models.weights import Scale
 
 FIGURES = ["match-matrix", "match-clouds", "match-curves"]
 
@@ -163,3 +166,37 @@ def test_an_uploaded_picture_becomes_one_more_of_the_pairs():
     use.click().run()
     assert values(app, "match")["image"] == f"@lion\n@{use.key.removeprefix('use-')}" and not errors(app)
     assert matrix(app).shape == (2, 2)
+
+
+def test_a_model_trained_with_a_sigmoid_is_matched_by_its_own_loss(monkeypatch):
+    monkeypatch.setattr(Model, "scale", property(lambda model: Scale(40.0, -8.0)))
+    app, space = open_page("match", {"show": "probabilities"}), Space.open()
+    hover = figure(app, "match-matrix")["data"][0]["customdata"]
+    rows = [space.collection.row(row[0].split("<br>")[0][1:]) for row in hover]
+    images, texts = (space.collection.embeddings("emoji", kind)[rows] for kind in ("pictures", "captions"))
+    found = match_pairs(images, texts, 40, logit_bias=-8)
+    np.testing.assert_allclose(matrix(app), found.image_probs, atol=1e-5)
+    assert (figure(app, "match-matrix")["data"][0]["zmin"], figure(app, "match-matrix")["data"][0]["zmax"]) == (0, 1)
+    assert f"probability {found.image_probs[0, 0]:.1%}" in hover[0][0] and "by picture" not in hover[0][0]
+    assert metrics(app)["loss"] == f"{gap(space).loss:.3f}", "of the gap's own pairs, below"
+    assert app.metric[0].value == f"{found.loss:.3f}"
+    assert metrics(app)["chance, 1/12 for each pair"] == f"{found.chance:.3f}"
+    assert f"right pairs cost {found.matched_loss:.3f}" in captions(app) and not errors(app)
+    many = open_page("match", {"n": "60", "show": "gradient"})
+    template = figure(many, "match-matrix")["data"][0]["hovertemplate"]
+    assert "probability %{customdata[1]:.1%}" in template and "gradient %{customdata[2]:+.2g}" in template
+
+
+def test_a_link_to_a_matrix_that_a_sigmoid_does_not_have_shows_cosines(monkeypatch):
+    monkeypatch.setattr(Model, "scale", property(lambda model: Scale(40.0, -8.0)))
+    app = open_page("match", {"show": "by picture"})
+    assert values(app, "match")["show"] == "cosines" and not errors(app)
+
+
+def test_the_scale_says_whose_it_is(monkeypatch):
+    def placeholder():
+        return open_page("match").number_input(key="logit_scale").proto.placeholder
+
+    assert placeholder() == f"own: {Space.open().scale.logit_scale:.1f}"
+    monkeypatch.setattr(Model, "scale", property(lambda model: Scale(197.4, learned=False)))
+    assert placeholder() == "197.4, configured"
