@@ -57,6 +57,7 @@ def main() -> None:
     with remarks:
         ui.say_refused()
     ui.afresh_button()
+    ui.complete()
     ui.keep_history()
 
     with remarks_on_names:

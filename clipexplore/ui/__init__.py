@@ -4,6 +4,7 @@ from .apart import apart_as_points, show_curve, show_remainder, show_stability, 
 from .calls import begin_calls, call, code, code_lines
 from .chosen import chosen_bar
 from .classify import class_bars, classes_for, where_judged, where_maps, windows_of
+from .complete import complete
 from .components import (
     axes_box,
     say_cloud,

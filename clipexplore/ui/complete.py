@@ -1,6 +1,4 @@
-"""Ids while one types: behind an "@" the text field of an expression offers pictures and names."""
-
-from functools import partial
+"""Ids while one types: behind an "@" the text fields of expressions offer pictures and names."""
 
 import streamlit as st
 
@@ -16,16 +14,23 @@ MOST = 8
 _complete = component("complete", '<ul class="ids" role="listbox" popover="manual"></ul>', isolate_styles=False)
 
 
-def complete(key: str) -> None:
-    """Stands below the text field of that key; what is typed runs this alone, not the page."""
-    st.fragment(speaking(_offer))(key)
+def completing(key: str) -> None:
+    """For the text field of that key: `complete` serves it, too."""
+    st.session_state.setdefault("fields", []).append(key)
 
 
-def _offer(key: str) -> None:
-    slot, asked = f"{key}-ids", st.session_state.get(f"{key}-asked", "")
+def complete() -> None:
+    """Serves the fields of the page, after it has run; what is typed in one runs this alone, not the page."""
+    if fields := st.session_state.pop("fields", ()):
+        st.fragment(speaking(_offer))(fields, f"{st.session_state['shown-page']}-ids")
+
+
+def _offer(fields: list[str], slot: str) -> None:
+    """What one of the fields asks for now; `slot` is another on another page, whose fields are others."""
+    field, asked = st.session_state.get(slot, {}).get("ask") or ("", "")
     items = [_item(id) for id in ids_like(_known(), asked[1:], MOST)] if asked else []
-    data = {"field": key, "asked": asked, "items": items, "label": _("Pictures and names")}
-    _complete(data=data, key=slot, height=1, on_ask_change=partial(_note, key, slot))
+    data = {"fields": fields, "field": field, "asked": asked, "items": items, "label": _("Pictures and names")}
+    _complete(data=data, key=slot, height=1, on_ask_change=lambda: None)
 
 
 def _known() -> list[str]:
@@ -37,8 +42,3 @@ def _item(id: str) -> dict[str, str | None]:
     here = own_space()
     caption = here.collection.captions[here.collection.row(id)] if id in here.collection else ""
     return {"id": id, "caption": caption, "url": picture_url(id) if here.has_picture(id) else None}
-
-
-def _note(key: str, slot: str) -> None:
-    if asked := st.session_state[slot].get("ask"):
-        st.session_state[f"{key}-asked"] = asked

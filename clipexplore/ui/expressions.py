@@ -17,7 +17,7 @@ from clipexplore.language import _
 from clipexplore.space import Point, PointTerm, Space
 
 from .calls import call
-from .complete import complete
+from .complete import completing
 from .journey import carried
 from .markdown import escape
 from .names import name_box
@@ -32,19 +32,18 @@ EXCERPT = 60  # characters of a long text that are shown around an error
 
 def expression_box(key: str = "q", label: str | None = None) -> Point | None:
     """A text field for an expression, with its terms below it; None, with the reason on screen, for anything else."""
-    with st.container(gap=None):
-        typed = text_line(
-            key,
-            label or _("Expression"),
-            max_chars=MAX_CHARACTERS,
-            placeholder=_("cat + snow   or   @man-top-hat - @man"),
-            help=_(
-                "Texts and @pictures joined by ` + ` and ` - ` with spaces around them, with weights like `0.7*cat`. "
-                'Put quotes around a text that itself contains " - ". '
-                "An id such as `@lion-jungle-07` is a picture, or a point that you named in the sidebar."
-            ),
-        )
-        complete(key)
+    typed = text_line(
+        key,
+        label or _("Expression"),
+        max_chars=MAX_CHARACTERS,
+        placeholder=_("cat + snow   or   @man-top-hat - @man"),
+        help=_(
+            "Texts and @pictures joined by ` + ` and ` - ` with spaces around them, with weights like `0.7*cat`. "
+            'Put quotes around a text that itself contains " - ". '
+            "An id such as `@lion-jungle-07` is a picture, or a point that you named in the sidebar."
+        ),
+    )
+    completing(key)
     typed = stand_in(name_of(page_here()), key, typed)
     if remark := notice(typed):
         st.info(escape(remark), icon=":material/format_quote:")
@@ -80,9 +79,8 @@ def resolved(expression: str | Expression) -> Point:
 
 def lines_box(key: str, label: str, least: int, most: int, help: str | None = None) -> list[str] | None:
     """A text field with one entry a line; None, with the reason on screen, where there are too few."""
-    with st.container(gap=None):
-        typed = text_lines(key, label, max_chars=MAX_CHARACTERS, help=help)
-        complete(key)
+    typed = text_lines(key, label, max_chars=MAX_CHARACTERS, help=help)
+    completing(key)
     typed = stand_in(name_of(page_here()), key, typed)
     given = [line.strip() for line in typed.splitlines() if line.strip()]
     lines = different(given)

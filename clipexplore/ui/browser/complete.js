@@ -1,4 +1,4 @@
-// Ids while one types: an "@" in the field of that key opens a list below it. The field stays Streamlit's own.
+// Ids while one types: an "@" in one of the fields opens a list below it. The fields stay Streamlit's own.
 
 const PAUSE = 120; // milliseconds without a key before ids are asked for
 const BEGUN = /(?:^|[\s*])@([\p{L}\p{N}._-]*)$/u;
@@ -98,11 +98,13 @@ class Completion {
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const list = parentElement.querySelector(".ids");
-  const field = document.querySelector(`.st-key-${CSS.escape(data.field)} :is(input, textarea)`);
-  if (!field) return;
-  list.id = `ids-${data.field}`;
+  list.id = "ids";
   list.setAttribute("aria-label", data.label);
-  field.completion ??= new Completion(field);
-  field.completion.ask = (typed) => setTriggerValue("ask", typed);
-  field.completion.offer(list, data);
+  for (const key of data.fields) {
+    const field = document.querySelector(`.st-key-${CSS.escape(key)} :is(input, textarea)`);
+    if (!field) continue;
+    field.completion ??= new Completion(field);
+    field.completion.ask = (typed) => setTriggerValue("ask", [key, typed]);
+    if (key === data.field) field.completion.offer(list, data);
+  }
 }
