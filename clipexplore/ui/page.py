@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import cache
 
 import streamlit as st
@@ -13,7 +14,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from clipexplore.errors import InputError
 from clipexplore.images import data_url
-from clipexplore.language import _
+from clipexplore.language import _, language
 from clipexplore.paths import BUNDLE
 from clipexplore.settings import settings
 
@@ -26,8 +27,9 @@ WITHOUT_MODEL = ("status", "collections")  # pages that need none
 log = logging.getLogger(__name__)
 
 
-def _sections() -> dict[str, list[StreamlitPage]]:
-    """The pages by the section they stand in; those everybody starts with stand in none.
+@cache
+def _sections(language: str) -> dict[str, list[StreamlitPage]]:
+    """The pages by the section they stand in, in the language spoken; those everybody starts with stand in none.
 
     Their icons are emoji: Streamlit fetches any other from the network for the browser's tab.
     """
@@ -80,7 +82,8 @@ def _page(name: str, title: str, icon: str, lead: str) -> StreamlitPage:
 
 def navigation() -> StreamlitPage:
     """Shows the navigation and gives the page to run."""
-    sections = _sections()
+    # a run marks the pages as its own, so it has copies
+    sections = {title: list(map(copy, each)) for title, each in _sections(language.get()).items()}
     st.session_state["pages"] = {name_of(page): page for section in sections.values() for page in section}
     st.session_state["page"] = st.navigation(sections, position="top")
     return st.session_state["page"]

@@ -120,10 +120,9 @@ def space() -> Space:
     """The space of the model and collection that the sidebar and the link name; looked for once in a run, since a
     gallery asks for every picture.
     """
-    chosen = st.session_state["model"], st.session_state["collection"]
-    if st.session_state.get("opened", (None,))[0] != chosen:
-        st.session_state["opened"] = chosen, _look_up(*chosen)
-    return st.session_state["opened"][1]
+    if (opened := st.session_state.get("opened")) is None:
+        opened = st.session_state["opened"] = _look_up(st.session_state["model"], st.session_state["collection"])
+    return opened
 
 
 def space_of(model: str) -> Space:

@@ -76,10 +76,10 @@ class Uploads(dict[str, np.ndarray]):
 
 def uploads() -> Uploads:
     """Those of this session and its model; another model starts with none, since vectors are of one space."""
-    model = st.session_state["model"]
-    if "uploads" not in st.session_state or st.session_state["uploads"].model != model:
-        st.session_state["uploads"] = Uploads(model)
-    return st.session_state["uploads"]
+    model, own = st.session_state["model"], st.session_state.get("uploads")
+    if own is None or own.model != model:
+        own = st.session_state["uploads"] = Uploads(model)
+    return own
 
 
 def picture(id: str) -> bytes:
@@ -99,9 +99,10 @@ def picture_url(id: str) -> str:
 
     Where of an item there is only its caption or vector, a card with what is known of it stands in its place.
     """
-    if id not in uploads() and (known := space().said_of(id)) is not None:
-        return card(known)
-    return data_url(picture(id))
+    own, here = uploads(), space()  # asked once: a gallery has a hundred pictures
+    if id in own:
+        return data_url(own.pictures[id])
+    return data_url(here.picture(id)) if (known := here.said_of(id)) is None else card(known)
 
 
 def add_picture(on_use: Callable[[str], object]) -> None:
