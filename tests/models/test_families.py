@@ -1,7 +1,9 @@
 """Every family against its own class, called by the book: prepared, padded, pooled and scaled as its makers say."""
 
 import json
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ from PIL import Image
 from clipexplore.errors import InputError
 from clipexplore.labs.contrast import match_pairs
 from clipexplore.labs.zeroshot import classify
+from clipexplore.models import catalog
 from clipexplore.models.embedder import Embedder
+from clipexplore.models.families import family_of
 from clipexplore.models.weights import read_scale, revisions_of
 from clipexplore.vectors import normalize
 
@@ -73,7 +77,6 @@ def _tokens(family, folder, texts):
 
     full = {"padding": "max_length", "truncation": True, "max_length": LENGTH, "return_tensors": "pt"}
     if family == "siglip":  # its tokenizer needs sentencepiece; lower case, no punctuation, `</s>`, padded with that
-        import re
         import string
 
         from tokenizers import Tokenizer
@@ -101,6 +104,43 @@ def _pixels(family, folder, pictures):
 
     kind = CLIPImageProcessorPil if family in ("clip", "metaclip2") else SiglipImageProcessorPil
     return kind.from_pretrained(folder)(pictures, return_tensors="pt")["pixel_values"]
+
+
+def rows_of_the_documentation() -> list[list[str]]:
+    """The cells of docs/models.md's table of families."""
+    written = (Path(__file__).parents[2] / "docs/models.md").read_text("utf-8").split("\n## ")
+    (families,) = [part for part in written if part.startswith("Families")]
+    _header, *rows = [line.strip("|").split("|") for line in families.split("\n") if line.startswith("| ")]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+@pytest.mark.parametrize(("named", "row"), list(zip(FAMILIES, range(5), strict=True)))
+def test_the_documentation_says_what_a_family_does(named, row, folders):
+    """What is computed with the rows is compared below, with the family's own class."""
+    title, model, pictures, texts, probability, drawn = rows_of_the_documentation()[row]
+    family, kind = family_of(folders[named]), json.loads((folders[named] / "config.json").read_text())["model_type"]
+    assert title.split(" (")[0] == family.title and {kind, family.model} <= set(re.findall("`([^`]*)`", model))
+    square = family.processor == "SiglipImageProcessorPil"
+    if pictures == "the same":
+        pictures = rows_of_the_documentation()[row - 1][2]
+    assert ("scaled to a square" in pictures) == square == ("middle cropped" not in pictures)
+    assert ("in 0…1" in pictures) == (family.pixels == {"do_normalize": False})
+    assert ("lower case" in texts) == family.clean("Don't GO").islower()
+    assert ("no punctuation" in texts) == ("'" not in family.clean("Don't GO"))
+    assert ("mended" in texts) == (family.clean("a ﬁsh") == "a fish")
+    read = {"end": "up to the end token", "last": "the last position", "mean": "the mean of the tokens"}
+    assert [how for how, words in read.items() if words in texts] == [family.reading]
+    assert probability.startswith(family.probability)
+    draws = [key for key, each in catalog.models().items() if each.draws_prompts or each.draws_embeddings]
+    assert drawn == "a bridge" or (named == "clip" and {"clip-b32", "clip-l14"} <= set(draws))
+    assert not {"siglip2-b16", "metaclip2-b32", "tipsv2-b14"} & set(draws)
+
+
+def test_siglip_reads_64_tokens_unless_its_configuration_says_otherwise():
+    from transformers import SiglipConfig
+
+    assert SiglipConfig().text_config.max_position_embeddings == 64
+    assert ["64 tokens" in row[3] for row in rows_of_the_documentation()] == [False, False, True, True, False]
 
 
 def test_texts_have_the_vectors_of_the_familys_own_class(family, embedder, book):
