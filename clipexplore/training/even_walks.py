@@ -2,12 +2,12 @@
 
     python -m clipexplore.training.even_walks
 
-draws ten walks of 17 frames both ways and prints a row for each, and the means (some minutes on one core). A frame that
-is drawn but not kept counts as cost.
+draws ten walks of 17 frames both ways and prints a row for each as it is there, and the means (about a quarter of an
+hour on one core). A frame that is drawn but not kept counts as cost.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,13 +37,11 @@ Row = tuple[str, float, float, float]  # stops; widest step over mean step by sl
 
 def even_walks(
     space: Space, walks: Sequence[Sequence[str]] = WALKS, frames: int = FRAMES, **sampling: Any
-) -> list[Row]:
-    """A row for each walk; `sampling` is as `draw_walk` takes it."""
-    rows = []
+) -> Iterator[Row]:
+    """A row for each walk, as soon as it is drawn; `sampling` is as `draw_walk` takes it."""
     for stops in walks:
         (slerp, _), (even, cost) = (_drawn(space, stops, frames, curve, sampling) for curve in ("slerp", "even"))
-        rows.append((" → ".join(stops), unevenness(slerp), unevenness(even), cost / frames))
-    return rows
+        yield " → ".join(stops), unevenness(slerp), unevenness(even), cost / frames
 
 
 def _drawn(
@@ -57,12 +55,18 @@ def _drawn(
     return drawn.embeddings, len(seen)
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows as a Markdown table, and their means."""
-    mean = ("mean", *np.mean([row[1:] for row in rows], axis=0).tolist())
-    lines = ["| walk | slerp | even | drawn for each frame |", "|---|---|---|---|"]
-    lines += [f"| {name} | {slerp:.2f} | {even:.2f} | {cost:.2f} |" for name, slerp, even, cost in [*rows, mean]]
-    return "\n".join(lines)
+def printed(rows: Iterable[Row]) -> None:
+    """Prints the rows as a Markdown table, each as it comes, and their means."""
+    print("| walk | slerp | even | drawn for each frame |", "|---|---|---|---|", sep="\n")
+    figures = []
+    for name, *shown in rows:
+        _print(name, shown)
+        figures.append(shown)
+    _print("mean", np.mean(figures, axis=0).tolist())
+
+
+def _print(name: str, shown: Sequence[float]) -> None:
+    print(f"| {name} | {' | '.join(f'{each:.2f}' for each in shown)} |", flush=True)
 
 
 def main() -> None:
@@ -70,7 +74,7 @@ def main() -> None:
     parser.add_argument("--walks", type=int, default=len(WALKS), help="how many of the ten")
     parser.add_argument("--frames", type=int, default=FRAMES)
     options = parser.parse_args()
-    print(table(even_walks(Space.open(), WALKS[: options.walks], options.frames)))
+    printed(even_walks(Space.open(), WALKS[: options.walks], options.frames))
     print(f"\nbars: even at most {BAR}, at most {SHARE} drawn for each frame")
 
 

@@ -11,6 +11,7 @@ from clipexplore.errors import InputError
 from clipexplore.explore import interpolate
 from clipexplore.explore.interpolate import draw_walk, walk
 from clipexplore.jobs import run_through
+from clipexplore.training.even_walks import printed
 
 STOPS = ["@lion-jungle-07", "@lion-snow-07"]
 FRAMES = 17
@@ -100,3 +101,13 @@ def test_places_that_are_none_are_refused(space, places):
 def test_stops_in_the_middle_are_frames(space, asked):
     found = draw_walk(space, [*STOPS, "@lion-night-01"], FRAMES, "even").drawn["even"]
     assert {0.0, 1.0, 2.0} <= set(found.places.tolist())
+
+
+def test_the_recipe_prints_each_walk_as_it_comes_and_the_means(capsys):
+    def rows():
+        yield "a", 4.0, 1.5, 1.0
+        assert capsys.readouterr().out.splitlines()[2:] == ["| a | 4.00 | 1.50 | 1.00 |"]
+        yield "b", 2.0, 1.0, 2.0
+
+    printed(rows())
+    assert capsys.readouterr().out.splitlines() == ["| b | 2.00 | 1.00 | 2.00 |", "| mean | 3.00 | 1.25 | 1.50 |"]
