@@ -24,7 +24,7 @@ from clipexplore.reports import Report, silent
 from clipexplore.settings import settings
 from clipexplore.store.collection import Collection
 from clipexplore.store.database import FILE
-from clipexplore.store.items import Item, Kind, content_key
+from clipexplore.store.items import Item, Kind, content_key, fields_json
 from clipexplore.store.published import ITEMS, Published
 from clipexplore.store.repair import adopt, repair
 from clipexplore.store.sources import groups
@@ -227,7 +227,7 @@ def _beside(plain: Collection) -> Stored:
         _forget_older()
         store = Stored.create(folder, name=plain.name, title=plain.title, kind=kind)
     store.base = published
-    if store.facts.get("of") != published.facts["files"][ITEMS]["blake2b"]:
+    if store.facts.get("follows") != published.facts["files"][ITEMS]["blake2b"]:
         _follow(store, plain, published.facts["files"][ITEMS]["blake2b"])
     return store
 
@@ -243,15 +243,17 @@ def _folder_beside(plain: Collection) -> Path:
 def _follow(store: Stored, plain: Collection, of: str) -> None:
     """Gives a database the items of a published collection as they are now; vectors of what is still there stay."""
     pictures = [content_key(plain.picture(id)) if plain.has_files else None for id in plain.ids]
+    columns = plain.fields.astype(object)
+    fields: list[dict] = columns.to_dict("records") if len(columns.columns) else [{}] * len(plain.ids)
     rows = [
-        Item(id, caption, "{}", content_key(id), picture, content_key(caption))
-        for id, caption, picture in zip(plain.ids, plain.captions, pictures, strict=True)
+        Item(id, caption, fields_json(each, ()), content_key(id), picture, content_key(caption))
+        for id, caption, each, picture in zip(plain.ids, plain.captions, fields, pictures, strict=True)
     ]
     with store.transaction():
         store.run("DELETE FROM items")
         store.append(rows, range(len(rows)), {})
         store.prune()
-        store.say(of=of)
+        store.say(follows=of)
         store.show()
 
 

@@ -139,6 +139,14 @@ def test_a_renamed_collection_and_one_that_shrank_find_their_vectors_again(tmp_p
     np.testing.assert_array_equal(left.embeddings("tiny", "pictures"), before[4:])
 
 
+def test_the_fields_of_a_published_collection_are_there_under_another_model(model, home):
+    """Classify's labels, filters, colours: of the bundled world, which the model has not even embedded."""
+    folder = shelves.folders(None)["emoji-world"]
+    seen, plain = open_for(folder, model).fields, Collection.open(folder).fields
+    pd.testing.assert_frame_equal(seen, plain, check_dtype=False)
+    assert seen["place"].nunique() > 10
+
+
 def test_another_revision_has_vectors_of_its_own(tmp_path, model, embedder):
     folder = folder_of(tmp_path, count=3)
     collection = open_for(folder, model)
