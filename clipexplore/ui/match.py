@@ -155,8 +155,8 @@ def match_matrix(result: Match, show: str) -> None:
 
 
 def _short(values: np.ndarray) -> list[list[str]]:
-    """Two decimals without the zero before them, so that they fit a cell on a phone."""
-    return [[f"{value:.2f}".replace("0.", ".", 1) for value in row] for row in values]
+    """Two decimals without the zero before them, and a bare 1, so that they fit a cell on a phone."""
+    return [[f"{value:.2f}".replace("0.", ".", 1).replace("1.00", "1") for value in row] for row in values]
 
 
 def _name_axes(figure: go.Figure, batch: Batch) -> tuple[dict, dict]:

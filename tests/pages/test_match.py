@@ -176,6 +176,8 @@ def test_a_model_trained_with_a_sigmoid_is_matched_by_its_own_loss(monkeypatch):
     images, texts = (space.collection.embeddings("emoji", kind)[rows] for kind in ("pictures", "captions"))
     found = match_pairs(images, texts, 40, logit_bias=-8)
     np.testing.assert_allclose(matrix(app), found.image_probs, atol=1e-5)
+    written = {text for row in figure(app, "match-matrix")["data"][0]["text"] for text in row}
+    assert max(map(len, written)) == 3 and all(text == "1" or text[0] == "." for text in written)
     assert (figure(app, "match-matrix")["data"][0]["zmin"], figure(app, "match-matrix")["data"][0]["zmax"]) == (0, 1)
     assert f"probability {found.image_probs[0, 0]:.1%}" in hover[0][0] and "by picture" not in hover[0][0]
     assert metrics(app)["loss"] == f"{gap(space).loss:.3f}", "of the gap's own pairs, below"
