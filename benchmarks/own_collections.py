@@ -3,6 +3,11 @@ paint of its pages.
 
     python -m benchmarks.own_collections vectors 1000000       # random unit vectors, brought as ready-made ones
     python -m benchmarks.own_collections scenes 100000         # drawn scenes as JPEG, embedded by the bundled CLIP
+    python -m benchmarks.own_collections photos 3000           # 640 × 480 JPEGs in ten folders: computing and memory
+    python -m benchmarks.own_collections captions 1000000      # a table: the same, read, checked and stored
+
+Of the last two, `--older CHECKOUT` imports the same with an older build, in turn, and `--datasets PYTHON`, an
+interpreter that has `datasets`, reads and decodes the same folder with its imagefolder.
 
 Everything is made in a temporary data directory and deleted afterwards, or stays in `--folder`, where a run that was
 ended goes on. Prints seconds on the wall and of computing, and the memory of the process. The first paint is looked at
@@ -13,6 +18,8 @@ import argparse
 import os
 import resource
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from contextlib import nullcontext
@@ -68,6 +75,90 @@ def scenes(count: int, folder: Path) -> Path:
     return folder / "scenes"
 
 
+def photos(count: int, folder: Path) -> Path:
+    """Noise with the spectrum of photographs, of about 80 kB each at quality 90."""
+    from PIL import Image
+
+    rng, frequency = np.random.default_rng(0), np.hypot(np.fft.fftfreq(480)[:, None], np.fft.rfftfreq(640))
+    falling = 1 / (frequency + 1 / 640) ** 1.6
+    for number in range(count):
+        path = folder / "photos" / f"class{number % 10}" / f"{number:06d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        grain = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((4, 480, 640)), axes=(1, 2)) * falling, (480, 640))
+        pixels = 128 + 45 * (grain[0] + 0.4 * grain[1:]) / grain[0].std()  # most of the contrast is of grey
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8).transpose(1, 2, 0)).save(path, quality=90)
+    return folder / "photos"
+
+
+def captions(count: int, folder: Path) -> Path:
+    path = folder / "captions.csv"
+    with open(path, "w") as file:
+        file.write("caption,source\n")
+        file.writelines(
+            f'"a photograph, number {number}, of something else",s{number % 97}\n' for number in range(count)
+        )
+    return path
+
+
+# What stores a table without embedding it, by the names of today and of the builds before.
+STORE = """
+import sys
+from pathlib import Path
+try:
+    from clipexplore.store.importing import add
+    from clipexplore.store.indexing import store_for
+    from clipexplore.store.recognise import open_source
+except ImportError:
+    from clipexplore.collections.importing import add
+    from clipexplore.collections.indexing import shards_for as store_for
+    from clipexplore.collections.sources import open_source
+source = open_source(Path(sys.argv[1]))
+add(store_for("large", source, ""), source, None, "emoji", "0" * 12, lambda *_: None)
+"""
+READ = """
+import sys
+from datasets import load_dataset
+for row in load_dataset("imagefolder", data_dir=sys.argv[1], split="train", cache_dir=sys.argv[2]):
+    row["image"].convert("RGB")
+"""
+
+
+def compared(what: str, source: Path, count: int, older: Path | None, datasets: Path | None) -> None:
+    """Prints how much computing an import takes, program start included, and its memory; beside others, in turn."""
+    for label, checkout in (("older build", older), ("this build", ROOT)):
+        if checkout:
+            home = source.parent / f"home of {label}"
+            ours = ["-m", "clipexplore", "index", str(source), "--name", "large", "--model", "emoji"]
+            alone(
+                label,
+                count,
+                checkout,
+                home,
+                sys.executable,
+                *(ours if what == "photos" else ["-c", STORE, str(source)]),
+            )
+    if datasets:
+        cache = source.parent / "cache"
+        alone("datasets", count, ROOT, cache, str(datasets), "-c", READ, str(source), str(cache))
+
+
+def alone(label: str, count: int, folder: Path, home: Path, *command: str) -> None:
+    """Runs a program and prints its user time, its largest memory and what it has stored."""
+    environment = {**os.environ, "CLIPEXPLORE_HOME": str(home)}
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _pid, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    stored = sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
+    rate, peak, each = count / used.ru_utime, used.ru_maxrss / 1000, stored / count / 1000
+    print(
+        f"{label:12} {used.ru_utime:7.1f} s, {rate:8,.0f} a CPU second   peak {peak:5.0f} MB   "
+        f"stored {each:5.1f} kB each   exit status {process.returncode}",
+        flush=True,
+    )
+
+
 def timed(label: str, function):
     begun, computed = time.perf_counter(), time.process_time()
     found = function()
@@ -104,11 +195,17 @@ def first_paints(home: Path, kind: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("what", choices=["vectors", "scenes"])
+    parser.add_argument("what", choices=["vectors", "scenes", "photos", "captions"])
     parser.add_argument("count", type=int)
     parser.add_argument("--folder", type=Path, help="an existing folder that keeps what is made")
+    parser.add_argument("--older", type=Path, help="a checkout of an older build, which imports the same")
+    parser.add_argument("--datasets", type=Path, help="an interpreter that has datasets, which reads the same pictures")
     options = parser.parse_args()
     with nullcontext(options.folder) if options.folder else tempfile.TemporaryDirectory() as folder:
+        if options.what in ("photos", "captions"):
+            source = {"photos": photos, "captions": captions}[options.what](options.count, Path(folder).resolve())
+            compared(options.what, source, options.count, options.older, options.datasets)
+            return
         os.environ["CLIPEXPLORE_HOME"] = f"{folder}/home"
         from clipexplore import Space
         from clipexplore.__main__ import main as command

@@ -263,6 +263,10 @@ def _in_one_pass(picture: JpegImagePlugin.JpegImageFile, data: bytes) -> bool:
 
 def _shrink(picture: Image.Image) -> Image.Image:
     """RGB on white, at most `SIDE` pixels long; strip by strip, so that no second picture of full size is ever made."""
+    if max(picture.size) <= SIDE:
+        flat = _flat(picture)
+        flat.info.clear()
+        return flat
     factor = max(1, max(picture.size) // (2 * SIDE))
     small = Image.new("RGB", (-(-picture.width // factor), -(-picture.height // factor)))
     for top in range(0, small.height, _STRIP):

@@ -209,13 +209,25 @@ def _rows(body: Lines, separator: str, header: list[str], quoted: bool | None, r
         else csv.reader(body(report), delimiter=separator, strict=True, quoting=quoting)
     )
     roles, number = roles_of(header), 0
+    further = {
+        name: place for place, each in enumerate(header) if place not in roles.values() and (name := each.strip())
+    }
+    kept = dict(list(further.items())[:MOST_FIELDS])
     for cells in islice(every, 1, None):
-        if any(cell.strip() for cell in cells):
+        if any(map(str.strip, cells)):
             number += 1
-            yield _row(number, cells, roles, header, separator)
+            yield _row(number, cells, roles, kept, header, separator)
 
 
-def _row(number: int, cells: list[str], roles: dict[str, int], header: list[str], separator: str) -> Row:
+def _row(
+    number: int,
+    cells: list[str],
+    roles: dict[str, int],
+    further: dict[str, int],
+    header: list[str],
+    separator: str,
+) -> Row:
+    """The row of some cells; `roles` and `further` say in which of them its parts and its fields are."""
     extra = len(cells) - len(header)
     if extra > 0 and any(cell.strip() for cell in cells[len(header) :]):
         place = roles.get("caption", -1)
@@ -229,16 +241,10 @@ def _row(number: int, cells: list[str], roles: dict[str, int], header: list[str]
             )
         cells = [*cells[:place], separator.join(cells[place:])]  # a caption in the last column, without quotes
 
-    def cell(role: str) -> str:
-        place = roles.get(role, len(cells))
-        return cells[place].strip() if place < len(cells) else ""
-
-    further: dict[str, object] = {
-        name.strip(): cells[place].strip() or None if place < len(cells) else None
-        for place, name in enumerate(header)
-        if place not in roles.values() and name.strip()
-    }
-    return Row(number, _clean(cell("caption")), cell("file"), cell("id"), dict(list(further.items())[:MOST_FIELDS]))
+    cells = [cell.strip() for cell in cells] + [""] * -extra
+    said = {role: cells[place] for role, place in roles.items()}
+    fields: dict[str, object] = {name: cells[place] or None for name, place in further.items()}
+    return Row(number, _clean(said.get("caption", "")), said.get("file", ""), said.get("id", ""), fields)
 
 
 def _json_table(lines: Lines, name: str, report: Report) -> Table:

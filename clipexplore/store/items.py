@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal
 from zlib import crc32
@@ -24,6 +25,8 @@ Kind = Literal["pictures", "captions"]
 KINDS: tuple[Kind, ...] = ("captions", "pictures")
 RESERVED = ("id", "caption", "content", "picture", "boxes")  # no names for a field that somebody brings
 MOST_OF_FIELD = 2_000  # characters of a field that are kept
+_JSON = json.JSONEncoder(ensure_ascii=False)
+_DASHES = re.compile("-+")
 _WHOLE, _DECIMAL = re.compile(r"0|-?[1-9]\d{0,14}"), re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
 
@@ -108,12 +111,13 @@ def _written(name: str) -> str:
     """What an id can say of a name."""
     stem, _dot, suffix = name.rpartition("/")[2].rpartition(".")
     stem = stem if stem and f".{suffix.lower()}" in suffixes() else name.rpartition("/")[2]
-    letters = (each if _may_stand(each) else "-" for each in unicodedata.normalize("NFC", stem))
-    plain = re.sub("-+", "-", "".join(letters)).strip("-._")[:80]
+    letters = [each if _may_stand(each) else "-" for each in unicodedata.normalize("NFC", stem)]
+    plain = _DASHES.sub("-", "".join(letters)).strip("-._")[:80]
     plain = plain if ID.fullmatch(plain) else f"item-{plain}".rstrip("-")
     return f"picture-{plain}" if plain.startswith("up-") else plain  # which uploads are called
 
 
+@lru_cache(4096)
 def _may_stand(character: str) -> bool:
     """Whether an id is written with a character: a letter, mark or number of any script, a dot, dash or underscore."""
     return character in "._-" or unicodedata.category(character)[0] in "LMN" and bool(ID.fullmatch(f"a{character}"))
@@ -124,7 +128,7 @@ def fields_json(fields: Mapping[str, object], reserved: Sequence[str] = RESERVED
     if not fields:
         return "{}"
     named = {f"{name}_" if name.lower() in reserved else name: value for name, value in fields.items()}
-    return json.dumps({name: _plain(value) for name, value in named.items()}, ensure_ascii=False)
+    return _JSON.encode({name: _plain(value) for name, value in named.items()})
 
 
 def _plain(value: object) -> object:
