@@ -1,20 +1,76 @@
-"""The collections of a model, as it has embedded them: what is searched, and what is near in it."""
+"""The collections of a model, as it has embedded them: what is searched, what is near in it, and what its cosines are
+like, to judge a single one by.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from clipexplore.errors import InputError
-from clipexplore.hits import Context, What, context_of, listed, rows_of
 from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.points import Point
-from clipexplore.retrieval.nearest import search
+from clipexplore.retrieval.nearest import ROUNDING, Hits, search
 from clipexplore.retrieval.shared_search import shared_search
 from clipexplore.store.collection import Collection
 from clipexplore.store.items import Kind
+
+What = Literal["pictures", "captions", "words"]
+BARS = 60  # of a histogram of cosines
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One search result.
+
+    Attributes
+    ----------
+    cosine
+        In [−1, 1].
+    z
+        How many standard deviations `cosine` lies above the mean of everything searched, excluded items too.
+    rank
+        1 for the nearest that was not excluded.
+    kind
+        What was searched: "pictures", "captions" or "words".
+    """
+
+    id: str
+    caption: str
+    cosine: float
+    z: float
+    rank: int
+    kind: What
+
+    @property
+    def name(self) -> str:
+        """Its caption, else its id as an expression has it."""
+        return self.caption or f"@{self.id}"
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """The cosines of one vector with everything searched, to judge a single one by.
+
+    Attributes
+    ----------
+    count, mean, std
+        How many there are, their mean and their standard deviation.
+    best
+        The item with the highest.
+    counts, edges
+        Their histogram: `(60,)` int, and the `(61,)` edges of its bins, from the lowest to the highest cosine.
+    """
+
+    count: int
+    mean: float
+    std: float
+    best: Hit
+    counts: np.ndarray
+    edges: np.ndarray
 
 
 class Banks:
@@ -95,13 +151,13 @@ class Banks:
             For an unknown `what`, and where the collection has none of it.
         """
         bank, embeddings = self._bank(what)
-        left_out = rows_of(bank, exclude.inputs) if exclude else set()
+        left_out = _rows_of(bank, exclude.inputs) if exclude else set()
         queries, among = np.atleast_2d(vectors), self._searched(bank, what, among)
         if among is None:
             found = shared_search(queries, embeddings, k, left_out)
         else:
             found = search(queries, embeddings, k, left_out, among=among)
-        hits = [listed(found, number, bank, what) for number in range(len(queries))]
+        hits = [_listed(found, number, bank, what) for number in range(len(queries))]
         return hits if vectors.ndim == 2 else hits[0]
 
     def cosines(self, vector: np.ndarray, what: What = "pictures") -> np.ndarray:
@@ -124,7 +180,7 @@ class Banks:
         bank, embeddings = self._bank(what)
         cosines, rows = np.vecdot(embeddings, vector), self._searched(bank, what, among)
         rows = np.arange(len(bank)) if rows is None else rows
-        return context_of(cosines[rows], rows, bank, what) if len(rows) else None
+        return _context_of(cosines[rows], rows, bank, what) if len(rows) else None
 
     def _bank(self, what: What) -> tuple[Collection, np.ndarray]:
         """What is searched, and its embeddings."""
@@ -167,3 +223,26 @@ class Banks:
                     title=self.collection.title, ours=self.revision, model=self.model.key, what=what, theirs=revision
                 )
             )
+
+
+def _listed(found: Hits, query: int, bank: Collection, kind: What) -> list[Hit]:
+    """The hits of one query, the nearest first."""
+    rows = zip(*(each[query].tolist() for each in (found.indices, found.cosines, found.z)), strict=True)
+    return [
+        Hit(bank.ids[row], bank.captions[row], cosine, z, rank, kind) for rank, (row, cosine, z) in enumerate(rows, 1)
+    ]
+
+
+def _context_of(cosines: np.ndarray, rows: np.ndarray, bank: Collection, kind: What) -> Context:
+    """What the cosines `(n,)` of some rows of a bank are like; n ≥ 1."""
+    first, mean, std = int(cosines.argmax()), cosines.mean(dtype=np.float64), cosines.std(dtype=np.float64)
+    z = float((cosines[first] - mean) / std) if std > ROUNDING else 0.0
+    row = int(rows[first])
+    best = Hit(bank.ids[row], bank.captions[row], float(cosines[first]), z, 1, kind)
+    return Context(len(cosines), float(mean), float(std), best, *np.histogram(cosines, BARS))
+
+
+def _rows_of(bank: Collection, inputs: frozenset[str]) -> set[int]:
+    """The rows that have the id (written "@id") or the caption of an input."""
+    ids = {text.removeprefix("@") for text in inputs if text.startswith("@")}
+    return {bank.row(id) for id in ids if id in bank}.union(*(bank.rows_captioned(text) for text in inputs))

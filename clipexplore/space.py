@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from clipexplore.banks import Banks
+from clipexplore.banks import Banks, Context, Hit, What
 from clipexplore.errors import MissingError
 from clipexplore.expression import Expression, parse
-from clipexplore.hits import Context, Hit, What
 from clipexplore.images import small_copy
 from clipexplore.known import strangers_to
 from clipexplore.language import _

@@ -11,11 +11,11 @@ from pathlib import Path
 import streamlit as st
 
 from clipexplore.errors import InputError
-from clipexplore.hits import Hit
 from clipexplore.images import contact_sheet, data_url, encode, open_picture, thumbnail
 from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.models.catalog import UNNAMED
+from clipexplore.space import Hit
 from clipexplore.store import export, shelves
 from clipexplore.store.collection import Collection
 from clipexplore.store.importing import REJECTED
