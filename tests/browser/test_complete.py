@@ -37,3 +37,15 @@ def test_escape_leaves_what_was_typed_and_a_click_takes_an_id_into_a_line(visito
     field.press_sequentially("-s")
     option(window, "@penguin-snow-01").click()
     assert field.input_value() == "cat\n@penguin-snow-01"
+
+
+def test_every_field_of_a_page_is_served_and_those_of_the_page_after_it(visitor, server):
+    window = open_view(visitor(), f"{server.url}/search?k=4")
+    window.get_by_role("link", name="Classify").first.click()
+    settle(window)
+    for key, typed in (("class_names", "@penguin-s"), ("image", "@lion-sn"), ("class_names", "@lion-sn")):
+        field = window.locator(f".st-key-{key} textarea")
+        field.fill("")
+        field.press_sequentially(typed)
+        option(window, typed)
+        field.press("Escape")
