@@ -226,6 +226,7 @@ def _decode(data: bytes, name: str, least: int | None) -> Image.Image:
             small = _flat(picture) if least else _shrink(picture)
             small = _in_srgb(small, picture.info.get("icc_profile"))
         turn = _turn(picture)
+    small.info.clear()
     return small if turn is None else small.transpose(turn)
 
 
@@ -264,9 +265,7 @@ def _in_one_pass(picture: JpegImagePlugin.JpegImageFile, data: bytes) -> bool:
 def _shrink(picture: Image.Image) -> Image.Image:
     """RGB on white, at most `SIDE` pixels long; strip by strip, so that no second picture of full size is ever made."""
     if max(picture.size) <= SIDE:
-        flat = _flat(picture)
-        flat.info.clear()
-        return flat
+        return _flat(picture)
     factor = max(1, max(picture.size) // (2 * SIDE))
     small = Image.new("RGB", (-(-picture.width // factor), -(-picture.height // factor)))
     for top in range(0, small.height, _STRIP):

@@ -191,6 +191,12 @@ def test_colours_are_those_that_a_profile_means():
         assert open_picture(encode(picture, "PNG", icc_profile=profile)).getpixel((4, 4)) == (200, 100, 100)
 
 
+@pytest.mark.parametrize("least", [None, 4])
+def test_no_profile_goes_further(least):
+    picture = encode(Image.new("RGB", (8, 8), (200, 100, 100)), "PNG", icc_profile=wide_profile())
+    assert not open_picture(picture, least).info
+
+
 def test_printers_colours_and_grey_of_a_jpeg():
     ink = Image.new("CMYK", (WIDTH, HEIGHT), (0, 255, 255, 0))
     red, green, blue = open_picture(encode(ink, "JPEG")).getpixel((5, 5))
