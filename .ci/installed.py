@@ -31,7 +31,7 @@ with socket.create_server(("127.0.0.1", 0)) as free:
     port = free.getsockname()[1]
 server = subprocess.Popen([command, "serve", "--port", str(port)])
 try:
-    for _ in range(120):
+    for _ in range(600):
         time.sleep(1)
         try:
             with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
@@ -40,7 +40,7 @@ try:
         except OSError:  # not yet listening, or 503 while the models load
             assert server.poll() is None, "the server ended"
     else:
-        sys.exit("the server was not ready after two minutes")
+        sys.exit("the server was not ready after ten minutes")
 finally:
     server.terminate()
     server.wait(60)
