@@ -198,7 +198,7 @@ def _own_weights(entry: dict[str, Any], part: str, folder: Path, where: str) -> 
     if HUB_ID.fullmatch(given):
         return Weights(_PARTS[part], repo=MOVED.get(given, given), revision=revision, **terms)
     weights = Weights(_PARTS[part], path=(folder / Path(given).expanduser()).resolve(), **terms)
-    if not weights.present:
+    if not (weights.present or weights.converted):
         raise InputError(
             f"{where} says {part} = {given!r}, and {weights.path} does not hold a whole {weights.kind} in safetensors; "
             "correct it."

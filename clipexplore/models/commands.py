@@ -51,6 +51,8 @@ def show(options: Namespace) -> int:
                 if part.bundled
                 else "here"
                 if part.present
+                else "to convert"
+                if part.converted
                 else f"to fetch, {size(part.download) if part.download else 'size unknown'}"
             )
             print(f"    {part.name:52} {where:22} {part.terms_of_use}")
@@ -145,9 +147,9 @@ def _parts(options: Namespace) -> tuple[Weights, ...]:
 
 
 def _fetched(options: Namespace) -> list[Weights]:
-    """The parts that come from a repository and of which something is here."""
+    """The parts of which something is here that was fetched or converted."""
     parts = _parts(options)
-    fetched = [part for part in parts if part.repo and downloads.fetched_folder(part.repo, "any").parent.is_dir()]
+    fetched = [part for part in parts if part.kept and part.kept.is_dir()]
     if all(part.bundled for part in parts):
         raise InputError(f"The model {options.key} is bundled: it was installed with the program, and not fetched.")
     if not fetched:

@@ -19,12 +19,12 @@ from typing import Any
 
 from clipexplore.errors import DamagedError, InputError, MissingError, NoRoomError
 from clipexplore.language import _
-from clipexplore.models import hub
+from clipexplore.models import hub, open_clip
 from clipexplore.models.hub import Plan, RemoteFile
 from clipexplore.models.weights import (
     RECEIPT,
+    WEIGHTS,
     Weights,
-    fetched_folder,
     models_folder,
     write_json,
     write_licence,
@@ -54,16 +54,22 @@ def fetch(weights: Weights, report: Report = lambda done, total, stage: None) ->
     DamagedError
         If a file is not what the hub says it is.
     InputError
-        For a folder of this machine, and while another process fetches the same.
+        For a folder of this machine, unless it is in open_clip's layout: that is converted; for a model of open_clip
+        that is no plain CLIP; and while another process fetches the same.
     """
+    if weights.present and weights.kept:
+        return weights.folder
+    if weights.converted:
+        return _convert_folder(weights, report)
     if weights.repo is None:
         raise InputError(f"{weights.name} is a folder of this machine; there is nothing to fetch.")
-    if weights.present:
-        return weights.folder
     wanted = hub.plan(weights)
-    with _alone(wanted):
+    with _alone(wanted.repo):
         _check_room(wanted)
         receipt = _convert_all(wanted, _fetch_files(wanted, report), report)
+        if open_clip.WEIGHTS in receipt:
+            receipt = _arrange(wanted.partial / open_clip.WEIGHTS, wanted.partial, receipt, report)
+            (wanted.partial / open_clip.WEIGHTS).unlink()
         write_json(wanted.partial / RECEIPT, receipt)
         shutil.rmtree(wanted.folder, ignore_errors=True)  # one from which something is missing, or whose pin was lost
         wanted.partial.rename(wanted.folder)
@@ -82,6 +88,10 @@ def _fetch_files(wanted: Plan, report: Report) -> Receipt:
         _fetch_file(wanted, file, before, report)
         before += file.size
         receipt[file.name] = {"size": file.size, "sha256": _check(wanted, file)}
+        if file.name == open_clip.CONFIG and any(each.name in open_clip.TENSORS for each in wanted.files):
+            open_clip.model_config(
+                json.loads((wanted.partial / file.name).read_bytes())
+            )  # or refused, while it is cheap
         stage = file.name
         if not file.has_checksum:
             receipt[file.name]["unchecked"] = True
@@ -169,15 +179,57 @@ def convert(source: Path, target: Path) -> None:
     DamagedError
         If the file holds anything but tensors, or is damaged.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "clipexplore.models.convert", str(source), str(target)], capture_output=True, text=True
-    )
-    if done.returncode:
+    if reason := _failure("clipexplore.models.convert", source, target):
         target.unlink(missing_ok=True)
-        reason = (done.stderr.strip().splitlines() or ["it was killed"])[-1]
         raise DamagedError(
-            f"{source.name} cannot be converted to safetensors ({reason[:200]}); use a revision that has them."
+            f"{source.name} cannot be converted to safetensors ({reason}); use a revision that has them."
         )
+
+
+def _failure(module: str, *arguments: Path) -> str:
+    """Runs a module of the package as a process of its own; why it failed, empty if it did not."""
+    done = subprocess.run([sys.executable, "-m", module, *map(str, arguments)], capture_output=True, text=True)
+    return (done.stderr.strip().splitlines() or ["it was killed"])[-1][:300] if done.returncode else ""
+
+
+def _arrange(source: Path, folder: Path, receipt: Receipt, report: Report) -> Receipt:
+    """Writes a model of open_clip into a folder with the rest of its files, as transformers has it; what the receipt
+    says then.
+    """
+    report(1, 1, f"bringing {source.name} into the layout of transformers")
+    if reason := _failure("clipexplore.models.open_clip", source, folder):
+        raise DamagedError(f"{source.name} cannot be brought into the layout of transformers: {reason}")
+    made = {
+        name: {"size": (folder / name).stat().st_size, "sha256": sha256(folder / name)}
+        for name in (WEIGHTS, "config.json", "preprocessor_config.json")
+    }
+    made[WEIGHTS]["from"] = receipt[open_clip.WEIGHTS]["sha256"]
+    return {**{name: entry for name, entry in receipt.items() if name != open_clip.WEIGHTS}, **made}
+
+
+def _convert_folder(weights: Weights, report: Report) -> Path:
+    """A copy of a folder of open_clip in the layout of transformers; the folder itself stays as it is."""
+    source, folder = open_clip.find_weights(weights.given), weights.folder
+    assert source is not None
+    partial = folder.with_name(folder.name + ".partial")
+    with _alone(f"converted/{folder.name}"):
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for pattern in hub.TEXTS:
+            for file in weights.given.glob(pattern):
+                shutil.copyfile(file, partial / file.name)
+        open_clip.model_config(json.loads((partial / open_clip.CONFIG).read_bytes()))
+        tensors = source
+        if source.suffix == ".bin":
+            convert(source, tensors := partial / open_clip.WEIGHTS)
+        receipt: Receipt = {
+            each.name: {"size": each.stat().st_size, "sha256": sha256(each)} for each in partial.iterdir()
+        }
+        receipt[open_clip.WEIGHTS] = {"sha256": sha256(source)}
+        write_json(partial / RECEIPT, _arrange(tensors, partial, receipt, report))
+        (partial / open_clip.WEIGHTS).unlink(missing_ok=True)
+        partial.rename(folder)
+    return folder
 
 
 def verify(weights: Weights) -> list[str]:
@@ -203,18 +255,18 @@ def verify(weights: Weights) -> list[str]:
 
 
 def remove(weights: Weights) -> int:
-    """Deletes what was fetched of these weights, finished or not; the bytes that are free now.
+    """Deletes what was fetched or converted of these weights, finished or not; the bytes that are free now.
 
     Raises
     ------
     InputError
         For a folder of this machine, which is not ours to delete.
     """
-    if weights.repo is None:
+    kept = weights.kept
+    if kept is None:
         raise InputError(
             f"{weights.name} is a folder of this machine and was not fetched; delete it yourself if you mean to."
         )
-    kept = fetched_folder(weights.repo, "any").parent
     freed = sum(path.stat().st_size for path in kept.rglob("*") if path.is_file())
     shutil.rmtree(kept, ignore_errors=True)
     return freed
@@ -232,23 +284,24 @@ def git_hash(path: Path) -> str:
 
 
 @contextmanager
-def _alone(wanted: Plan) -> Iterator[None]:
-    """Holds the only right to fetch this repository; the system takes it back if the process dies."""
+def _alone(name: str) -> Iterator[None]:
+    """Holds the only right to fetch or convert what is called so; the system takes it back if the process dies."""
     from filelock import FileLock, Timeout
 
     models_folder().mkdir(parents=True, exist_ok=True)
-    lock = FileLock(models_folder() / f"{wanted.repo.replace('/', '--')}.lock", timeout=0)
+    lock = FileLock(models_folder() / f"{name.replace('/', '--')}.lock", timeout=0)
     try:
         with lock:
             yield
     except Timeout as error:
-        raise InputError(f"{wanted.repo} is being fetched by another process; wait for it.") from error
+        raise InputError(f"{name} is being fetched by another process; wait for it.") from error
 
 
 def _check_room(wanted: Plan) -> None:
-    """Refuses what the disk cannot hold before anything is fetched; a `.bin` needs room for its conversion too."""
+    """Refuses what the disk cannot hold before anything is fetched; what is converted needs room for that too."""
     here = sum(path.stat().st_size for path in wanted.partial.rglob("*") if path.is_file())
-    converted = max((file.size for file in wanted.files if file.name.endswith(".bin")), default=0)
+    changed = (".bin", open_clip.WEIGHTS)
+    converted = max((file.size for file in wanted.files if file.name.endswith(changed)), default=0)
     needed, free = wanted.size - here + converted + SPARE, shutil.disk_usage(models_folder()).free
     if free < needed:
         raise NoRoomError(

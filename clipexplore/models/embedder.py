@@ -52,7 +52,8 @@ class Embedder:
     """
 
     def __init__(self, family: Family, model: Any, reader: Reader, processor: Any, scale: Scale, revisions: Revisions):
-        self.family, self._model, self._reader, self._prepare = family, model, reader, Preparer(processor)
+        self.family, self._model, self._reader = family, model, reader
+        self._prepare = Preparer(processor, family.start)
         self.dim: int = family.dim(model.config)
         self.logit_scale, self.logit_bias = scale.logit_scale, scale.logit_bias or 0.0
         self.max_tokens = reader.most

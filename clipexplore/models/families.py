@@ -5,22 +5,24 @@ chosen by that and named here: opened as another family, most weights load witho
 quietly wrong.
 
 Source: Radford et al. 2021 (CLIP); Chuang et al. 2025 (MetaCLIP 2); Zhai et al. 2023, Tschannen et al. 2025 (SigLIP,
-SigLIP 2); Cao et al. 2025 (TIPSv2).
+SigLIP 2); Cao et al. 2025 (TIPSv2); Ilharco et al. 2021 (open_clip).
 """
 
 from __future__ import annotations
 
 import html
 import json
+import math
 import re
 import string
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from clipexplore.errors import DamagedError, InputError
 from clipexplore.language import _
+from clipexplore.models import open_clip
 
 if TYPE_CHECKING:
     import tokenizers
@@ -49,6 +51,8 @@ class Family:
         What is done to a text before it is cut into tokens.
     pixels
         What the image processor is told beside its configuration.
+    start
+        In which pixel the middle of a picture begins, given half of what is left over.
     """
 
     title: str
@@ -60,6 +64,7 @@ class Family:
     probability: Probability = "softmax"
     clean: Callable[[str], str] = str
     pixels: dict[str, Any] = field(default_factory=dict)
+    start: Callable[[float], int] = math.floor
 
     def load_model(self, folder: Path, dtype: torch.dtype) -> Any:
         """The model of a folder, ready to compute.
@@ -220,6 +225,8 @@ def _without_punctuation(text: str) -> str:
 
 
 CLIP = Family("CLIP", "CLIPModel", "CLIPTokenizer", clean=_as_from_the_web)
+#: Trained with open_clip, whose crop begins a pixel later where what is left over is an odd number of halves.
+OPEN_CLIP = replace(CLIP, start=round)  # to the even one
 METACLIP_2 = Family("MetaCLIP 2", "MetaClip2Model", "XLMRobertaTokenizer", pieces="unigram")
 SIGLIP = Family(
     "SigLIP",
@@ -286,7 +293,9 @@ def family_of(folder: Path) -> Family:
                 known=", ".join(family.title for family in (CLIP, SIGLIP, SIGLIP_2, METACLIP_2, TIPS_2)),
             )
         )
-    return SIGLIP_2 if kind == "siglip" and _is_gemma(folder) else _BY_TYPE[kind]
+    if kind == "siglip" and _is_gemma(folder):
+        return SIGLIP_2
+    return OPEN_CLIP if kind == "clip" and (folder / open_clip.CONFIG).is_file() else _BY_TYPE[kind]
 
 
 def _is_gemma(folder: Path) -> bool:

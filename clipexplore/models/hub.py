@@ -23,6 +23,7 @@ TIMEOUT = 20.0  # seconds without a byte
 TEXTS = ("*.json", "*.txt", "*.model")
 _SHARD = r"(-\d{5}-of-\d{5})?"
 _FULL = (rf"(diffusion_pytorch_)?model{_SHARD}\.safetensors", rf"(diffusion_)?pytorch_model{_SHARD}\.bin")
+_OPEN_CLIP = (r"open_clip_model\.safetensors", r"open_clip_pytorch_model\.bin")
 _HALF = tuple(pattern.replace("model", r"model\.fp16") for pattern in _FULL)
 
 
@@ -66,7 +67,8 @@ def choose(names: Iterable[str], kind: str) -> set[str]:
     """The files of a repository that a set of weights is made of; empty if there are none.
 
     Safetensors are taken before `.bin`, and of a pipeline fp16 if all its parts have it; other formats, full
-    checkpoints at the top and weights for further training are left out.
+    checkpoints at the top and weights for further training are left out. A CLIP that is there in open_clip's layout
+    alone is taken so.
     """
     if kind == "lora":
         return set(names) & {"pytorch_lora_weights.safetensors"}
@@ -76,7 +78,8 @@ def choose(names: Iterable[str], kind: str) -> set[str]:
     for name in inside:
         folders.setdefault(str(PurePosixPath(name).parent), []).append(PurePosixPath(name).name)
     half = {folder: _first(_HALF, names) for folder, names in folders.items()}
-    full = {folder: _first(_FULL, names) for folder, names in folders.items()}
+    own = _OPEN_CLIP if kind == "clip" else ()
+    full = {folder: _first((*_FULL, *own), names) for folder, names in folders.items()}
     with_weights = [folder for folder in folders if half[folder] or full[folder]]
     taken = half if kind == "pipeline" and all(half[folder] for folder in with_weights) else full
     files = {str(PurePosixPath(folder, name)) for folder in with_weights for name in taken[folder]}
@@ -117,7 +120,7 @@ def plan(weights: Weights) -> Plan:
         )
     files = (
         RemoteFile(each.rfilename, each.size or 0, each.lfs.sha256 if each.lfs else None, each.blob_id)
-        for each in siblings
+        for each in sorted(siblings, key=lambda each: each.size or 0)  # what is refused by its configuration is so soon
         if each.rfilename in chosen and _is_inside(each.rfilename)
     )
     licence = str((info.card_data or {}).get("license") or "")

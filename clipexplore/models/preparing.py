@@ -7,6 +7,7 @@ time, and JPEGs are decoded at a fraction of their size.
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -41,8 +42,8 @@ class Preparer:
         Pixels of the square that the model sees.
     """
 
-    def __init__(self, processor: Any):
-        self._processor = processor
+    def __init__(self, processor: Any, start: Callable[[float], int] = math.floor):
+        self._processor, self._start = processor, start
         self._crops = bool(getattr(processor, "do_center_crop", False))
         seen = processor.crop_size if self._crops else processor.size
         self.side: int = seen["height"]
@@ -73,7 +74,7 @@ class Preparer:
         pixels = torch.from_numpy(rgb).permute(2, 0, 1)[None]  # (1, 3, height, width), channels last in memory
         size = self._scaled(*pixels.shape[2:])
         scaled = torch.nn.functional.interpolate(pixels, size, mode=self._mode, antialias=True)[0]
-        top, left = ((length - self.side) // 2 for length in scaled.shape[1:])
+        top, left = (self._start((length - self.side) / 2) for length in scaled.shape[1:])
         return scaled[:, top : top + self.side, left : left + self.side].contiguous()
 
     def normalized(self, pixels: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

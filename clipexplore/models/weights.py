@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 
 from clipexplore.errors import DamagedError, MissingError
 from clipexplore.language import _
+from clipexplore.models import open_clip
 from clipexplore.settings import settings
 
 Kind = Literal["clip", "pipeline", "lora"]
@@ -110,11 +111,28 @@ class Weights:
     def folder(self) -> Path:
         """Where its files are, or would be."""
         if self.repo is None:
-            return settings().assets / str(self.path)
+            return converted_folder(self.given) if self.converted else self.given
         commit = self.pinned or "unpinned"
         fetched = fetched_folder(self.repo, commit)
         cached = hub_cache() / f"models--{self.repo.replace('/', '--')}" / "snapshots" / commit
         return cached if not fetched.exists() and _is_whole(cached, self.kind) else fetched
+
+    @property
+    def given(self) -> Path:
+        """The folder that was named, of weights without a repository."""
+        return settings().assets / str(self.path)
+
+    @property
+    def converted(self) -> bool:
+        """Whether it is a folder in open_clip's layout, of which `models get` makes a copy in that of transformers."""
+        return self.repo is None and open_clip.find_weights(self.given) is not None
+
+    @property
+    def kept(self) -> Path | None:
+        """Where this program keeps all that it fetched or converted of it; None for a folder that is used as it is."""
+        if self.repo:
+            return fetched_folder(self.repo, "any").parent
+        return self.folder if self.converted else None
 
     @property
     def present(self) -> bool:
@@ -148,6 +166,13 @@ class Weights:
         """
         if self.present:
             return self.folder
+        if self.converted:
+            raise MissingError(
+                _(
+                    "The folder {folder} is in the layout of open_clip; convert it with: python -m clipexplore models "
+                    "get {key}"
+                ).format(folder=self.given, key=get)
+            )
         if self.repo is None:
             raise MissingError(
                 _("The folder {folder} does not hold a whole {kind}; restore it or correct the configuration.").format(
@@ -164,6 +189,14 @@ class Weights:
 def fetched_folder(repo: str, revision: str) -> Path:
     """Where a revision of a repository is fetched to."""
     return models_folder() / repo.replace("/", "--") / revision
+
+
+def converted_folder(given: Path) -> Path:
+    """Where a folder of open_clip is converted to; another one once its weights are others."""
+    weights = open_clip.find_weights(given) or given
+    about = weights.stat()
+    name = hashlib.blake2b(f"{weights} {about.st_size} {about.st_mtime_ns}".encode(), digest_size=6).hexdigest()
+    return models_folder() / "converted" / name
 
 
 def models_folder() -> Path:
