@@ -196,3 +196,27 @@ def _parts(conditioned: dict):
             if value.ndim > 1:
                 value.mul_(2.0 if "conv_out" in name else 1.5)
     return unet, vae, DPMSolverMultistepScheduler(beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction")
+
+
+def write_adapter(folder: Path, diffusion: Path, dim: int = DIM) -> Path:
+    """A random IP-Adapter for its U-Net, as the repository holds one; returns the folder."""
+    import torch
+    from diffusers import UNet2DConditionModel
+    from safetensors.torch import save_file
+
+    torch.manual_seed(1)
+    tensors = {
+        "image_proj.proj.weight": torch.randn(4 * WIDTH, dim) / 3,
+        "image_proj.proj.bias": torch.randn(4 * WIDTH),
+        "image_proj.norm.weight": torch.ones(WIDTH),
+        "image_proj.norm.bias": torch.zeros(WIDTH),
+    }
+    unet = UNet2DConditionModel.from_pretrained(diffusion / "unet")
+    layers = {name: part for name, part in unet.named_modules() if name.endswith("attn2")}
+    for number, name in enumerate(unet.attn_processors):  # every second one is cross-attention
+        if part := layers.get(name.removesuffix(".processor")):
+            for kind in ("to_k_ip", "to_v_ip"):
+                tensors[f"ip_adapter.{number}.{kind}.weight"] = torch.randn(part.to_k.weight.shape) * 0.5
+    (folder / "models").mkdir(parents=True)
+    save_file(tensors, folder / "models/ip-adapter_sd15.safetensors")
+    return folder

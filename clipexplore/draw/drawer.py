@@ -18,6 +18,7 @@ from clipexplore.draw.pipelines import WITHHELD, has_checker, read_gap, revision
 from clipexplore.draw.walks import changes
 from clipexplore.models.bridge import Bridge
 from clipexplore.models.catalog import Model
+from clipexplore.models.embedder import Embedder
 from clipexplore.models.residents import shared, size_of
 from clipexplore.models.weights import Weights
 from clipexplore.vectors import normalize
@@ -37,19 +38,22 @@ class Drawer:
     Attributes
     ----------
     clip
-        The folder of the model whose points it draws.
+        The model whose points it draws.
     lora
         The folder of the LoRA it draws in few steps with, if any.
     checker
         The folder whose safety checker sees what it draws, if any.
+    adapter
+        The folder of the IP-Adapter it draws points with, if any.
     bridge, owner
         What carries points to the model whose decoder it is, and the title of that; None for one's own decoder.
     """
 
     weights: Weights
-    clip: Path
+    clip: Weights
     lora: Path | None = None
     checker: Path | None = None
+    adapter: Path | None = None
     bridge: Bridge | None = None
     owner: str = ""
 
@@ -62,7 +66,7 @@ class Drawer:
         """What stands for it in keys of drawings."""
         changed = max(path.stat().st_mtime_ns for path in self.folder.rglob("*") if path.is_file())
         carried = self.bridge and self.bridge.name
-        return f"{_revision(self.folder, changed)} {self.lora} {self.checker} {carried}"
+        return f"{_revision(self.folder, changed)} {self.lora} {self.checker} {self.adapter} {carried}"
 
     @property
     def settings(self) -> dict[str, float]:
@@ -73,9 +77,14 @@ class Drawer:
         """The loaded pipeline, one copy for everybody; takes seconds when it is not in memory."""
         from clipexplore.draw.renderer import Renderer
 
-        alone = (self.folder / "text_encoder").is_dir()  # it serves every CLIP, whose weights it shares where equal
-        key = ("draw", *map(str, (self.folder, None if alone else self.clip, self.lora, self.checker)))
-        load = partial(Renderer.load, self.folder, self.clip, lora=self.lora, checker=self.checker)
+        # with a text encoder of its own it serves every CLIP, whose weights it shares where equal
+        alone = (self.folder / "text_encoder").is_dir() and self.adapter is None
+        clip = self.clip.folder
+        if self.adapter:  # it wants to know the model, which then sees what is drawn too
+            seeing = partial(Embedder.load, clip, revisions=self.clip.revisions)
+            shared.get(("clip", clip), seeing, partial(size_of, clip))
+        key = ("draw", *map(str, (self.folder, None if alone else clip, self.lora, self.checker, self.adapter)))
+        load = partial(Renderer.load, self.folder, clip, lora=self.lora, checker=self.checker, adapter=self.adapter)
         return shared.get(key, load, partial(size_of, self.folder))
 
 
@@ -86,8 +95,13 @@ def _revision(folder: Path, changed: int) -> str:
 
 
 def weights_for(model: Model, kind: Kind) -> Weights | None:
-    """What the catalogue names for drawing points or token states, on this machine or not."""
-    return model.draws_embeddings if kind == "joint" else model.draws_prompts
+    """What the catalogue names for drawing points or token states, on this machine or not; of an adapter and what it
+    adapts, that which is missing.
+    """
+    if kind == "tokens":
+        return model.draws_prompts
+    lacking = (part for part in (model.adapts, model.draws_embeddings) if part and not part.present)
+    return next(lacking, model.draws_embeddings)
 
 
 def drawer_of(model: Model, kind: Kind, checked: bool = False) -> Drawer | None:
@@ -99,12 +113,17 @@ def drawer_of(model: Model, kind: Kind, checked: bool = False) -> Drawer | None:
         Whether drawings pass the safety checker of the model's Stable Diffusion, points as well as texts, if it has
         one.
     """
-    weights, beside = weights_for(model, kind), model.draws_prompts
+    weights, beside = weights_for(model, kind), model.draws_prompts or model.adapts
     if weights is None or not weights.present:
         return None
+    if kind == "joint" and model.adapts:
+        weights, adapter = model.adapts, weights.folder
+    else:
+        adapter = None
     quick = model.few_steps if kind == "tokens" and model.few_steps and model.few_steps.present else None
     checker = beside if checked and beside and beside.present and has_checker(beside.folder) else None
-    return Drawer(weights, model.clip.folder, quick.folder if quick else None, checker.folder if checker else None)
+    lora, checks = quick.folder if quick else None, checker.folder if checker else None
+    return Drawer(weights, model.clip, lora, checks, adapter)
 
 
 def gap_of(space: Space, drawer: Drawer) -> np.ndarray | None:

@@ -16,13 +16,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from PIL import Image
 
+from clipexplore.draw.decoders import Adapted, Classic, Unclip
 from clipexplore.draw.schedulers import own_scheduler
 from clipexplore.errors import DamagedError, InputError, MissingError
+from clipexplore.images import open_picture
 from clipexplore.language import _
 from clipexplore.models.cpu import has_amx, has_bfloat16
 from clipexplore.models.devices import default_device
+from clipexplore.models.embedder import Embedder
 from clipexplore.models.residents import shared
-from clipexplore.models.weights import WEIGHTS, revision_of, variant_of
+from clipexplore.models.weights import ADAPTER, WEIGHTS, revision_of, variant_of
+from clipexplore.settings import settings
+from clipexplore.store.collection import Collection
+from clipexplore.store.shelves import WORLD
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +40,7 @@ CHECKER = "safety_checker"
 WITHHELD = "withheld"  # among what a picture says of itself
 FACTS, GAP = "drawing.json", "gap.safetensors"
 UNCLIP, CLASSIC = "StableUnCLIPImg2ImgPipeline", "StableDiffusionPipeline"
+SAMPLE = 24  # pictures that a model's usual length is taken from
 _ENDS = 1 << 20  # bytes at either end of a file of weights that tell it from others
 
 
@@ -43,6 +50,7 @@ def load_pipeline(
     device: str | None,
     dtype: torch.dtype | None,
     lora: Path | None = None,
+    adapter: Path | None = None,
 ) -> Pipeline:
     """The pipeline of a folder, ready to draw: on its device, in its data type, with the scheduler that suits it best.
 
@@ -65,6 +73,8 @@ def load_pipeline(
                 folder=folder, error=error
             )
         ) from error
+    if adapter is not None:
+        _add_adapter(pipeline, adapter, clip)
     pipeline = _prepared(pipeline, device)
     if lora is not None:
         _take_few_steps(pipeline, lora)
@@ -91,12 +101,69 @@ def load_checker(folder: Path, pipeline: Pipeline) -> SafetyChecker:
         ) from error
 
 
-def usual_norm(pipeline: Pipeline) -> float:
-    """The length of the embeddings that an unCLIP was trained on, √(Σ mean² + std²) of its normaliser; 1 for others."""
-    normalizer = getattr(pipeline, "image_normalizer", None)
-    return (
-        1.0 if normalizer is None else float((normalizer.mean.float() ** 2 + normalizer.std.float() ** 2).sum().sqrt())
-    )
+def decoder_of(pipeline: Pipeline) -> Classic:
+    """What a loaded pipeline draws from, and how it is given that."""
+    if hasattr(pipeline, "image_noising_scheduler"):
+        return Unclip(pipeline)
+    return Classic(pipeline) if pipeline.unet.encoder_hid_proj is None else Adapted(pipeline)
+
+
+def usual_norm(pipeline: Pipeline, clip: Path | None) -> float:
+    """The length of the embeddings that a pipeline was trained on: √(Σ mean² + std²) of an unCLIP's normaliser, for an
+    adapter that which its CLIP gives pictures; 1 for what draws no points.
+    """
+    if (normalizer := getattr(pipeline, "image_normalizer", None)) is not None:
+        return float((normalizer.mean.float() ** 2 + normalizer.std.float() ** 2).sum().sqrt())
+    return _usual_length(clip) if clip and decoder_of(pipeline).dim else 1.0
+
+
+def _embedder(clip: Path) -> Embedder:
+    """The model of a folder: the one in memory, else one for as long as it is asked."""
+    return shared.find(("clip", clip)) or Embedder.load(clip)
+
+
+def _usual_length(clip: Path) -> float:
+    """How long the embeddings of pictures are before they are normalised, to two digits, which every device finds: the
+    mean of some drawings of the bundled world.
+    """
+    world = Collection.open(settings().assets / "collections" / WORLD)
+    pictures = [open_picture(world.picture(id)) for id in world.ids[:: max(1, len(world) // SAMPLE)][:SAMPLE]]
+    lengths = np.linalg.norm(_embedder(clip).project_images(pictures), axis=1)
+    return float(f"{lengths.mean():.1e}")
+
+
+def _add_adapter(pipeline: StableDiffusionPipeline, adapter: Path, clip: Path | None) -> None:
+    """Lets a Stable Diffusion see points of a CLIP beside its text.
+
+    Raises
+    ------
+    DamagedError
+        For files that are no IP-Adapter, or of another size.
+    InputError
+        For an adapter of another CLIP, as far as its dimensions tell.
+    """
+    from safetensors import SafetensorError
+
+    folder, _slash, name = ADAPTER.rpartition("/")
+    try:
+        pipeline.load_ip_adapter(
+            adapter, subfolder=folder, weight_name=name, image_encoder_folder=None, local_files_only=True
+        )
+        dim = decoder_of(pipeline).dim
+    except (OSError, ValueError, RuntimeError, LookupError, AttributeError, SafetensorError) as error:
+        raise DamagedError(
+            _("The IP-Adapter in {folder} cannot be used with this model: {error}; fetch it again.").format(
+                folder=adapter, error=str(error).splitlines()[0]
+            )
+        ) from error
+    ours = _embedder(clip).dim if clip else 0
+    if dim != ours:
+        raise InputError(
+            _(
+                "The IP-Adapter in {folder} draws points of {dim} dimensions, and those of the CLIP here have {ours}; "
+                "name the CLIP it was made for."
+            ).format(folder=adapter, dim=dim, ours=ours)
+        )
 
 
 def _take_few_steps(pipeline: StableDiffusionPipeline, lora: Path) -> None:
@@ -214,7 +281,6 @@ def _usual_dtype(device: torch.device) -> torch.dtype:
 
 
 def _load(folder: Path, kind: str, clip: Path | None, dtype: torch.dtype) -> Pipeline:
-    from diffusers import StableDiffusionPipeline
     from diffusers.utils import logging as diffusers_logging
 
     diffusers_logging.disable_progress_bar()
@@ -222,7 +288,7 @@ def _load(folder: Path, kind: str, clip: Path | None, dtype: torch.dtype) -> Pip
     given = _encoders(folder, kind, clip, dtype)
     if kind == CLASSIC:  # `SafetyChecker` checks, whatever draws, where it is wanted
         given |= {"safety_checker": None, "requires_safety_checker": False}
-    cls = _unclip() if kind == UNCLIP else StableDiffusionPipeline
+    cls = _unclip() if kind == UNCLIP else _diffusion()
     return cls.from_pretrained(
         folder, local_files_only=True, use_safetensors=True, torch_dtype=dtype, variant=variant_of(folder), **given
     )
@@ -272,6 +338,21 @@ def _unclip() -> type[StableUnCLIPImg2ImgPipeline]:
             return super().noise_image_embeddings(image_embeds, *args, **kwargs) * given
 
     return UnCLIP
+
+
+@cache
+def _diffusion() -> type[StableDiffusionPipeline]:
+    from diffusers import StableDiffusionPipeline
+
+    class Diffusion(StableDiffusionPipeline):
+        """`StableDiffusionPipeline` of which an IP-Adapter gives each picture of a batch a point of its own; it would
+        let every picture see all of them.
+        """
+
+        def prepare_ip_adapter_image_embeds(self, images: Any, embeds: Any, *args: Any) -> Any:
+            return embeds
+
+    return Diffusion
 
 
 def _prepared(pipeline: Pipeline, device: torch.device) -> Pipeline:

@@ -1,4 +1,4 @@
-"""Stable Diffusion and Stable unCLIP as one function: token states or points of the joint space in, pictures out.
+"""Every kind of decoder as one function: token states or points of the joint space in, pictures out.
 
 A pipeline is not re-entrant: one thread draws, as a lane of `jobs` provides. The same recipe gives the same pixels.
 
@@ -20,6 +20,7 @@ from PIL import Image
 from clipexplore.draw.latents import Latents
 from clipexplore.draw.pipelines import (
     SafetyChecker,
+    decoder_of,
     load_checker,
     load_pipeline,
     read_facts,
@@ -56,7 +57,7 @@ class Renderer:
     side
         Width and height of a picture in pixels.
     draws_embeddings
-        Whether it draws points of the joint space (an unCLIP), besides token states.
+        Whether it draws points of the joint space, besides token states.
     norm
         The length that points are scaled to before they are drawn: that of the embeddings it was trained on.
     gap
@@ -82,8 +83,8 @@ class Renderer:
         self.pipeline, self._latents, self._own = pipeline, Latents(pipeline), pipeline.scheduler
         self.norm, self.gap, self.revision = norm, gap, revision
         self.num_inference_steps, self.guidance_scale = settings["num_inference_steps"], settings["guidance_scale"]
-        self.draws_embeddings = hasattr(pipeline, "image_noising_scheduler")
-        self.side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
+        self._decoder = decoder_of(pipeline)
+        self.draws_embeddings, self.side = self._decoder.dim > 0, self._decoder.side
 
     @classmethod
     @one_at_a_time("torch", "transformers", "diffusers")
@@ -95,13 +96,15 @@ class Renderer:
         dtype: torch.dtype | None = None,
         lora: Path | None = None,
         checker: Path | str | None = None,
+        adapter: Path | str | None = None,
     ) -> Renderer:
         """The pipeline of a folder as `StableUnCLIPImg2ImgPipeline` or `StableDiffusionPipeline` saves it.
 
         Parameters
         ----------
         clip
-            The folder of the `CLIPModel` whose encoders it takes where it holds none of its own.
+            The folder of the `CLIPModel` whose encoders it takes where it holds none of its own, and whose points an
+            adapter draws.
         device, dtype
             By default the accelerator of this machine in float16, else the CPU in bfloat16 where it computes in that,
             in float32 where not.
@@ -110,6 +113,8 @@ class Renderer:
             package peft.
         checker
             The folder of a Stable Diffusion whose safety checker withholds what it finds unsafe.
+        adapter
+            The folder of an IP-Adapter, with which a Stable Diffusion draws points of the joint space.
 
         Raises
         ------
@@ -117,22 +122,16 @@ class Renderer:
             For a folder that holds no such pipeline, is damaged, or was made for another CLIP.
         """
         folder, clip = Path(folder), None if clip is None else Path(clip)
-        pipeline = load_pipeline(folder, clip, device, dtype, lora)
-        name = revision(folder, str(pipeline.dtype), pipeline.device.type, str(lora), str(checker))
-        norm = float(read_facts(folder).get("norm") or usual_norm(pipeline))
+        adapter = None if adapter is None else Path(adapter)
+        pipeline = load_pipeline(folder, clip, device, dtype, lora, adapter)
+        name = revision(folder, str(pipeline.dtype), pipeline.device.type, str(lora), str(checker), str(adapter))
+        norm = float(read_facts(folder).get("norm") or usual_norm(pipeline, clip))
         found = load_checker(Path(checker), pipeline) if checker else None
         return cls(pipeline, norm, usual_settings(folder, bool(lora)), read_gap(folder), name, found)
 
     def encode_prompts(self, texts: Sequence[str]) -> np.ndarray:
         """Token states `(n, tokens, width)` float32 of texts, each padded to the full length; what is longer is cut."""
-        import torch
-
-        with torch.inference_mode():  # one by one: the last bits of a text do not depend on its neighbours
-            states = [
-                self.pipeline.encode_prompt(text, self.pipeline.device, 1, False)[0].float().cpu().numpy()
-                for text in texts
-            ]
-        return np.concatenate(states)
+        return self._decoder.encode(texts)
 
     def render(self, **asked: Any) -> list[Image.Image]:
         """A picture of each row of what is asked, as `drawing` takes it, in one go."""
@@ -160,8 +159,8 @@ class Renderer:
         prompt_embeds
             Token states `(n, tokens, width)`, as `encode_prompts` gives them or between two of those.
         embeddings
-            Points of the joint space `(n, dim)`, of any length other than zero; only an unCLIP draws them. One of the
-            two is given, or both.
+            Points of the joint space `(n, dim)`, of any length other than zero; an unCLIP and an IP-Adapter draw
+            them. One of the two is given, or both.
         seed
             In [0, 2³²); of the noise, the same for all rows.
         num_inference_steps, guidance_scale
@@ -216,7 +215,7 @@ class Renderer:
             )
         count = len(prompts) if prompts is not None else len(points if points is not None else ())
         prompts = np.repeat(self._empty, count, 0) if prompts is None else np.asarray(prompts, np.float32)
-        dim = self.pipeline.image_normalizer.config.embedding_dim if self.draws_embeddings else 0
+        dim = self._decoder.dim
         points = np.zeros((count, dim), np.float32) if points is None else normalize(points) * np.float32(self.norm)
         if prompts.shape != (count, *self._empty.shape[1:]) or points.shape != (count, dim):
             raise InputError(
@@ -286,9 +285,10 @@ class Renderer:
         import torch
 
         count, watch = len(prompts), self._watch(report, steps)
+        texts, empty, seen = map(self._tensor, (prompts, np.repeat(self._empty, count, 0), points))
         given = {
-            "prompt_embeds": self._tensor(prompts),
-            "negative_prompt_embeds": self._tensor(np.repeat(self._empty, count, 0)),
+            **self._decoder.given(texts, empty, seen, scale > 1),
+            **self._decoder.watched(watch),
             "num_inference_steps": steps,
             "guidance_scale": scale,
             "output_type": "latent",
@@ -296,10 +296,6 @@ class Renderer:
             "latents": self._latents.noise(seed).repeat(count, 1, 1, 1),
             "generator": [torch.Generator().manual_seed(seed + 1) for _ in range(count)],
         }
-        if self.draws_embeddings:
-            given |= {"image_embeds": self._tensor(points), "callback": lambda step, t, latents: watch(step, latents)}
-        else:
-            given |= {"callback_on_step_end": lambda pipe, step, t, tensors: watch(step, tensors["latents"]) or tensors}
         with torch.inference_mode():
             pictures = self._latents.decode(self.pipeline(**given)[0], numbers)
             return self.checker(pictures) if self.checker else pictures

@@ -36,6 +36,8 @@ class Model:
     draws_prompts, draws_embeddings
         The pipeline that draws token states, and the one that draws vectors of the joint space; None where the model
         cannot.
+    adapts
+        The pipeline that `draws_embeddings` is an IP-Adapter for; None where it draws by itself.
     few_steps
         The LoRA with which `draws_prompts` needs four steps instead of fifteen and no guidance.
     """
@@ -49,6 +51,7 @@ class Model:
     size: int = 0
     draws_prompts: Weights | None = None
     draws_embeddings: Weights | None = None
+    adapts: Weights | None = None
     few_steps: Weights | None = None
 
     @property
@@ -58,7 +61,7 @@ class Model:
     @property
     def parts(self) -> tuple[Weights, ...]:
         """All weights of the entry, the CLIP first."""
-        parts = (self.clip, self.draws_prompts, self.draws_embeddings, self.few_steps)
+        parts = (self.clip, self.draws_prompts, self.adapts, self.draws_embeddings, self.few_steps)
         return tuple(dict.fromkeys(part for part in parts if part))
 
     @property
@@ -105,13 +108,14 @@ class Model:
         return family_of(self.require())
 
 
-_PARTS: dict[str, Kind] = {
+PARTS: dict[str, Kind] = {
     "clip": "clip",
     "draws_prompts": "pipeline",
     "draws_embeddings": "pipeline",
+    "adapts": "pipeline",
     "few_steps": "lora",
 }
-_KEYS = {"key", "title", "description", "licence", "terms", *_PARTS, *(f"{part}_revision" for part in _PARTS)}
+_KEYS = {"key", "title", "description", "licence", "terms", *PARTS, *(f"{part}_revision" for part in PARTS)}
 
 
 def models() -> dict[str, Model]:
@@ -150,7 +154,7 @@ def _shipped() -> tuple[Model, ...]:
     tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     weights = {name: Weights(**table) for name, table in tables["weights"].items()}
     entries: list[dict[str, Any]] = [
-        {name: weights[value] if name in _PARTS else value for name, value in entry.items()}
+        {name: weights[value] if name in PARTS else value for name, value in entry.items()}
         for entry in tables["models"]
     ]
     return tuple(Model(**entry) for entry in entries)
@@ -182,7 +186,7 @@ def _own_entry(entry: dict[str, Any]) -> Model:
         raise InputError(f"{where} needs a key of at most 40 small letters, digits and dashes; correct it.")
     if "clip" not in entry:
         raise InputError(f"{where} has no clip; name a folder or a repository.")
-    parts = {part: _own_weights(entry, part, folder, where) for part in _PARTS if part in entry}
+    parts = {part: _own_weights(entry, part, folder, where) for part in PARTS if part in entry}
     title = entry.get("title", entry["key"])
     description = entry.get("description", title.rstrip(".") + ".")
     return Model(entry["key"], title, description, **parts, **_facts(parts["clip"]))  # type: ignore[arg-type]
@@ -190,14 +194,15 @@ def _own_entry(entry: dict[str, Any]) -> Model:
 
 def _own_weights(entry: dict[str, Any], part: str, folder: Path, where: str) -> Weights:
     given, revision = entry[part], entry.get(f"{part}_revision")
+    kind = "adapter" if part == "draws_embeddings" and "adapts" in entry else PARTS[part]
     terms = {"licence": entry.get("licence", "as its makers say"), "terms": entry.get("terms", "")}
     if revision and not COMMIT.fullmatch(revision):
         raise InputError(
             f"{where} says {part}_revision = {revision!r}; give a commit of 40 hexadecimal digits, or leave it out."
         )
     if HUB_ID.fullmatch(given):
-        return Weights(_PARTS[part], repo=MOVED.get(given, given), revision=revision, **terms)
-    weights = Weights(_PARTS[part], path=(folder / Path(given).expanduser()).resolve(), **terms)
+        return Weights(kind, repo=MOVED.get(given, given), revision=revision, **terms)
+    weights = Weights(kind, path=(folder / Path(given).expanduser()).resolve(), **terms)
     if not (weights.present or weights.converted):
         raise InputError(
             f"{where} says {part} = {given!r}, and {weights.path} does not hold a whole {weights.kind} in safetensors; "

@@ -33,9 +33,7 @@ def add_command(commands: Any) -> None:
     ):
         action = actions.add_parser(name, help=about)
         action.add_argument("key", help="of the model, as `models list` shows it")
-        action.add_argument(
-            "--part", choices=["clip", "draws_prompts", "draws_embeddings", "few_steps"], help="only this part of it"
-        )
+        action.add_argument("--part", choices=list(catalog.PARTS), help="only this part of it")
         action.set_defaults(run=run)
         if name == "get":
             action.add_argument("--lines", action="store_true", help="progress as one JSON object a line, for programs")

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from clipexplore.errors import MissingError, NetworkError, NoRoomError
-from clipexplore.models.weights import Weights, fetched_folder
+from clipexplore.models.weights import ADAPTER, Weights, fetched_folder
 
 CHUNK = 10_000_000  # bytes
 TIMEOUT = 20.0  # seconds without a byte
@@ -70,6 +70,8 @@ def choose(names: Iterable[str], kind: str) -> set[str]:
     checkpoints at the top and weights for further training are left out. A CLIP that is there in open_clip's layout
     alone is taken so.
     """
+    if kind == "adapter":
+        return set(names) & {ADAPTER}
     if kind == "lora":
         return set(names) & {"pytorch_lora_weights.safetensors"}
     depth = 1 if kind == "clip" else 2

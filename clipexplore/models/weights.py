@@ -22,11 +22,12 @@ from clipexplore.language import _
 from clipexplore.models import open_clip
 from clipexplore.settings import settings
 
-Kind = Literal["clip", "pipeline", "lora"]
+Kind = Literal["clip", "pipeline", "lora", "adapter"]
 RECEIPT = "fetched.json"  # in a fetched folder, written last: {file: {"size", "sha256"}}
 LOCK = "lock.json"  # beside the fetched folders: the revision of each repository that the catalogue does not pin
 LICENCES = "licences.json"
 WEIGHTS = "model.safetensors"
+ADAPTER = "models/ip-adapter_sd15.safetensors"  # of the many in the repository that of one picture in four tokens
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -36,7 +37,12 @@ MOVED = {
     "stabilityai/stable-diffusion-2-1-unclip-small": "sd2-community/stable-diffusion-2-1-unclip-small",
 }
 
-_NEEDED = {"clip": ("config.json", "preprocessor_config.json"), "pipeline": ("model_index.json",), "lora": ()}
+_NEEDED = {
+    "clip": ("config.json", "preprocessor_config.json"),
+    "pipeline": ("model_index.json",),
+    "lora": (),
+    "adapter": (ADAPTER,),
+}
 _TOWERS = {"pictures": ("vis", "vision_config"), "texts": ("text", "text_config")}  # how names of tensors begin
 _TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt")
 
@@ -65,7 +71,7 @@ class Weights:
     Attributes
     ----------
     kind
-        A model of pictures and texts ("clip"), a `diffusers` pipeline, or a LoRA for one.
+        A model of pictures and texts ("clip"), a `diffusers` pipeline, or a LoRA or an IP-Adapter for one.
     repo, revision
         The repository and its commit, 40 hex digits; without one the repository is pinned when it is fetched.
     path
@@ -372,5 +378,7 @@ def _has_weights(folder: Path, kind: Kind) -> bool:
     """Of a CLIP the one file; of a pipeline those of every part that has a network."""
     if kind == "clip":
         return (folder / WEIGHTS).is_file()
+    if kind == "adapter":
+        return True  # it is the one file that is needed
     parts = [path.parent for path in folder.glob("*/config.json")] if kind == "pipeline" else [folder]
     return bool(parts) and all(any(part.glob("*.safetensors")) for part in parts)

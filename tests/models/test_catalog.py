@@ -94,7 +94,10 @@ def test_an_operator_adds_folders_and_repositories(configured, tmp_path):
         ('key = "../x"\nclip = "a/b"', "needs a key"),
         ('key = "emoji"\nclip = "a/b"', "a model 'emoji', which exists already"),
         ('key = "x"\nclip = 7', "says clip = 7; give a text"),
-        ('key = "x"\nclip = "a/b"\nremote_code = "yes"', "unknown key 'remote_code'; known are clip, clip_revision"),
+        (
+            'key = "x"\nclip = "a/b"\nremote_code = "yes"',
+            "unknown key 'remote_code'; known are adapts, adapts_revision, clip",
+        ),
         ('key = "x"\nclip = "a/b"\nclip_revision = "main"', "give a commit of 40 hexadecimal digits"),
         ('key = "x"\nclip = "./nowhere"', "does not hold a whole clip in safetensors"),
         ('key = "x"\nclip = "a/b"\ndraws_prompts = "/nowhere"', "does not hold a whole pipeline"),
