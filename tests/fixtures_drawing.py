@@ -220,3 +220,82 @@ def write_adapter(folder: Path, diffusion: Path, dim: int = DIM) -> Path:
     (folder / "models").mkdir(parents=True)
     save_file(tensors, folder / "models/ip-adapter_sd15.safetensors")
     return folder
+
+
+def build_tiny_kandinsky(folder: Path, dim: int = DIM) -> Path:
+    """A `KandinskyV22Pipeline` that draws points of `dim` dimensions; returns the folder."""
+    import torch
+    from diffusers import DDPMScheduler, KandinskyV22Pipeline, UNet2DConditionModel, VQModel
+
+    torch.manual_seed(0)
+    unet = UNet2DConditionModel(
+        sample_size=SIDE // 4,
+        in_channels=4,
+        out_channels=8,  # half of them the variance, which the pipeline leaves out
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        norm_num_groups=4,
+        down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        resnet_time_scale_shift="scale_shift",
+        addition_embed_type="image",
+        addition_embed_type_num_heads=64,
+        encoder_hid_dim=dim,
+        encoder_hid_dim_type="image_proj",
+        cross_attention_dim=WIDTH,
+        attention_head_dim=4,
+    )
+    movq = VQModel(
+        latent_channels=4,
+        norm_type="spatial",
+        num_vq_embeddings=12,
+        vq_embed_dim=4,
+        down_block_types=("DownEncoderBlock2D", "DownEncoderBlock2D", "AttnDownEncoderBlock2D"),
+        up_block_types=("AttnUpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"),
+        block_out_channels=(32, 32, 32),  # its attention is normed in 32 groups
+    )
+    with torch.no_grad():
+        for name, value in [*unet.named_parameters(), *movq.named_parameters()]:
+            if value.ndim > 1:
+                value.mul_(2.0 if "conv_out" in name else 1.5)
+    scheduler = DDPMScheduler(
+        beta_schedule="linear", beta_start=0.00085, beta_end=0.012, clip_sample=False, variance_type="learned_range"
+    )
+    KandinskyV22Pipeline(unet, scheduler, movq).save_pretrained(folder)
+    return folder
+
+
+def build_tiny_prior(folder: Path, clip: Path, dim: int = DIM) -> Path:
+    """A `KandinskyV22PriorPipeline` for a CLIP whose states of texts are as wide as its space; returns the folder."""
+    import torch
+    from diffusers import KandinskyV22PriorPipeline, PriorTransformer, UnCLIPScheduler
+    from transformers import (
+        CLIPImageProcessorPil,
+        CLIPModel,
+        CLIPTextModelWithProjection,
+        CLIPTokenizer,
+        CLIPVisionModelWithProjection,
+    )
+
+    torch.manual_seed(0)
+    prior = PriorTransformer(
+        num_attention_heads=2, attention_head_dim=8, embedding_dim=dim, num_embeddings=16, num_layers=1
+    )
+    with torch.no_grad():
+        for value in prior.parameters():
+            if value.ndim > 1:
+                value.mul_(3)
+        prior.clip_mean.fill_(0.1), prior.clip_std.fill_(1.5)
+    model = CLIPModel.from_pretrained(clip)
+    texts = CLIPTextModelWithProjection(model.config.text_config)
+    texts.text_model, texts.text_projection = model.text_model, model.text_projection
+    seen = CLIPVisionModelWithProjection(model.config.vision_config)
+    seen.vision_model, seen.visual_projection = model.vision_model, model.visual_projection
+    scheduler = UnCLIPScheduler(
+        variance_type="fixed_small_log", prediction_type="sample", num_train_timesteps=1000, clip_sample_range=5.0
+    )
+    tokenizer = CLIPTokenizer.from_pretrained(clip)
+    pipeline = KandinskyV22PriorPipeline(prior, seen, texts, tokenizer, scheduler, CLIPImageProcessorPil())
+    pipeline.save_pretrained(folder)
+    return folder

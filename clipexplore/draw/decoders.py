@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clipexplore.draw.schedulers import OWN, SCHEDULERS
+from clipexplore.errors import InputError
+from clipexplore.language import _
+
 if TYPE_CHECKING:
     import torch
 
@@ -28,9 +32,12 @@ class Classic:
         The shape of the token states of a text; 0 if it reads none.
     side
         Width and height of a picture in pixels.
+    schedulers
+        Names of those that it can be drawn with.
     """
 
     dim = 0
+    schedulers: tuple[str, ...] = SCHEDULERS
 
     def __init__(self, pipeline: Any):
         self._pipeline = pipeline
@@ -99,3 +106,33 @@ class Adapted(Classic):
         seen = points[:, None]  # (n, 1, dim): one picture for each
         halves = torch.cat([torch.zeros_like(seen), seen]) if guided else seen
         return {**super().given(prompts, empty, points, guided), "ip_adapter_image_embeds": [halves]}
+
+
+class Kandinsky(Classic):
+    """Kandinsky 2.2, conditioned on a point alone.
+
+    Parameters
+    ----------
+    blank
+        `(1, dim)` float32, what its CLIP sees in a picture of nothing: the half of guidance without a point.
+    """
+
+    tokens = width = 0
+    schedulers = (OWN, "ddim")  # its pipeline steps as that of PLMS cannot
+
+    def __init__(self, pipeline: Any, blank: np.ndarray):
+        self._blank = blank
+        self.side = pipeline.unet.config.sample_size * pipeline.movq_scale_factor
+        self.dim = pipeline.unet.config.encoder_hid_dim
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        raise InputError(
+            _(
+                "This model draws points of the joint space only, and has no token states of a text; draw its "
+                "embedding instead."
+            )
+        )
+
+    def given(self, prompts: torch.Tensor, empty: torch.Tensor, points: torch.Tensor, guided: bool) -> dict[str, Any]:
+        blank = points.new_tensor(self._blank).expand_as(points)
+        return {"image_embeds": points, "negative_image_embeds": blank, "height": self.side, "width": self.side}

@@ -5,7 +5,7 @@ Or the states of one text's tokens.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from PIL import Image
 
-from clipexplore.draw.pipelines import WITHHELD, has_checker, read_gap, revision, usual_settings
+from clipexplore.draw.pipelines import WITHHELD, has_checker, read_gap, revision, sees_points, usual_settings
+from clipexplore.draw.prior import Prior
 from clipexplore.draw.walks import changes
 from clipexplore.models.bridge import Bridge
 from clipexplore.models.catalog import Model
@@ -45,6 +46,8 @@ class Drawer:
         The folder whose safety checker sees what it draws, if any.
     adapter
         The folder of the IP-Adapter it draws points with, if any.
+    prior
+        The folder of the prior that imagines pictures of texts for it, if any.
     bridge, owner
         What carries points to the model whose decoder it is, and the title of that; None for one's own decoder.
     """
@@ -54,6 +57,7 @@ class Drawer:
     lora: Path | None = None
     checker: Path | None = None
     adapter: Path | None = None
+    prior: Path | None = None
     bridge: Bridge | None = None
     owner: str = ""
 
@@ -66,7 +70,7 @@ class Drawer:
         """What stands for it in keys of drawings."""
         changed = max(path.stat().st_mtime_ns for path in self.folder.rglob("*") if path.is_file())
         carried = self.bridge and self.bridge.name
-        return f"{_revision(self.folder, changed)} {self.lora} {self.checker} {self.adapter} {carried}"
+        return f"{_revision(self.folder, changed)} {self.lora} {self.checker} {self.adapter} {self.prior} {carried}"
 
     @property
     def settings(self) -> dict[str, float]:
@@ -80,12 +84,31 @@ class Drawer:
         # with a text encoder of its own it serves every CLIP, whose weights it shares where equal
         alone = (self.folder / "text_encoder").is_dir() and self.adapter is None
         clip = self.clip.folder
-        if self.adapter:  # it wants to know the model, which then sees what is drawn too
-            seeing = partial(Embedder.load, clip, revisions=self.clip.revisions)
-            shared.get(("clip", clip), seeing, partial(size_of, clip))
+        if sees_points(self.folder, self.adapter):
+            self._embedder()
         key = ("draw", *map(str, (self.folder, None if alone else clip, self.lora, self.checker, self.adapter)))
         load = partial(Renderer.load, self.folder, clip, lora=self.lora, checker=self.checker, adapter=self.adapter)
         return shared.get(key, load, partial(size_of, self.folder))
+
+    def imagine(self, texts: Sequence[str], step: Callable[[], object] = lambda: None) -> dict[str, np.ndarray]:
+        """By text the embedding of a picture of it `(dim,)`, as the prior imagines it; empty without a prior.
+
+        Raises
+        ------
+        InputError
+            As `Prior.load`.
+        """
+        if self.prior is None or not texts:
+            return {}
+        load = partial(Prior.load, self.prior, self.clip.folder, self._embedder())
+        prior = shared.get(("prior", str(self.prior), str(self.clip.folder)), load, partial(size_of, self.prior))
+        return dict(zip(texts, prior.imagine(texts, step=step), strict=True))
+
+    def _embedder(self) -> Embedder:
+        """The model whose points are drawn, in memory from here on: it sees what is drawn too."""
+        clip = self.clip.folder
+        load = partial(Embedder.load, clip, revisions=self.clip.revisions)
+        return shared.get(("clip", clip), load, partial(size_of, clip))
 
 
 @lru_cache(maxsize=16)
@@ -123,7 +146,8 @@ def drawer_of(model: Model, kind: Kind, checked: bool = False) -> Drawer | None:
     quick = model.few_steps if kind == "tokens" and model.few_steps and model.few_steps.present else None
     checker = beside if checked and beside and beside.present and has_checker(beside.folder) else None
     lora, checks = quick.folder if quick else None, checker.folder if checker else None
-    return Drawer(weights, model.clip, lora, checks, adapter)
+    prior = model.prior.folder if kind == "joint" and model.prior and model.prior.present else None
+    return Drawer(weights, model.clip, lora, checks, adapter, prior)
 
 
 def gap_of(space: Space, drawer: Drawer) -> np.ndarray | None:
@@ -150,6 +174,8 @@ class Drawn:
     ----------
     embeddings
         `(n, dim)` of the pictures, embedded again; None for those of token states.
+    targets
+        `(n, dim)`, the points that they were drawn from; None for those of token states.
     places
         Of an even walk `(n,)` float64: where on the path each lies, in units of stops; None of any other.
     kept
@@ -158,6 +184,7 @@ class Drawn:
 
     pictures: list[Image.Image]
     embeddings: np.ndarray | None = None
+    targets: np.ndarray | None = None
     places: np.ndarray | None = None
     kept: list[int] | None = None
 
@@ -180,7 +207,7 @@ def drawing_vectors(space: Space, drawer: Drawer, vectors: np.ndarray, **setting
     """
     there = drawer.bridge.carry(normalize(vectors)) if drawer.bridge else vectors
     pictures = yield from drawer.load().drawing(embeddings=there, **settings)
-    return Drawn(pictures, space.embedder.embed_images(pictures))
+    return Drawn(pictures, space.embedder.embed_images(pictures), vectors)
 
 
 def across_gap(point: Point, gap: np.ndarray | None) -> np.ndarray:

@@ -21,6 +21,10 @@ class Latents:
 
     def __init__(self, pipeline: Any):
         self._pipeline = pipeline
+        self._quantizes = hasattr(pipeline, "movq")  # Kandinsky's autoencoder, whose latents are drawn without that
+        self._coder = pipeline.movq if self._quantizes else pipeline.vae
+        self._factor = 2 ** (len(self._coder.config.block_out_channels) - 1)  # pixels of a latent
+        self._singly = False
 
     def noise(self, seed: int) -> torch.Tensor:
         """Where every picture of a seed starts, `(1, channels, height, width)`, the same on every device."""
@@ -62,14 +66,18 @@ class Latents:
 
     def _decoded(self, latents: torch.Tensor) -> torch.Tensor:
         """Pixels `(n, 3, height, width)` in [−1, 1], float32."""
-        vae = self._pipeline.vae
-        return vae.decode(latents / vae.config.scaling_factor).sample.float()
+        import torch
+
+        if not self._quantizes:
+            return self._coder.decode(latents / self._coder.config.scaling_factor).sample.float()
+        parts = latents.split(1) if self._singly else (latents,)
+        return torch.cat([self._coder.decode(part, force_not_quantize=True).sample.float() for part in parts])
 
     def _decoded_wide(self, latents: torch.Tensor) -> torch.Tensor:
         """The same, computed in float32."""
         import torch
 
-        vae, dtype = self._pipeline.vae, self._pipeline.vae.dtype
+        vae, dtype = self._coder, self._coder.dtype
         try:
             vae.to(dtype=torch.float32)
             return self._decoded(latents.float())
@@ -78,11 +86,14 @@ class Latents:
 
     def decode_in_pieces(self, of_one: bool) -> None:
         """From now on decodes one picture after the other; if one alone is too much (`of_one`), each in quarters."""
-        vae = self._pipeline.vae
+        vae = self._coder
+        if self._quantizes:  # it cannot be cut into pieces
+            self._singly = True
+            return
         vae.enable_slicing()
         if of_one:
             vae.tile_latent_min_size = self._pipeline.unet.config.sample_size // 2
-            vae.tile_sample_min_size = vae.tile_latent_min_size * self._pipeline.vae_scale_factor
+            vae.tile_sample_min_size = vae.tile_latent_min_size * self._factor
             vae.enable_tiling()
 
     def preview(self, latents: torch.Tensor) -> Image.Image:
@@ -90,15 +101,20 @@ class Latents:
         values = latents[0].float().permute(1, 2, 0).cpu().numpy()
         return _pictures(np.nan_to_num(values @ self._colours[:-1] + self._colours[-1])[None])[0]
 
+    def _encoded(self, pixels: torch.Tensor) -> torch.Tensor:
+        if self._quantizes:
+            return self._coder.encode(pixels).latents
+        return self._coder.encode(pixels).latent_dist.mean * self._coder.config.scaling_factor
+
     @cached_property
     def _colours(self) -> np.ndarray:
         """The linear map from a latent to its colour `(channels + 1, 3)`, fitted on an encoded chart of patches."""
         import torch
 
-        pipe, factor = self._pipeline, self._pipeline.vae_scale_factor
+        pipe, factor = self._pipeline, self._factor
         colours = np.random.default_rng(0).random((8, 8, 3), np.float32)  # each patch is two latents wide
         chart = torch.from_numpy(colours.repeat(2 * factor, 0).repeat(2 * factor, 1)).permute(2, 0, 1)[None] * 2 - 1
-        encoded = pipe.vae.encode(chart.to(pipe.device, pipe.dtype)).latent_dist.mean * pipe.vae.config.scaling_factor
+        encoded = self._encoded(chart.to(pipe.device, pipe.dtype))
         known = encoded[0].float().permute(1, 2, 0).cpu().numpy().reshape(-1, encoded.shape[1])
         known, seen = np.pad(known, ((0, 0), (0, 1)), constant_values=1), colours.repeat(2, 0).repeat(2, 1)
         return np.linalg.lstsq(known, seen.reshape(-1, 3), rcond=None)[0]

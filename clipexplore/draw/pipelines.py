@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from clipexplore.draw.decoders import Adapted, Classic, Unclip
+from clipexplore.draw.decoders import Adapted, Classic, Kandinsky, Unclip
 from clipexplore.draw.schedulers import own_scheduler
 from clipexplore.errors import DamagedError, InputError, MissingError
 from clipexplore.images import open_picture
@@ -32,14 +33,14 @@ from clipexplore.store.shelves import WORLD
 
 if TYPE_CHECKING:
     import torch
-    from diffusers import StableDiffusionPipeline, StableUnCLIPImg2ImgPipeline
+    from diffusers import KandinskyV22Pipeline, StableDiffusionPipeline, StableUnCLIPImg2ImgPipeline
 
-    Pipeline: TypeAlias = StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline
+    Pipeline: TypeAlias = StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline | KandinskyV22Pipeline
 
 CHECKER = "safety_checker"
 WITHHELD = "withheld"  # among what a picture says of itself
 FACTS, GAP = "drawing.json", "gap.safetensors"
-UNCLIP, CLASSIC = "StableUnCLIPImg2ImgPipeline", "StableDiffusionPipeline"
+UNCLIP, CLASSIC, KANDINSKY = "StableUnCLIPImg2ImgPipeline", "StableDiffusionPipeline", "KandinskyV22Pipeline"
 SAMPLE = 24  # pictures that a model's usual length is taken from
 _ENDS = 1 << 20  # bytes at either end of a file of weights that tell it from others
 
@@ -74,11 +75,11 @@ def load_pipeline(
             )
         ) from error
     if adapter is not None:
-        _add_adapter(pipeline, adapter, clip)
+        _add_adapter(pipeline, adapter)
     pipeline = _prepared(pipeline, device)
     if lora is not None:
         _take_few_steps(pipeline, lora)
-    if clip is not None and (embedder := shared.find(("clip", clip))):
+    if clip is not None and kind != KANDINSKY and (embedder := shared.find(("clip", clip))):
         share_weights(pipeline.text_encoder, embedder.text_model)
     return pipeline
 
@@ -101,20 +102,38 @@ def load_checker(folder: Path, pipeline: Pipeline) -> SafetyChecker:
         ) from error
 
 
-def decoder_of(pipeline: Pipeline) -> Classic:
-    """What a loaded pipeline draws from, and how it is given that."""
+def decoder_of(pipeline: Pipeline, clip: Path | None) -> Classic:
+    """What a loaded pipeline draws from, and how it is given that.
+
+    Raises
+    ------
+    InputError
+        For one that draws points of another CLIP, as far as their dimensions tell, or without one.
+    """
     if hasattr(pipeline, "image_noising_scheduler"):
         return Unclip(pipeline)
-    return Classic(pipeline) if pipeline.unet.encoder_hid_proj is None else Adapted(pipeline)
+    if not hasattr(pipeline, "movq") and pipeline.unet.encoder_hid_proj is None:
+        return Classic(pipeline)
+    seeing = _embedder(clip) if clip else None
+    blank = seeing.project_blank() if seeing else np.zeros((1, 0), np.float32)
+    found = Kandinsky(pipeline, blank) if hasattr(pipeline, "movq") else Adapted(pipeline)
+    if found.dim != blank.shape[1]:
+        raise InputError(
+            _(
+                "This model draws points of {dim} dimensions, and those of the CLIP here have {ours}; name the CLIP it "
+                "was made for."
+            ).format(dim=found.dim, ours=blank.shape[1])
+        )
+    return found
 
 
-def usual_norm(pipeline: Pipeline, clip: Path | None) -> float:
-    """The length of the embeddings that a pipeline was trained on: √(Σ mean² + std²) of an unCLIP's normaliser, for an
-    adapter that which its CLIP gives pictures; 1 for what draws no points.
+def usual_norm(pipeline: Pipeline, decoder: Classic, clip: Path | None) -> float:
+    """The length of the embeddings that a pipeline was trained on: √(Σ mean² + std²) of an unCLIP's normaliser, for
+    others that which their CLIP gives pictures; 1 for what draws no points.
     """
     if (normalizer := getattr(pipeline, "image_normalizer", None)) is not None:
         return float((normalizer.mean.float() ** 2 + normalizer.std.float() ** 2).sum().sqrt())
-    return _usual_length(clip) if clip and decoder_of(pipeline).dim else 1.0
+    return _usual_length(clip) if clip and decoder.dim else 1.0
 
 
 def _embedder(clip: Path) -> Embedder:
@@ -132,15 +151,13 @@ def _usual_length(clip: Path) -> float:
     return float(f"{lengths.mean():.1e}")
 
 
-def _add_adapter(pipeline: StableDiffusionPipeline, adapter: Path, clip: Path | None) -> None:
+def _add_adapter(pipeline: StableDiffusionPipeline, adapter: Path) -> None:
     """Lets a Stable Diffusion see points of a CLIP beside its text.
 
     Raises
     ------
     DamagedError
-        For files that are no IP-Adapter, or of another size.
-    InputError
-        For an adapter of another CLIP, as far as its dimensions tell.
+        For files that are no IP-Adapter, or of another kind or size.
     """
     from safetensors import SafetensorError
 
@@ -149,21 +166,13 @@ def _add_adapter(pipeline: StableDiffusionPipeline, adapter: Path, clip: Path | 
         pipeline.load_ip_adapter(
             adapter, subfolder=folder, weight_name=name, image_encoder_folder=None, local_files_only=True
         )
-        dim = decoder_of(pipeline).dim
+        Adapted(pipeline)
     except (OSError, ValueError, RuntimeError, LookupError, AttributeError, SafetensorError) as error:
         raise DamagedError(
             _("The IP-Adapter in {folder} cannot be used with this model: {error}; fetch it again.").format(
                 folder=adapter, error=str(error).splitlines()[0]
             )
         ) from error
-    ours = _embedder(clip).dim if clip else 0
-    if dim != ours:
-        raise InputError(
-            _(
-                "The IP-Adapter in {folder} draws points of {dim} dimensions, and those of the CLIP here have {ours}; "
-                "name the CLIP it was made for."
-            ).format(folder=adapter, dim=dim, ours=ours)
-        )
 
 
 def _take_few_steps(pipeline: StableDiffusionPipeline, lora: Path) -> None:
@@ -191,6 +200,11 @@ def _take_few_steps(pipeline: StableDiffusionPipeline, lora: Path) -> None:
     pipeline.scheduler = own_scheduler(pipeline.scheduler.config, few_steps=True)
 
 
+def sees_points(folder: Path, adapter: Path | None) -> bool:
+    """Whether a pipeline draws points of a CLIP that it is not itself a part of, and so has to know that."""
+    return adapter is not None or _kind(folder) == KANDINSKY
+
+
 def read_facts(folder: Path) -> dict:
     """What `drawing.json` says; nothing where there is none, as in folders of others."""
     path = folder / FACTS
@@ -209,7 +223,7 @@ def usual_settings(folder: Path, few_steps: bool = False) -> dict[str, float]:
     facts = read_facts(folder)
     return {
         "num_inference_steps": int(facts.get("num_inference_steps", 15)),
-        "guidance_scale": float(facts.get("guidance_scale", 7.5)),
+        "guidance_scale": float(facts.get("guidance_scale") or (4.0 if _kind(folder) == KANDINSKY else 7.5)),
     }
 
 
@@ -247,10 +261,10 @@ def _kind(folder: Path) -> str:
                 "first."
             ).format(folder=folder)
         ) from error
-    if kind not in (UNCLIP, CLASSIC):
+    if kind not in (known := (UNCLIP, CLASSIC, KANDINSKY)):
         raise InputError(
             _("The model in {folder} is a {kind}, and only {known} can draw here; choose another folder.").format(
-                folder=folder, kind=kind, known=f"{UNCLIP} and {CLASSIC}"
+                folder=folder, kind=kind, known=", ".join(known)
             )
         )
     return kind
@@ -288,7 +302,8 @@ def _load(folder: Path, kind: str, clip: Path | None, dtype: torch.dtype) -> Pip
     given = _encoders(folder, kind, clip, dtype)
     if kind == CLASSIC:  # `SafetyChecker` checks, whatever draws, where it is wanted
         given |= {"safety_checker": None, "requires_safety_checker": False}
-    cls = _unclip() if kind == UNCLIP else _diffusion()
+    made: dict[str, Callable[[], type[Pipeline]]] = {UNCLIP: _unclip, CLASSIC: _diffusion, KANDINSKY: _kandinsky}
+    cls = made[kind]()
     return cls.from_pretrained(
         folder, local_files_only=True, use_safetensors=True, torch_dtype=dtype, variant=variant_of(folder), **given
     )
@@ -296,6 +311,8 @@ def _load(folder: Path, kind: str, clip: Path | None, dtype: torch.dtype) -> Pip
 
 def _encoders(folder: Path, kind: str, clip: Path | None, dtype: torch.dtype) -> dict[str, object]:
     """The parts the folder leaves out because they are those of the CLIP."""
+    if kind == KANDINSKY:
+        return {}  # it is given what its CLIP has seen
     parts = ["tokenizer", "text_encoder"] + ["image_encoder", "feature_extractor"] * (kind == UNCLIP)
     missing = [part for part in parts if not (folder / part).is_dir()]
     if not missing:
@@ -340,6 +357,12 @@ def _unclip() -> type[StableUnCLIPImg2ImgPipeline]:
     return UnCLIP
 
 
+def _kandinsky() -> type[KandinskyV22Pipeline]:
+    from diffusers import KandinskyV22Pipeline
+
+    return KandinskyV22Pipeline
+
+
 @cache
 def _diffusion() -> type[StableDiffusionPipeline]:
     from diffusers import StableDiffusionPipeline
@@ -363,7 +386,7 @@ def _prepared(pipeline: Pipeline, device: torch.device) -> Pipeline:
     torch.backends.cudnn.deterministic = True  # of its ways to convolve only those that give the same bits each time
     # Of CPUs only those with AMX gain by channels last; measured without, it costs a tenth.
     order = torch.channels_last if device.type != "cpu" or has_amx() else torch.contiguous_format
-    for part in (pipeline.unet, pipeline.vae):
+    for part in (pipeline.unet, pipeline.movq if hasattr(pipeline, "movq") else pipeline.vae):
         part.eval().requires_grad_(False).to(memory_format=order)
     return pipeline.to(device)
 

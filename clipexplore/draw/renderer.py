@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from clipexplore.draw.decoders import Classic
 from clipexplore.draw.latents import Latents
 from clipexplore.draw.pipelines import (
     SafetyChecker,
@@ -73,6 +74,7 @@ class Renderer:
     def __init__(
         self,
         pipeline: Any,
+        decoder: Classic,
         norm: float,
         settings: dict[str, float],
         gap: np.ndarray | None,
@@ -83,7 +85,7 @@ class Renderer:
         self.pipeline, self._latents, self._own = pipeline, Latents(pipeline), pipeline.scheduler
         self.norm, self.gap, self.revision = norm, gap, revision
         self.num_inference_steps, self.guidance_scale = settings["num_inference_steps"], settings["guidance_scale"]
-        self._decoder = decoder_of(pipeline)
+        self._decoder = decoder
         self.draws_embeddings, self.side = self._decoder.dim > 0, self._decoder.side
 
     @classmethod
@@ -98,7 +100,8 @@ class Renderer:
         checker: Path | str | None = None,
         adapter: Path | str | None = None,
     ) -> Renderer:
-        """The pipeline of a folder as `StableUnCLIPImg2ImgPipeline` or `StableDiffusionPipeline` saves it.
+        """The pipeline of a folder as `StableUnCLIPImg2ImgPipeline`, `StableDiffusionPipeline` or
+        `KandinskyV22Pipeline` saves it.
 
         Parameters
         ----------
@@ -125,9 +128,10 @@ class Renderer:
         adapter = None if adapter is None else Path(adapter)
         pipeline = load_pipeline(folder, clip, device, dtype, lora, adapter)
         name = revision(folder, str(pipeline.dtype), pipeline.device.type, str(lora), str(checker), str(adapter))
-        norm = float(read_facts(folder).get("norm") or usual_norm(pipeline, clip))
+        decoder = decoder_of(pipeline, clip)
+        norm = float(read_facts(folder).get("norm") or usual_norm(pipeline, decoder, clip))
         found = load_checker(Path(checker), pipeline) if checker else None
-        return cls(pipeline, norm, usual_settings(folder, bool(lora)), read_gap(folder), name, found)
+        return cls(pipeline, decoder, norm, usual_settings(folder, bool(lora)), read_gap(folder), name, found)
 
     def encode_prompts(self, texts: Sequence[str]) -> np.ndarray:
         """Token states `(n, tokens, width)` float32 of texts, each padded to the full length; what is longer is cut."""
@@ -159,8 +163,8 @@ class Renderer:
         prompt_embeds
             Token states `(n, tokens, width)`, as `encode_prompts` gives them or between two of those.
         embeddings
-            Points of the joint space `(n, dim)`, of any length other than zero; an unCLIP and an IP-Adapter draw
-            them. One of the two is given, or both.
+            Points of the joint space `(n, dim)`, of any length other than zero; an unCLIP, an IP-Adapter and
+            Kandinsky draw them, the last them alone. One of the two is given, or both.
         seed
             In [0, 2³²); of the noise, the same for all rows.
         num_inference_steps, guidance_scale
@@ -184,7 +188,7 @@ class Renderer:
         steps = int(self.num_inference_steps if num_inference_steps is None else num_inference_steps)
         scale = self.guidance_scale if guidance_scale is None else guidance_scale
         _check_range(num_inference_steps=steps, guidance_scale=scale, seed=seed)
-        chosen = chosen_scheduler(self._own, scheduler)
+        chosen = chosen_scheduler(self._own, scheduler, self._decoder.schedulers)
         prompts, points = self._conditions(prompt_embeds, embeddings)
         plan = list(batches(len(prompts), steps, alike))
         work, done = sum(size for _rows, size in plan), 0
@@ -234,7 +238,7 @@ class Renderer:
 
     @cached_property
     def _empty(self) -> np.ndarray:
-        return self.encode_prompts([""])
+        return self.encode_prompts([""]) if self._decoder.tokens else np.zeros((1, 0, 0), np.float32)
 
     def _draw(
         self,

@@ -7,6 +7,7 @@ Source: Lu et al. 2022, "DPM-Solver++"; Liu et al. 2022, "Pseudo Numerical Metho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from clipexplore.errors import InputError
@@ -29,22 +30,22 @@ def own_scheduler(config: dict, few_steps: bool = False) -> SchedulerMixin:
     if few_steps:
         return LCMScheduler.from_config(config)
     return DPMSolverMultistepScheduler.from_config(
-        config, algorithm_type="dpmsolver++", solver_order=2, lambda_min_clipped=-5.1
+        config, algorithm_type="dpmsolver++", solver_order=2, lambda_min_clipped=-5.1, variance_type=None
     )
 
 
-def chosen_scheduler(own: SchedulerMixin, name: str) -> SchedulerMixin:
+def chosen_scheduler(own: SchedulerMixin, name: str, possible: Sequence[str] = SCHEDULERS) -> SchedulerMixin:
     """The scheduler of that name for a model whose own is `own`; a new one, but for that itself.
 
     Raises
     ------
     InputError
-        For an unknown name, and for any but its own where a model draws in few steps.
+        For a name that is not among the `possible` ones, and for any but its own where a model draws in few steps.
     """
-    if name not in SCHEDULERS:
+    if name not in possible:
         raise InputError(
             _("scheduler is {name!r} and has to be one of {known}; change it.").format(
-                name=name, known=", ".join(SCHEDULERS)
+                name=name, known=", ".join(possible)
             )
         )
     if name == OWN:

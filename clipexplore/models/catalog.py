@@ -38,6 +38,8 @@ class Model:
         cannot.
     adapts
         The pipeline that `draws_embeddings` is an IP-Adapter for; None where it draws by itself.
+    prior
+        What imagines the embedding of a picture for a text, in place of a step across the gap.
     few_steps
         The LoRA with which `draws_prompts` needs four steps instead of fifteen and no guidance.
     """
@@ -52,6 +54,7 @@ class Model:
     draws_prompts: Weights | None = None
     draws_embeddings: Weights | None = None
     adapts: Weights | None = None
+    prior: Weights | None = None
     few_steps: Weights | None = None
 
     @property
@@ -61,7 +64,7 @@ class Model:
     @property
     def parts(self) -> tuple[Weights, ...]:
         """All weights of the entry, the CLIP first."""
-        parts = (self.clip, self.draws_prompts, self.adapts, self.draws_embeddings, self.few_steps)
+        parts = (self.clip, self.draws_prompts, self.adapts, self.draws_embeddings, self.prior, self.few_steps)
         return tuple(dict.fromkeys(part for part in parts if part))
 
     @property
@@ -113,6 +116,7 @@ PARTS: dict[str, Kind] = {
     "draws_prompts": "pipeline",
     "draws_embeddings": "pipeline",
     "adapts": "pipeline",
+    "prior": "prior",
     "few_steps": "lora",
 }
 _KEYS = {"key", "title", "description", "licence", "terms", *PARTS, *(f"{part}_revision" for part in PARTS)}

@@ -112,6 +112,24 @@ class Embedder:
         return cls(family, model.to(place), reader, processor, read_scale(folder), revisions or revisions_of(folder))
 
     @property
+    def device(self) -> torch.device:
+        return self._model.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self._model.dtype
+
+    def text_encoder(self) -> torch.nn.Module:
+        """The text tower of a CLIP with its projection, for a pipeline that reads with the same; no copy."""
+        import torch
+        from transformers import CLIPTextModelWithProjection
+
+        with torch.device("meta"):
+            found = CLIPTextModelWithProjection(self._model.config.text_config)
+        found.text_model, found.text_projection = self._model.text_model, self._model.text_projection
+        return found.eval()
+
+    @property
     def text_model(self) -> torch.nn.Module:
         """The text tower, for a pipeline that draws with the same."""
         return self._model.text_model
@@ -156,6 +174,15 @@ class Embedder:
         """Image embeddings before they are normalised: `(n, dim)` float32, of the lengths that the model gives them."""
         at_once = PICTURES.get(self._model.device.type, MAX_BATCH)
         return self._joined(self._run_images, batches_ahead(images, self._prepare, at_once))
+
+    def project_blank(self) -> np.ndarray:
+        """`(1, dim)` float32, not normalised: what is seen where every pixel is the mean of the training."""
+        import torch
+
+        blank = torch.zeros((1, 3, self._prepare.side, self._prepare.side), dtype=self._model.dtype)
+        return self._joined(
+            lambda batch: self._model.get_image_features(batch[0]).pooler_output, [[blank.to(self._model.device)]]
+        )
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each whole text, start and end tokens included: more than `max_tokens` means it would be cut."""

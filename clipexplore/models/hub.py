@@ -23,7 +23,12 @@ TIMEOUT = 20.0  # seconds without a byte
 TEXTS = ("*.json", "*.txt", "*.model")
 _SHARD = r"(-\d{5}-of-\d{5})?"
 _FULL = (rf"(diffusion_pytorch_)?model{_SHARD}\.safetensors", rf"(diffusion_)?pytorch_model{_SHARD}\.bin")
-_OPEN_CLIP = (r"open_clip_model\.safetensors", r"open_clip_pytorch_model\.bin")
+_ONE = (  # file of a CLIP, never in parts
+    r"model\.safetensors",
+    r"open_clip_model\.safetensors",
+    r"pytorch_model\.bin",
+    r"open_clip_pytorch_model\.bin",
+)
 _HALF = tuple(pattern.replace("model", r"model\.fp16") for pattern in _FULL)
 
 
@@ -67,8 +72,8 @@ def choose(names: Iterable[str], kind: str) -> set[str]:
     """The files of a repository that a set of weights is made of; empty if there are none.
 
     Safetensors are taken before `.bin`, and of a pipeline fp16 if all its parts have it; other formats, full
-    checkpoints at the top and weights for further training are left out. A CLIP that is there in open_clip's layout
-    alone is taken so.
+    checkpoints at the top and weights for further training are left out. A CLIP is one file, in
+    open_clip's layout where it has no other.
     """
     if kind == "adapter":
         return set(names) & {ADAPTER}
@@ -76,14 +81,16 @@ def choose(names: Iterable[str], kind: str) -> set[str]:
         return set(names) & {"pytorch_lora_weights.safetensors"}
     depth = 1 if kind == "clip" else 2
     inside = [name for name in names if name.count("/") == depth - 1 or name == "model_index.json"]
+    if kind == "prior":  # its encoders are those of the CLIP
+        inside = [name for name in inside if name.startswith(("prior/", "scheduler/", "model_index"))]
     folders: dict[str, list[str]] = {}
     for name in inside:
         folders.setdefault(str(PurePosixPath(name).parent), []).append(PurePosixPath(name).name)
     half = {folder: _first(_HALF, names) for folder, names in folders.items()}
-    own = _OPEN_CLIP if kind == "clip" else ()
-    full = {folder: _first((*_FULL, *own), names) for folder, names in folders.items()}
+    wanted = _ONE if kind == "clip" else _FULL
+    full = {folder: _first(wanted, names) for folder, names in folders.items()}
     with_weights = [folder for folder in folders if half[folder] or full[folder]]
-    taken = half if kind == "pipeline" and all(half[folder] for folder in with_weights) else full
+    taken = half if kind != "clip" and all(half[folder] for folder in with_weights) else full
     files = {str(PurePosixPath(folder, name)) for folder in with_weights for name in taken[folder]}
     texts = {name for name in inside if any(fnmatch(name, text) for text in TEXTS) and ".index." not in name}
     shards = {name for name in inside if ".index." in name and any("-of-" in file for file in files)}

@@ -22,7 +22,7 @@ from clipexplore.language import _
 from clipexplore.models import open_clip
 from clipexplore.settings import settings
 
-Kind = Literal["clip", "pipeline", "lora", "adapter"]
+Kind = Literal["clip", "pipeline", "lora", "adapter", "prior"]
 RECEIPT = "fetched.json"  # in a fetched folder, written last: {file: {"size", "sha256"}}
 LOCK = "lock.json"  # beside the fetched folders: the revision of each repository that the catalogue does not pin
 LICENCES = "licences.json"
@@ -40,6 +40,7 @@ MOVED = {
 _NEEDED = {
     "clip": ("config.json", "preprocessor_config.json"),
     "pipeline": ("model_index.json",),
+    "prior": ("model_index.json",),
     "lora": (),
     "adapter": (ADAPTER,),
 }
@@ -71,7 +72,8 @@ class Weights:
     Attributes
     ----------
     kind
-        A model of pictures and texts ("clip"), a `diffusers` pipeline, or a LoRA or an IP-Adapter for one.
+        A model of pictures and texts ("clip"), a `diffusers` pipeline, a LoRA or an IP-Adapter for one, or a pipeline
+        that imagines pictures of texts ("prior"), of which the encoders are left out.
     repo, revision
         The repository and its commit, 40 hex digits; without one the repository is pinned when it is fetched.
     path
@@ -380,5 +382,5 @@ def _has_weights(folder: Path, kind: Kind) -> bool:
         return (folder / WEIGHTS).is_file()
     if kind == "adapter":
         return True  # it is the one file that is needed
-    parts = [path.parent for path in folder.glob("*/config.json")] if kind == "pipeline" else [folder]
+    parts = [path.parent for path in folder.glob("*/config.json")] if kind in ("pipeline", "prior") else [folder]
     return bool(parts) and all(any(part.glob("*.safetensors")) for part in parts)

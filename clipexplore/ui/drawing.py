@@ -17,6 +17,7 @@ import streamlit as st
 from PIL import Image
 
 from clipexplore.draw.drawer import Drawer, Drawn, Kind, across_gap, drawing_vectors, gap_of, weights_for
+from clipexplore.draw.prior import texts_of, with_pictures
 from clipexplore.draw.renderer import Report
 from clipexplore.errors import InputError
 from clipexplore.explore.bridges import drawer_for
@@ -47,6 +48,7 @@ class Track:
     pngs: list[bytes]
     changes: np.ndarray
     embeddings: np.ndarray | None
+    targets: np.ndarray | None = None
     withheld: list[int] = field(default_factory=list)
     places: np.ndarray | None = None
 
@@ -209,6 +211,7 @@ def draw_tracks(
             [done[name][row] for row in each.kept or sorted(done[name])],
             each.changes,
             each.embeddings,
+            each.targets,
             each.withheld,
             each.places,
         )
@@ -240,7 +243,7 @@ def show_emerging(job: Job) -> None:
 
 def draw_points(points: dict[str, Point], slot: str) -> None:
     """Pictures of points by their label, each with the cosine of its re-embedding; texts also without the shift
-    across the gap.
+    across the gap, and as the model's own prior imagines them, where it has one.
     """
     artist = drawer("joint")
     if artist is None:
@@ -252,10 +255,14 @@ def draw_points(points: dict[str, Point], slot: str) -> None:
     moved = {label: across_gap(point, gap) for label, point in points.items()}
     plain = {label: point.vector for label, point in points.items() if not np.array_equal(moved[label], point.vector)}
     rows = np.stack([*moved.values(), *plain.values()])
+    asked = {label: point for label, point in points.items() if artist.prior and texts_of(point)}
 
     def draw(report: Report, shown: Shown) -> Steps:
         watch = {"report": report, "shown": partial(shown, "points")}
-        return {"points": (yield from drawing_vectors(here, artist, rows, seed=0, **watch))}
+        texts = list(dict.fromkeys(text for point in asked.values() for text in texts_of(point)))
+        imagined = artist.imagine(texts, partial(report, 0.0, None))
+        targets = np.stack([*rows, *(with_pictures(point, imagined) for point in asked.values())])
+        return {"points": (yield from drawing_vectors(here, artist, targets, seed=0, **watch))}
 
     tracks = drawn(draw, ("points",), (artist.name, "points", rows.tobytes()), slot)
     if tracks is None:
@@ -272,6 +279,12 @@ def draw_points(points: dict[str, Point], slot: str) -> None:
     if plain:
         st.caption(_("The same without moving texts across the gap:"))
         _show_drawings(track, len(moved), plain, plain)
+    if asked:
+        st.caption(
+            _("The same with the pictures that the model’s own prior, trained for that, imagines for the texts:")
+        )
+        imagined = dict(zip(asked, cast(np.ndarray, track.targets)[len(rows) :], strict=True))
+        _show_drawings(track, len(rows), imagined, {label: point.vector for label, point in asked.items()})
 
 
 def _show_drawings(track: Track, first: int, targets: dict[str, np.ndarray], points: dict[str, np.ndarray]) -> None:

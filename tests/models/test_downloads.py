@@ -386,6 +386,21 @@ def test_from_the_command_line_to_a_whole_folder(hub, home, tmp_path):
         ),
         ("clip", "config.json pytorch_model.bin merges.txt README.md", "config.json pytorch_model.bin merges.txt"),
         ("clip", "config.json README.md", ""),
+        (
+            "clip",
+            "config.json model-00001-of-00002.safetensors model-00002-of-00002.safetensors "
+            "model.safetensors.index.json pytorch_model.bin open_clip_config.json open_clip_model.safetensors "
+            "vocab.json",
+            "config.json open_clip_config.json open_clip_model.safetensors vocab.json",
+        ),
+        ("clip", "config.json model-00001-of-00002.safetensors model-00002-of-00002.safetensors", ""),
+        (
+            "prior",
+            "model_index.json prior/config.json prior/diffusion_pytorch_model.safetensors image_encoder/config.json "
+            "image_encoder/model.safetensors text_encoder/model.safetensors scheduler/scheduler_config.json",
+            "model_index.json prior/config.json prior/diffusion_pytorch_model.safetensors "
+            "scheduler/scheduler_config.json",
+        ),
         ("lora", "pytorch_lora_weights.safetensors README.md", "pytorch_lora_weights.safetensors"),
         (
             "pipeline",
