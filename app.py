@@ -16,6 +16,7 @@ def main() -> None:
     mark = str(settings().assets / "mark.svg")
     st.set_page_config(page_title="CLIP Explorer", page_icon=mark, layout="wide")
     st.logo(mark, size="large")
+    ui.begin_choices()
     ui.speak()
     ui.warm_up()
     ui.begin_run()
@@ -52,6 +53,7 @@ def main() -> None:
     with ui.show_errors():
         if ui.ready(page.url_path, page.title):
             page.run()
+            ui.end_choices(ui.name_of(page))
             ui.chosen_bar()
             ui.picture_view()
     with remarks:

@@ -3,12 +3,13 @@
 import argparse
 import sys
 
+from clipexplore.cluster import local
 from clipexplore.errors import InputError
 from clipexplore.models import commands
 from clipexplore.server import serving
 from clipexplore.store import exporting, indexing
 
-COMMANDS = (serving, commands, indexing, exporting)
+COMMANDS = (serving, commands, indexing, exporting, local)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from clipexplore.closing import close_with_process
+from clipexplore.cluster.connection import is_set
 from clipexplore.errors import NoRoomError
 from clipexplore.language import _
 from clipexplore.models.devices import calibrate_threads
@@ -25,6 +26,8 @@ from clipexplore.models.weights import Revisions
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from clipexplore.cluster.embedding import ClusterEmbedder
 
 log = logging.getLogger(__name__)
 Question = tuple[Any, Future]  # an item, and where its result will be
@@ -164,3 +167,15 @@ class SharedEmbedder:
     def embed_images(self, images: Sequence["Image.Image"]) -> np.ndarray:
         """Image embeddings `(n, dim)`, as `Embedder.embed_images`."""
         return np.stack(self._images.call(images)) if len(images) else self._model.embed_images([])
+
+
+Shared: TypeAlias = "SharedEmbedder | ClusterEmbedder"
+
+
+def shared_embedder(folder: Path, revisions: Revisions | None = None) -> Shared:
+    """What embeds for all visitors by the model of a folder: on the cluster where one is set, else in this process."""
+    if is_set():
+        from clipexplore.cluster.embedding import ClusterEmbedder
+
+        return ClusterEmbedder(folder, revisions)
+    return SharedEmbedder(folder, revisions)

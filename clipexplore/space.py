@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from clipexplore.banks import Banks, Context, Hit, What
+from clipexplore.batcher import shared_embedder
+from clipexplore.cluster.connection import is_set
 from clipexplore.errors import MissingError
 from clipexplore.expression import Expression, parse
 from clipexplore.images import small_copy
@@ -183,14 +186,25 @@ class Space(Banks):
 
     @property
     def scale(self) -> Scale:
-        """What makes logits of cosines; that of OpenAI's models, 100, for a model that is not here.
+        """What makes logits of cosines.
 
-        Source: Radford et al. 2021, §2.5.
+        Of a model that is not here it is not known: that of OpenAI's models, 100, stands in for it, or what the
+        training of a sigmoid starts from, 10 and −10, where the collection says that such a model made its vectors.
+
+        Source: Radford et al. 2021, §2.5; Zhai et al. 2023, §3.2.
         """
         try:
             return self.model.scale
         except MissingError:
-            return Scale(100.0, learned=False)
+            by_sigmoid = self._said_to_be.probability == "sigmoid"
+            return Scale(10.0, -10.0, learned=False) if by_sigmoid else Scale(100.0, learned=False)
+
+    @property
+    def _said_to_be(self) -> catalog.Model:
+        """The model that made the vectors: for the unnamed one, whose the collection says they are, if it does."""
+        known, made = catalog.models(), self.collection.revisions.get(self.model.key)
+        stated = (key for key, about in self.collection.models.items() if key in known and about["revision"] == made)
+        return self.model if self.model.key in known else known.get(next(stated, ""), self.model)
 
     @property
     def has_background(self) -> bool:
@@ -277,8 +291,10 @@ class Space(Banks):
 
 
 def _loaded(model: catalog.Model) -> Embedder:
-    """What embeds for a model, one copy for all spaces of this process."""
+    """What embeds for a model, one copy for all spaces of this process; on the cluster where one is set."""
     folder = model.clip.folder
+    if is_set():
+        return cast(Embedder, shared_embedder(model.require(), model.clip.revisions))
 
     def load() -> Embedder:
         return Embedder.load(model.require(), revisions=model.clip.revisions)

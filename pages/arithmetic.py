@@ -70,7 +70,9 @@ if point:
             ui.result_bars(
                 result.hits,
                 key="arithmetic-bars",
-                alt=_("Bars: the {what} nearest to {q}, with cosine and z").format(what=what, q=point.expression),
+                alt=_("Bars: the {what} nearest to {q}, with cosine and z").format(
+                    what=ui.called("in", what), q=point.expression
+                ),
             )
         ui.score_context(result.context, what)
         ui.distribution(result.context, key="arithmetic")

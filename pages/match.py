@@ -68,6 +68,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             "or shorter than 1."
         ),
     )
+ui.say_scale()
 with st.expander(_("Your own pairs"), icon=":material/edit:", expanded=bool(st.session_state.get("image"))):
     st.caption(
         _(

@@ -66,7 +66,9 @@ if point:
             ui.result_bars(
                 hits,
                 key="search-bars",
-                alt=_("Bars: the {what} nearest to {q}, with cosine and z").format(what=kind, q=point.expression),
+                alt=_("Bars: the {what} nearest to {q}, with cosine and z").format(
+                    what=ui.called("in", kind), q=point.expression
+                ),
             )
     if found.result.presence:
         ui.say_figures(

@@ -19,6 +19,7 @@ ui.header(
 
 ui.operator_box()
 ui.show_machine()
+ui.show_cluster()
 ui.show_lanes()
 
 ui.code_lines("""from clipexplore import jobs

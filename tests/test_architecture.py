@@ -26,7 +26,7 @@ PRODUCT = [*LIBRARY, *APP]
 FLOORS = (
     "paths language errors links units vectors images known reports expression names settings closing jobs access "
     "lessons room server",
-    "labs maps models store retrieval batcher",
+    "labs maps models store retrieval batcher cluster",
     "points hits banks space",
     "explore draw",
     "ui",

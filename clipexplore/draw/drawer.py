@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from PIL import Image
 
+from clipexplore.cluster.connection import is_set
 from clipexplore.draw.pipelines import WITHHELD, has_checker, read_gap, revision, sees_points, usual_settings
 from clipexplore.draw.prior import Prior
 from clipexplore.draw.walks import changes
@@ -25,6 +26,7 @@ from clipexplore.models.weights import Weights
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:
+    from clipexplore.draw.on_cluster import ClusterRenderer
     from clipexplore.draw.renderer import Renderer
     from clipexplore.points import Point
     from clipexplore.space import Space
@@ -77,8 +79,14 @@ class Drawer:
         """The `num_inference_steps` and `guidance_scale` it is best used with."""
         return usual_settings(self.folder, bool(self.lora))
 
-    def load(self) -> Renderer:
-        """The loaded pipeline, one copy for everybody; takes seconds when it is not in memory."""
+    def load(self) -> Renderer | ClusterRenderer:
+        """The loaded pipeline, one copy for everybody; takes seconds when it is not in memory. Where a cluster is set,
+        what draws there.
+        """
+        if is_set():
+            from clipexplore.draw.on_cluster import ClusterRenderer
+
+            return ClusterRenderer(self.folder, self.clip.folder, self.lora, self.checker, self.adapter)
         from clipexplore.draw.renderer import Renderer
 
         # with a text encoder of its own it serves every CLIP, whose weights it shares where equal

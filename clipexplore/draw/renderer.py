@@ -31,7 +31,7 @@ from clipexplore.draw.pipelines import (
     usual_settings,
 )
 from clipexplore.draw.schedulers import OWN, chosen_scheduler
-from clipexplore.draw.walks import batches
+from clipexplore.draw.walks import Report, planned
 from clipexplore.errors import InputError, OutOfMemoryError
 from clipexplore.jobs import run_through
 from clipexplore.language import _, ngettext
@@ -42,7 +42,6 @@ from clipexplore.vectors import normalize
 if TYPE_CHECKING:
     import torch
 
-Report = Callable[[float, Image.Image | None], object]  # share of the work done; now and then a preview
 Shown = Callable[[int, Image.Image], object]  # number of a picture, the picture
 PREVIEW_EVERY = 3  # steps
 RANGES = {"num_inference_steps": (1, 100), "guidance_scale": (1.0, 20.0), "seed": (0, 2**32 - 1)}
@@ -186,25 +185,52 @@ class Renderer:
             not even suffice for half a batch.
         """
         steps = int(self.num_inference_steps if num_inference_steps is None else num_inference_steps)
-        scale = self.guidance_scale if guidance_scale is None else guidance_scale
-        _check_range(num_inference_steps=steps, guidance_scale=scale, seed=seed)
-        chosen = chosen_scheduler(self._own, scheduler, self._decoder.schedulers)
         prompts, points = self._conditions(prompt_embeds, embeddings)
-        plan = list(batches(len(prompts), steps, alike))
-        work, done = sum(size for _rows, size in plan), 0
         pictures: dict[int, Image.Image] = {}
-        for rows, size in plan:
-            self.pipeline.scheduler = chosen  # since the last batch another drawing may have had another
-            filled = [rows[i % len(rows)] for i in range(size)]
-            drawn = self._draw(
-                filled, prompts[filled], points[filled], seed, steps, scale, _part(report, done / work, size / work)
-            )
-            done += size
+        for rows, filled, part in planned(len(prompts), steps, alike, report):
+            given = prompts[filled], points[filled]
+            drawn = self._batch(filled, *given, part, seed, steps, guidance_scale, scheduler)
             for row, picture in zip(rows, drawn, strict=False):
                 pictures[row] = picture
                 shown(row, picture)
             yield
         return [pictures[row] for row in range(len(prompts))]
+
+    def batch(
+        self,
+        numbers: list[int],
+        *,
+        prompt_embeds: np.ndarray | None,
+        embeddings: np.ndarray | None,
+        seed: int,
+        num_inference_steps: int,
+        guidance_scale: float | None,
+        scheduler: str,
+        report: Report,
+    ) -> list[Image.Image]:
+        """The pictures of one batch of a drawing, computed together; all is as in `drawing`, and `numbers` are those
+        of the pictures in it.
+        """
+        given = self._conditions(prompt_embeds, embeddings)
+        return self._batch(numbers, *given, report, seed, num_inference_steps, guidance_scale, scheduler)
+
+    def _batch(
+        self,
+        numbers: list[int],
+        prompts: np.ndarray,
+        points: np.ndarray,
+        report: Report,
+        seed: int,
+        num_inference_steps: int,
+        guidance_scale: float | None,
+        scheduler: str,
+    ) -> list[Image.Image]:
+        scale = self.guidance_scale if guidance_scale is None else guidance_scale
+        _check_range(num_inference_steps=num_inference_steps, guidance_scale=scale, seed=seed)
+        self.pipeline.scheduler = chosen_scheduler(  # another drawing may have had another
+            self._own, scheduler, self._decoder.schedulers
+        )
+        return self._draw(numbers, prompts, points, seed, num_inference_steps, scale, report)
 
     def _conditions(self, prompts: np.ndarray | None, points: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Both conditions of every row: no text is the empty text, no point a row of zeros, as in training."""
@@ -317,11 +343,6 @@ class Renderer:
             report((step + 1) / (steps + 1), self._latents.preview(latents[:1]) if wanted else None)
 
         return watch
-
-
-def _part(report: Report, start: float, share: float) -> Report:
-    """Reports a part of the work as what it is of the whole."""
-    return lambda done, preview: report(start + done * share, preview)
 
 
 def _check_range(**values: float) -> None:

@@ -4,7 +4,7 @@ Two promises rest on the order: a walk is seen coarse to fine – ends, middle, 
 computed in a batch of the same size, since that decides its last bits. Both follow from the number of frames alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from PIL import Image
@@ -13,6 +13,7 @@ from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.vectors import Curve, Easing, path
 
+Report = Callable[[float, Image.Image | None], object]  # share of the work done; now and then a preview
 SIZES = (1, 4, 8)  # a batch of one shows the first picture as soon as it can be; more than eight gain nothing on a CPU
 TURN = 200  # steps of one frame that a batch may take, since others wait for it to end
 
@@ -47,6 +48,22 @@ def batches(count: int, steps: int = 1, alike: bool = False) -> Iterator[tuple[l
         some = order[start : start + planned]
         yield some, min(size for size in sizes if size >= len(some))
         start += len(some)
+
+
+def planned(count: int, steps: int, alike: bool, report: Report) -> Iterator[tuple[list[int], list[int], Report]]:
+    """The batches of a drawing of `count` frames, whoever draws them: the frames of each, the same filled up to its
+    size, and what it reports its own share of the work to.
+    """
+    plan = list(batches(count, steps, alike))
+    work, done = sum(size for _rows, size in plan), 0
+    for rows, size in plan:
+        yield rows, [rows[i % len(rows)] for i in range(size)], _part(report, done / work, size / work)
+        done += size
+
+
+def _part(report: Report, start: float, share: float) -> Report:
+    """Reports a part of the work as what it is of the whole."""
+    return lambda done, preview: report(start + done * share, preview)
 
 
 def _rounded(numerator: int, denominator: int) -> int:

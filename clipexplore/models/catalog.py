@@ -14,7 +14,7 @@ from typing import Any
 
 from clipexplore.errors import InputError, MissingError
 from clipexplore.language import _
-from clipexplore.models.families import Family, family_of
+from clipexplore.models.families import Family, Probability, family_of
 from clipexplore.models.weights import COMMIT, HUB_ID, MOVED, Kind, Scale, Weights, models_folder, read_scale
 from clipexplore.settings import settings
 
@@ -33,6 +33,8 @@ class Model:
         What embeds; `dim` is the number of dimensions of its joint image–text space, `tokens` the longest text it
         reads, start and end included, `size` the side in pixels of the square it sees. 0 where only the weights would
         say.
+    probability
+        How its probabilities are to be read, as `Family.probability`, where its weights are not here to say so.
     draws_prompts, draws_embeddings
         The pipeline that draws token states, and the one that draws vectors of the joint space; None where the model
         cannot.
@@ -51,6 +53,7 @@ class Model:
     dim: int = 0
     tokens: int = 0
     size: int = 0
+    probability: Probability = "softmax"
     draws_prompts: Weights | None = None
     draws_embeddings: Weights | None = None
     adapts: Weights | None = None

@@ -103,7 +103,7 @@ def search(
         left_out = np.flatnonzero(np.isin(among, left_out))
     count, k = len(queries), min(k, len(embeddings if among is None else among) - len(left_out))
     indices, cosines = np.empty((count, k), np.intp), np.empty((count, k), np.float32)
-    find = scan.candidates if scan else partial(_candidates, embeddings, among)
+    find = scan.candidates if scan else partial(candidates, embeddings, among)
     rows, mean, std = find(queries, k, left_out)
     if among is not None:
         rows = [among[places] for places in rows]
@@ -113,7 +113,7 @@ def search(
     return Hits(indices, cosines, (cosines - mean[:, None]) / spread[:, None], mean, std)
 
 
-def _candidates(
+def candidates(
     embeddings: np.ndarray, among: np.ndarray | None, queries: np.ndarray, k: int, left_out: np.ndarray
 ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
     """Per query the rows, or places in `among`, that can be its k nearest; mean and std `(q,)` of all its cosines."""

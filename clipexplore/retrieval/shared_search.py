@@ -16,6 +16,7 @@ from functools import cache
 import numpy as np
 
 from clipexplore.batcher import Batcher
+from clipexplore.cluster.connection import is_set
 from clipexplore.retrieval.nearest import Hits, Scan, joined, search
 
 log = logging.getLogger(__name__)
@@ -48,9 +49,18 @@ def answer(asked: list[tuple[np.ndarray, np.ndarray, int, tuple[int, ...]]]) -> 
     for same in places.values():
         queries, embeddings = np.stack([asked[place][0] for place in same]), asked[same[0]][1]
         most = max(asked[place][2] + len(asked[place][3]) for place in same)
-        hits = search(queries, embeddings, most, scan=_rounded(embeddings, len(same)))
+        hits = search(queries, embeddings, most, scan=_scan(embeddings, len(same)))
         found |= {place: _without(hits.of(number), *asked[place][2:]) for number, place in enumerate(same)}
     return [found[place] for place in range(len(asked))]
+
+
+def _scan(embeddings: np.ndarray, queries: int) -> Scan | None:
+    """What finds candidates faster than a pass through the matrix, if anything does."""
+    if is_set():
+        from clipexplore.cluster.searching import shards_of
+
+        return shards_of(embeddings)
+    return _rounded(embeddings, queries)
 
 
 def _without(hits: Hits, k: int, exclude: tuple[int, ...]) -> Hits:

@@ -44,6 +44,11 @@ COMMIT = 256  # items stored together: what a kill or a cancel costs at most
 log = logging.getLogger(__name__)
 
 
+def taken_at_once(embedder: Embeds | None) -> int:
+    """How many items suit an embedder: as many as it says itself, if it does."""
+    return getattr(embedder, "at_once", AT_ONCE)
+
+
 def open_for(folder: Path, model: Model) -> Collection:
     """The collection of a folder as that model sees it; whether its vectors are there already, `missing` tells.
 
@@ -120,10 +125,10 @@ def embed(collections: Sequence[Collection], model: Model, embedder: Embeds, rep
 
 
 def embed_missing(
-    store: Stored, embedder: Embeds, model: str, revision: str, report: Report, at_once: int = AT_ONCE
+    store: Stored, embedder: Embeds, model: str, revision: str, report: Report, at_once: int | None = None
 ) -> None:
     """Embeds every content that a model has no vector of yet: new models, new items, captions that came later."""
-    spaces = spaces_of(store, model, revision, embedder)
+    spaces, at_once = spaces_of(store, model, revision, embedder), at_once or taken_at_once(embedder)
     waiting = {kind: store.lacking(space, kind) for kind, space in spaces.items()}
     whole, done = sum(map(len, waiting.values())), 0
     for kind, contents in waiting.items():

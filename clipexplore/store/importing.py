@@ -22,7 +22,7 @@ from clipexplore.language import _
 from clipexplore.models.preparing import batches_ahead
 from clipexplore.reports import Report
 from clipexplore.store.descriptions import description_in
-from clipexplore.store.embedding import AT_ONCE, COMMIT, Embeds, embed_missing, spaces_of
+from clipexplore.store.embedding import COMMIT, Embeds, embed_missing, spaces_of, taken_at_once
 from clipexplore.store.items import NOTHING, Ids, Item, Kind, content_key, fields_json
 from clipexplore.store.sources import Entry, Rejected, Source, groups
 from clipexplore.store.stored import Stored
@@ -80,7 +80,7 @@ def add(
     revision: str,
     report: Report,
     most: int | None = None,
-    at_once: int = AT_ONCE,
+    at_once: int | None = None,
 ) -> Outcome:
     """Takes from a source what a collection does not have yet, embeds it and shows it.
 
@@ -93,7 +93,7 @@ def add(
     most
         Items that the collection may hold; what goes beyond is rejected.
     at_once
-        Items that are embedded between two looks at whether to go on.
+        Items that are embedded between two looks at whether to go on; by default what suits the embedder.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def add(
     if not store.rows():
         store.say(**source.facts)
     _check_fit(store, source, model)
-    begun, outcome = monotonic(), Outcome()
+    begun, outcome, at_once = monotonic(), Outcome(), at_once or taken_at_once(embedder)
     with store.writing():
         room = None if most is None else most - store.rows()
         fresh_ones = fresh(source, store.sources(), outcome, room, report)

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from clipexplore.batcher import shared_embedder
+from clipexplore.cluster.connection import is_set
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.models import catalog
@@ -22,7 +24,7 @@ from clipexplore.reports import Report
 from clipexplore.settings import settings
 from clipexplore.store import shelves
 from clipexplore.store.claims import ready_made
-from clipexplore.store.embedding import AT_ONCE
+from clipexplore.store.embedding import AT_ONCE, Embeds
 from clipexplore.store.importing import REJECTED, Outcome, add
 from clipexplore.store.preview import captioned_by, look, told
 from clipexplore.store.recognise import open_source
@@ -67,7 +69,7 @@ def index(options: Namespace) -> int:
         keys = [key for key, each in catalog.models().items() if each.dim in (0, source.dim)]
         raise InputError(message.format(dim=source.dim, keys=" | ".join([*keys, catalog.UNNAMED])))
     model = catalog.get(options.model or "emoji")
-    made_by = None if source.dim is None else ready_made(model, source, partial(_loaded, model))
+    made_by = None if source.dim is None else ready_made(model, source, partial(_embedder, model))
     store = store_for(options.name, source, options.description)
     try:
         with bar(source.count) as report:
@@ -109,12 +111,13 @@ def _import(store: Stored, source: Source, model: catalog.Model, made_by: str | 
     """Imports a source; `made_by` is the revision of what made its vectors, if they come ready-made."""
     if made_by is not None:
         return add(store, source, None, model.key, made_by, report)
-    embedder = _EveryCore(_loaded(model))
-    return add(store, source, embedder, model.key, model.clip.identity, report, at_once=embedder.at_once)
+    return add(store, source, _embedder(model), model.key, model.clip.identity, report)
 
 
-def _loaded(model: catalog.Model) -> Embedder:
-    return Embedder.load(model.require(), revisions=model.clip.revisions)
+def _embedder(model: catalog.Model) -> Embeds:
+    """On the cluster where one is set, else with all cores of this machine."""
+    folder, revisions = model.require(), model.clip.revisions
+    return shared_embedder(folder, revisions) if is_set() else _EveryCore(Embedder.load(folder, revisions=revisions))
 
 
 class _EveryCore:

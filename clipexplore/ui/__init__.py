@@ -42,6 +42,7 @@ from .gallery import begin_pictures, gallery
 from .journey import afresh_button, say_missing, say_refused
 from .judged import judged_accuracies, judged_classes, judged_mistakes, judged_trust, label_box
 from .lessons import lesson_list, show_lesson
+from .linked import begin_choices, end_choices
 from .making import new_collection
 from .maps import draw_map, fit_settings, laid_out, layout_download, plane_settings, say_neighbours, say_trust
 from .markdown import escape
@@ -55,10 +56,12 @@ from .match import (
     meaningful,
     open_hardest,
     own_scale,
+    say_scale,
     show_gap,
 )
 from .models import model_box, model_card, ready
 from .names import check_names
+from .options import called
 from .page import doors, header, name_of, navigation, pages, say_figures, show_errors
 from .picture import picture_view
 from .pixels import compare, pixels_here, show_components, show_rebuilt, show_rebuilt_in_clip
@@ -71,7 +74,7 @@ from .shades import color_box
 from .share import share_box
 from .shelf import show_items, show_shelf
 from .speech import language_box, speak
-from .status import operator_box, show_lanes, show_machine
+from .status import operator_box, show_cluster, show_lanes, show_machine
 from .two import disagreement_map, other_box, show_agreement, show_both, show_ranking
 from .uploads import add_picture
 from .walks import drawn_strip, drawn_walk, walk_draw_settings, walk_drawing

@@ -113,10 +113,13 @@ def code(*calls: Call) -> None:
 
 def code_lines(lines: str) -> None:
     """The expander "Show code" of what no single call computes."""
+    key = "show-code-large" if st.session_state["code"] else "show-code"  # of a picture that is shown large
     st.session_state["code"] = st.session_state["code"] or lines
-    with st.expander(_("Show code"), icon=":material/code:"):
-        st.caption(_("The same result in a notebook:"))
-        st.code(lines, language="python")
+    # What draws code in colours is fetched by the browser once somebody wants to see it.
+    with st.expander(_("Show code"), icon=":material/code:", key=key, on_change="rerun") as box:
+        if box.open:
+            st.caption(_("The same result in a notebook:"))
+            st.code(lines, language="python")
 
 
 def shown_code() -> str:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import streamlit as st
 
-from clipexplore.batcher import SharedEmbedder
+from clipexplore.batcher import Shared
 from clipexplore.errors import InputError, NoRoomError
 from clipexplore.jobs import Job
 from clipexplore.language import _
@@ -194,7 +194,7 @@ def _submit(folder: Path, plan: Plan) -> None:
     jobs()[str(folder)] = lane("import").submit(partial(_import, folder, plan, by), owner=str(folder))
 
 
-def _import(folder: Path, plan: Plan, by: Mapping[str, SharedEmbedder], job: Job) -> str:
+def _import(folder: Path, plan: Plan, by: Mapping[str, Shared], job: Job) -> str:
     """The work of the lane; what it says in the end. Of what is refused nothing is left."""
     job.report(0, _("Opening"))
     repair(folder)
@@ -209,13 +209,13 @@ def _import(folder: Path, plan: Plan, by: Mapping[str, SharedEmbedder], job: Job
     return said
 
 
-def _add(store: Stored, plan: Plan, by: Mapping[str, SharedEmbedder], report: Report) -> str:
+def _add(store: Stored, plan: Plan, by: Mapping[str, Shared], report: Report) -> str:
     """Adds what the plan names; gives what became of it, with what the source itself has to say."""
     source = plan.source(report)
     return ". ".join([str(_added(store, source, plan, by, report)), *source.notes])
 
 
-def _added(store: Stored, source: Source, plan: Plan, by: Mapping[str, SharedEmbedder], report: Report) -> Outcome:
+def _added(store: Stored, source: Source, plan: Plan, by: Mapping[str, Shared], report: Report) -> Outcome:
     if source.dim is not None:
         revision = ready_made(catalog.get(plan.made_by), source, lambda: by[plan.made_by])
         return add(store, source, None, plan.made_by, revision, report, plan.most)
@@ -233,7 +233,7 @@ def _forget_plan(folder: Path) -> None:
     shutil.rmtree(folder / INCOMING, ignore_errors=True)
 
 
-def _reembed(folder: Path, model: str, by: SharedEmbedder, job: Job) -> str:
+def _reembed(folder: Path, model: str, by: Shared, job: Job) -> str:
     repair(folder)
     store = Stored.open(folder)
     with store.writing():

@@ -11,6 +11,7 @@ from clipexplore import links
 from clipexplore.language import _
 from clipexplore.store import shelves
 
+from .linked import by_history, forget_choices
 from .markdown import escape
 
 CARRIED = "to-"  # before a key in a link from page to page, as `carried` writes it
@@ -21,19 +22,21 @@ FOLLOWING = ("start", "search", "arithmetic", "apart", "concepts", "components")
 def arrive(page: str) -> None:
     """Begins a page with what its link carries, else with what was shown here before and the point explored since."""
     before = st.session_state.get("shown-page")
-    if before and before != page:
+    if before and before != page and "noted" not in st.session_state:
         _note(before)
+        st.session_state["noted"] = True  # what is carried starts over, with the values of the page before gone
     _take_carried(page)
     if before == page:
         return
     st.session_state["shown-page"] = page
+    st.session_state.pop("noted", None)
     _forget_the_page_before(page)
     keys = [key for key in ("model", *links.PAGES[page]) if key in st.query_params]
     st.session_state["given"] = {key: st.query_params.get_all(key) for key in keys}
     if keys and not before:
         says = _("A shared view: what its link says. Change anything to continue from here.")
         st.toast(says, icon=":material/link:")
-    if before and not set(keys) - {"model"}:  # by the navigation, not by a link
+    if before and (by_history() or not set(keys) - {"model"}):  # not by a link
         _come_back(page)
 
 
@@ -69,9 +72,14 @@ def _note(page: str) -> None:
 
 
 def _come_back(page: str) -> None:
-    """Puts into the link what the page has shown before and the point explored since, and starts over with it."""
+    """Puts into the link what the page has shown before and the point explored since, and starts over with it.
+
+    After Back and Forward that is what the address lacks: Streamlit drops from it every key that the page before has.
+    """
     state = dict(st.session_state.get("left", {}).get(page, {}))
-    if page in FOLLOWING and "point" in st.session_state:
+    if by_history():
+        state = {key: value for key, value in state.items() if key not in st.query_params}
+    elif page in FOLLOWING and "point" in st.session_state:
         state[POINT] = st.session_state["point"]
     _forget_the_page_before(page)
     for key, value in state.items():
@@ -101,6 +109,7 @@ def _forget_the_page_before(page: str) -> None:
     Streamlit does so at the end of a run; until then a key that both pages have, such as `rank`, has the other page's
     value, which this page may not allow.
     """
+    forget_choices(page)
     for key in links.PAGES[page].keys() - set(st.query_params):
         st.session_state.pop(key, None)
 

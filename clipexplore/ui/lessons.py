@@ -10,6 +10,7 @@ from clipexplore.lessons import Lesson, lessons, mistakes
 from clipexplore.room import Asked
 
 from .device import device, forget, keep_on_device, predictions
+from .linked import linked
 from .markdown import escape
 from .page import pages
 from .room import EVERY, histogram, is_class, room, say_count, teacher_buttons
@@ -22,13 +23,13 @@ def lesson_list() -> Lesson | None:
     every, default = lessons(), links.PAGES["lessons"]["lesson"]
     names = list(every)
     marks = {name: "✓ " for name in names if name in predictions()}
-    chosen = st.radio(
+    chosen = linked(
+        st.radio,
+        "lesson",
         _("Lessons"),
         names,
-        names.index(default) if default in names else 0,
-        key="lesson",
-        bind="query-params",
-        captions=[marks.get(name, "") + each.title for name, each in every.items()],
+        default if default in names else names[0],
+        captions=[marks.get(name, "") for name in names] if marks else None,
         label_visibility="collapsed",
     )
     if marks:

@@ -17,6 +17,7 @@ from clipexplore.store.sidecars import ENDINGS as BESIDE
 from .imports import WHOLE, Plan, allowed_folders, begin, put_down, room_for
 from .looking import look_first
 from .markdown import escape
+from .options import naming
 from .session import access, present, visitor
 from .shelf import may_change
 
@@ -77,6 +78,7 @@ def _source() -> tuple[list, Path | None]:
         default="files",
         required=True,
         key="making-from",
+        format_func=naming("making-from", kinds),
         help=_(
             "Files, a ZIP, or a folder with everything in it, from your computer; or a folder on the server if its "
             "operator allows."

@@ -14,6 +14,7 @@ from . import spec as go
 from .expressions import open_in, points_of
 from .markdown import escape
 from .names import is_named
+from .options import called
 from .plots import ACCENT, MUTED, OTHER, axis_titles, chart, plain
 from .results import metrics
 from .session import space
@@ -35,8 +36,25 @@ def own_scale() -> str:
     if scale.learned:
         says = _("own: {scale:.1f}")
     else:
-        says = _("{scale:.1f}, configured") if space().can_embed else _("{scale:.0f}, as OpenAI’s models have")
+        says = _("{scale:.1f}, configured") if space().can_embed else _("not known, {scale:.0f}")
     return says.format(scale=scale.logit_scale)
+
+
+def say_scale() -> None:
+    """What stands in for a scale that is not known; nothing where it is."""
+    scale = space().scale
+    if scale.learned or space().can_embed:
+        return
+    if scale.logit_bias is None:
+        says = _(
+            "The scale that this model learned is not known; that of OpenAI’s models, {scale:.0f}, stands in for it."
+        )
+    else:
+        says = _(
+            "The scale and the bias that this model learned are not known; {scale:.0f} and {bias:.0f}, from which the "
+            "training of a sigmoid starts, stand in for them: losses and probabilities compare, and mean no more."
+        )
+    st.caption(says.format(scale=scale.logit_scale, bias=scale.logit_bias))
 
 
 def meaningful(*columns: list[str] | None) -> list[list[str]]:
@@ -127,7 +145,7 @@ def match_matrix(result: Match, show: str) -> None:
     colours: dict = {"colorscale": "RdBu_r", "zmid": 0} if show == "gradient" else {"colorscale": "Viridis"}
     if show == "probabilities":  # all of them may be small
         colours |= {"zmin": 0, "zmax": 1}
-    title = _measure(contrast) if show == "cosines" else show
+    title = _measure(contrast) if show == "cosines" else called("show", show)
     figure = go.Figure(
         go.Heatmap(
             z=values,

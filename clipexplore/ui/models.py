@@ -13,6 +13,7 @@ from typing import Any
 
 import streamlit as st
 
+from clipexplore import links
 from clipexplore.errors import InputError
 from clipexplore.explore.bridges import ANCHORS, carry_over
 from clipexplore.jobs import Job
@@ -29,6 +30,7 @@ from clipexplore.store.embedding import embed, fit_maps, missing, open_for
 from clipexplore.store.shelves import version_of
 
 from .fetching import absent, cost, offer_weights, say_terms
+from .linked import linked
 from .markdown import escape
 from .page import WITHOUT_MODEL
 from .progress import fitted, lane
@@ -201,7 +203,7 @@ def model_box() -> str:
     options = [*catalog.models()]
     if st.session_state.get("model") == UNNAMED or shelves.brings_unnamed(visitor()):
         options.append(UNNAMED)
-    return st.selectbox(_("Model"), options, key="model", bind="query-params")
+    return linked(st.selectbox, "model", _("Model"), options, links.ALL["model"])
 
 
 def model_card(key: str) -> None:

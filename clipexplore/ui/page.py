@@ -168,7 +168,7 @@ def _show_examples(page: str) -> None:
     with st.container(horizontal=True, gap="small"):
         for number, example in enumerate(_examples_here(page)):
             st.button(
-                example["label"],
+                example.get(language.get(), example["label"]),
                 key=f"example-{page}-{number}",
                 on_click=preset,
                 kwargs=example["set"],
@@ -184,7 +184,7 @@ def _examples_here(page: str) -> list[dict]:
 
 @cache
 def examples() -> dict[str, list[dict]]:
-    """The examples of each page: a label and what it sets."""
+    """The examples of each page: a label in English and, by code, in the other languages, and what it sets."""
     return json.loads((settings().assets / "examples.json").read_text(encoding="utf-8"))
 
 

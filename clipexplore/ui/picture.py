@@ -90,7 +90,7 @@ def _steps(id: str, order: list[str]) -> None:
         return
     at = order.index(id)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
-        for there, key, says in ((at - 1, "Left", _("Before")), (at + 1, "Right", _("Next"))):
+        for there, key, says in ((at - 1, "Left", _("Previous")), (at + 1, "Right", _("Next"))):
             inside = 0 <= there < len(order)
             given: Any = dict(on_click=open_picture_view, args=(order[there],)) if inside else dict(disabled=True)
             st.button(says, key=f"step-{key}", shortcut=key, **given)

@@ -9,8 +9,9 @@ import streamlit as st
 from clipexplore.language import _
 
 from . import spec as go
+from .component import component
 
-HEIGHT_OF_BAR = 26  # pixels
+HEIGHT_OF_BAR = 26  # pixels, as in browser/bars.js
 ACCENT, OTHER, MUTED = "#6c63d8", "#e0813a", "#9a9aa5"  # readable on light and on dark
 CAMERA = dict(eye=dict(x=1.6, y=1.6, z=1.1), center=dict(x=0, y=0, z=-0.12))
 NAME = dict(font=dict(size=13, color="#1c1c28"), bgcolor="rgba(255,255,255,0.85)", borderpad=2)
@@ -26,11 +27,17 @@ CONFIG = {
     "toImageButtonOptions": {"scale": 2},
 }
 
+_bars = component("bars", '<div class="bars"></div>', isolate_styles=False)
+
 
 def plain(label: str, most: int = 48) -> str:
     """A label that Plotly shows as typed: it reads a little HTML; long ones are cut."""
-    label = label if len(label) <= most else label[: most - 1] + "…"
-    return label.replace("&", "&amp;").replace("<", "&lt;")
+    return short(label, most).replace("&", "&amp;").replace("<", "&lt;")
+
+
+def short(label: str, most: int) -> str:
+    """A label of at most so many characters."""
+    return label if len(label) <= most else label[: most - 1] + "…"
 
 
 def sampled(count: int, whole: int) -> str:
@@ -42,30 +49,10 @@ def bars(
     labels: list[str], values: list[float], notes: list[str], alt: str, key: str, title: str = "", whole: bool = False
 ) -> None:
     """Horizontal bars, the first on top, with a note at the end of each; `whole` bars are shares of 1."""
-    bar = go.Bar(
-        x=values,
-        y=list(range(len(labels))),
-        orientation="h",
-        text=notes,
-        textposition="outside",
-        cliponaxis=False,
-        marker_color=[ACCENT if value >= 0 else OTHER for value in values],
-        hoverinfo="skip",
-    )
-    low, high = min([0.0, *values]), max([1e-6, *values])
-    span: dict[str, Any] = dict(range=[0, 2.3], tickvals=[0, 0.5, 1]) if whole else dict(range=[low * 1.3, high * 1.5])
-    # Equal labels would fall on one bar, so positions are numbers and labels are ticks.
-    names = dict(tickvals=list(range(len(labels))), ticktext=[plain(label, 32) for label in labels])
-    chart(
-        bar,
-        alt,
-        key,
-        height=80 + HEIGHT_OF_BAR * len(labels),
-        x=dict(title=title, **span),
-        y=dict(autorange="reversed", automargin=True, **names),
-        bargap=0.25,
-        dragmode=False,
-    )
+    height = 56 + HEIGHT_OF_BAR * len(labels)
+    given = {"labels": [short(label, 32) for label in labels], "values": values, "notes": notes, "title": title}
+    look = {"whole": whole, "alt": alt, "height": height, "accent": ACCENT, "other": OTHER}
+    _bars(data=given | look, key=key, height=height)
 
 
 def mark(figure: go.Figure, spots: np.ndarray, labels: list[str]) -> None:

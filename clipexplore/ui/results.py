@@ -20,6 +20,7 @@ from clipexplore.store.export import csv_file, harmless, npy_file
 from . import spec as go
 from .calls import Call, call
 from .gallery import gallery, score
+from .options import called
 from .plots import ACCENT, MUTED, bars, chart
 from .session import space
 from .widgets import download
@@ -114,7 +115,7 @@ def score_context(context: Context | None, what: What) -> None:
             "is {z:.1f} standard deviations above average."
         ).format(
             count=context.count,
-            what=what,
+            what=called("in", what),
             best=context.best.cosine,
             mean=context.mean,
             std=context.std,
@@ -127,7 +128,9 @@ def distribution(context: Context | None, key: str) -> None:
     """The histogram of all the cosines; it is counted in the library, so that no million goes to a browser."""
     if context is None:
         return
-    with st.expander(_("All cosines"), icon=":material/bar_chart:"):
+    with st.expander(_("All cosines"), icon=":material/bar_chart:", key=f"{key}-all", on_change="rerun") as box:
+        if not box.open:  # the browser would fetch Plotly for it
+            return
         edges, best = context.edges, context.best.cosine
         centres = (edges[1:] + edges[:-1]) / 2
         figure = go.Figure(go.Bar(x=centres, y=context.counts, marker_color=MUTED, width=np.diff(edges)))

@@ -4,6 +4,7 @@ uploads.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -11,6 +12,7 @@ from starlette.middleware import Middleware
 
 from clipexplore.closing import close_all
 from clipexplore.models import catalog
+from clipexplore.server.arriving import Arriving
 from clipexplore.server.door import Door
 from clipexplore.server.serving import make_operator_code
 from clipexplore.server.web import Gate, Headers, Quota, fonts_route, health_routes
@@ -46,6 +48,7 @@ def around_the_app() -> dict[str, Any]:
         "routes": [*health_routes(ready=is_warm), fonts_route(current.assets / "fonts")],
         "middleware": [
             Middleware(Headers),
+            Middleware(Arriving, scripts=Path(st.__file__).parent / "static" / "static" / "js"),
             Middleware(Gate, public_url=current.public_url),
             Middleware(Door, passcode=current.passcode, secure=current.public_url.startswith("https:")),
             Middleware(

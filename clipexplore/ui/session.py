@@ -19,7 +19,7 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from clipexplore.access import Access, Caller
-from clipexplore.batcher import SharedEmbedder
+from clipexplore.batcher import Shared, shared_embedder
 from clipexplore.jobs import Job, Lane
 from clipexplore.models import catalog
 from clipexplore.server.machine import share_heaps
@@ -156,12 +156,12 @@ def _space(model: str, name: str, folder: str, version: str, owner: str | None, 
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def embedder(model: str) -> SharedEmbedder:
+def embedder(model: str) -> Shared:
     """What embeds for all visitors by the model of that key; loaded when it is first asked, which raises an
     InputError if its weights are not here.
     """
     entry = catalog.get(model)
-    return SharedEmbedder(entry.clip.folder, entry.clip.revisions if entry.present else None)
+    return shared_embedder(entry.clip.folder, entry.clip.revisions if entry.present else None)
 
 
 @st.cache_resource(show_spinner=False)

@@ -9,13 +9,15 @@ import streamlit as st
 from clipexplore import links
 from clipexplore.language import LANGUAGES, _, language
 
+from .linked import linked, standing
+
 AUTO = links.ALL["lang"]
 Run = TypeVar("Run", bound=Callable)
 
 
 def speak() -> None:
     """Lets this thread speak the visitor's language; called before anything is said."""
-    chosen = st.session_state.get("lang", st.query_params.get("lang", AUTO))
+    chosen = standing("lang", AUTO)
     language.set(chosen if chosen in LANGUAGES else (st.context.locale or "en")[:2].lower())
 
 
@@ -32,5 +34,4 @@ def speaking(run: Run) -> Run:
 
 def language_box() -> None:
     """The choice of the language, which stands in the link; the browser's does not."""
-    chosen = st.selectbox(_("Language"), [AUTO, *LANGUAGES], key="lang", bind="query-params")
-    st.caption(LANGUAGES.get(chosen) or _("Your browser’s, where there is a translation."))
+    linked(st.selectbox, "lang", _("Language"), [AUTO, *LANGUAGES], AUTO)

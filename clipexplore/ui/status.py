@@ -8,11 +8,15 @@ import streamlit as st
 
 from clipexplore import jobs
 from clipexplore.access import Attempts, is_right
+from clipexplore.cluster.connection import Node, is_set, nodes
+from clipexplore.cluster.deploying import copies
+from clipexplore.errors import InputError
 from clipexplore.language import _, ngettext
 from clipexplore.server import machine
 from clipexplore.settings import settings
 from clipexplore.units import size
 
+from .markdown import escape
 from .session import access, caller
 from .speech import speaking
 
@@ -63,6 +67,42 @@ def show_machine() -> None:
         figures.insert(2, (_("Memory of the GPU"), used, _("{free} free").format(free=size(now.gpu_free))))
     for column, (label, value, about) in zip(st.columns(len(figures)), figures, strict=True):
         column.metric(label, value, about, delta_color="off", delta_arrow="off", border=True)
+
+
+def show_cluster() -> None:
+    """The nodes of the cluster and what they hold, kept up to date; nothing where none is set."""
+    if is_set():
+        _look_at_cluster()
+
+
+@st.fragment(run_every=EVERY)
+@speaking
+def _look_at_cluster() -> None:
+    st.subheader(_("Cluster"), anchor=False)
+    try:
+        there, held = nodes(), copies()
+    except InputError as error:
+        st.error(escape(str(error)), icon=":material/error:")
+        return
+    if gone := [node.name for node in there if not node.alive]:
+        sentence = ngettext(
+            "{names} is gone. What it was at work on is done again by the others.",
+            "{names} are gone. What they were at work on is done again by the others.",
+            len(gone),
+        )
+        st.warning(escape(sentence.format(names=", ".join(gone))), icon=":material/cloud_off:")
+    st.dataframe([_node_row(node) for node in there], hide_index=True)
+    counts = ", ".join(f"{name} × {count}" for name, count in held.items())
+    st.caption(_("Copies of models at work: {counts}").format(counts=escape(counts) or "–"))
+
+
+def _node_row(node: Node) -> dict[str, object]:
+    return {
+        _("node"): node.name,
+        _("state"): _("there") if node.alive else _("gone"),
+        _("processors"): node.cpus if node.alive else None,
+        "GPUs": node.gpus if node.alive else None,
+    }
 
 
 @st.fragment(run_every=EVERY)

@@ -28,8 +28,7 @@ def other_box() -> Space | None:
     """The model to compare with, and its space; None, with what is missing or how far it is, until it is embedded."""
     here = st.session_state["model"]
     keys = [key for key in catalog.models() if key != here]
-    other = select("other", _("Compare with"), keys)  # a link holds what a widget shows
-    st.caption(escape(catalog.get(other).title))
+    other = select("other", _("Compare with"), keys)
     return space_of(other) if other_ready(other) else None
 
 

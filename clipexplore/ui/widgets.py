@@ -10,6 +10,7 @@ import streamlit as st
 
 from clipexplore import links
 
+from .linked import linked
 from .page import name_of, page_here
 
 
@@ -25,17 +26,17 @@ def choice(key: str, label: str, options: Sequence[str], **look: Any) -> Any:
     if default not in options:
         default = options[0]
         st.session_state["shown-keys"].discard(key)  # `journey.afresh_button` knows the usual default alone
-    if st.session_state.get(key) not in (None, *options):  # of another collection or model
-        del st.session_state[key]
-    chosen = st.segmented_control(label, options, default=default, required=True, key=key, bind="query-params", **look)
-    return chosen or default
+    return linked(st.segmented_control, key, label, options, default, required=True, **look)
 
 
 def select(key: str, label: str, options: Sequence[str], otherwise: int = 0, **look: Any) -> Any:
-    """One of many options; the one in the place `otherwise` where the default is none of them."""
+    """One of many options; the one in the place `otherwise` where the default is none of them; None where there is
+    none.
+    """
     default = default_of(key)
-    index = options.index(default) if default in options else otherwise
-    return st.selectbox(label, options, index=index, key=key, bind="query-params", **look)
+    if not options:
+        return None
+    return linked(st.selectbox, key, label, options, default if default in options else options[otherwise], **look)
 
 
 def several(key: str, label: str, options: Sequence[str], **look: Any) -> list[str]:

@@ -1,6 +1,6 @@
 """Back and Forward step through what a visitor did, and the address is that of what is on screen."""
 
-from views import open_view, query, settle, write
+from views import choose, open_view, query, settle, write
 
 
 def back(window) -> None:
@@ -13,7 +13,7 @@ def state(window) -> tuple:
     settle(window)
     fields = window.locator("[data-testid=stMain] :is(input[type=text], textarea)")
     return (
-        window.url,
+        (window.url.partition("?")[0], *sorted(query(window).split("&"))),
         fields.evaluate_all("each => each.map((one) => one.value)"),
         window.locator(".gallery li").evaluate_all("each => each.map((one) => one.dataset.id)"),
     )
@@ -36,13 +36,18 @@ def test_back_and_forward_step_through_what_was_typed(visitor, server):
 
 
 def test_an_example_is_one_step_and_so_is_a_page(visitor, server):
-    window = open_view(visitor(), f"{server.url}/arithmetic")
+    window = open_view(visitor(), f"{server.url}/arithmetic?k=7&bank=captions")
     before = state(window)
     window.get_by_role("button", name="four people, one hat").click()
-    window.wait_for_function("location.search.length > 1")
+    window.wait_for_function("location.search.includes('pairs=')")
     there = state(window)
     window.get_by_test_id("stMain").get_by_role("link", name="Search", exact=True).click()
     window.wait_for_url("**/search?q=*")
+    settle(window)
+    choose(window, "captions")  # a choice is a step too
+    window.wait_for_url("**in=captions*")
+    back(window)
+    assert "in=captions" not in window.url
     settle(window)
     back(window)
     assert state(window) == there

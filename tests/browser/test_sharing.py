@@ -28,7 +28,7 @@ def classify(window):
 
 
 def map_(window):
-    choose(window, "umap")
+    choose(window, "UMAP")
     write(window, "Your points, one a line", "cat\n@man-top-hat - @man")
     window.locator(".cloud[data-drawn]").scroll_into_view_if_needed()
     box = window.locator(".cloud").bounding_box()

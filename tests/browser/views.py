@@ -30,7 +30,7 @@ SHOWN = """() => {
   return {
     text: main.innerText.replace(/\\s+/g, " "),
     pictures: all("[data-testid=stImage] img, .gallery img").map((each) => new URL(each.src).pathname),
-    bars: all(".js-plotly-plot text").map((each) => each.textContent),
+    bars: all(":is(.js-plotly-plot, .bars) text").map((each) => each.textContent),
     typed: all("input[type=text], textarea").map((each) => each.value),
     chosen: all("[aria-checked=true], [aria-pressed=true], [kind=segmented_controlActive]")
       .map((each) => each.innerText),

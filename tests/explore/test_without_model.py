@@ -139,3 +139,18 @@ def test_genuine_pairs_have_the_gap_that_others_have_computed(test_data, home):
         and found.by_caption == (cosines.argmax(0) == right).mean()
     )
     assert (round(found.length, 3), round(found.loss, 3)) == (0.850, 1.389)
+
+
+def test_vectors_said_to_be_of_a_sigmoid_are_matched_by_one(pairs, tmp_path):
+    """The catalogue knows how SigLIP was trained, under its key and where the collection is explored as unnamed."""
+    assert (pairs[0].scale.logit_scale, pairs[0].scale.logit_bias, pairs[0].scale.learned) == (100, None, False)
+    vectors = normalize(np.random.default_rng(0).normal(size=(2 * PAIRS, 768))).reshape(2, PAIRS, 768)
+    captions, ids = [f"caption {n}" for n in range(PAIRS)], [f"n{n}" for n in range(PAIRS)]
+    np.savez(tmp_path / "s.npz", image_vectors=vectors[0], text_vectors=vectors[1], caption=captions, id=ids)
+    assert main(["index", str(tmp_path / "s.npz"), "--name", "Sigmoid", "--model", "siglip2-b16"]) == 0
+    for key in ("siglip2-b16", "unnamed"):
+        space = Space.open(key, "sigmoid")
+        assert not space.can_embed and tuple(space.scale) == (10.0, -10.0, False)
+        signs = 2 * np.eye(PAIRS) - 1
+        loss = np.log1p(np.exp(-signs * (10 * vectors[0] @ vectors[1].T - 10))).sum(axis=1).mean()
+        assert match(space, n=PAIRS).loss == pytest.approx(loss, rel=1e-3)

@@ -9,6 +9,7 @@ from fixtures_models import build_tiny_clip
 
 from clipexplore.errors import InputError
 from clipexplore.models import catalog
+from clipexplore.models.families import SIGLIP_2
 from clipexplore.models.weights import COMMIT, HUB_ID
 from clipexplore.settings import read_settings, settings
 
@@ -121,3 +122,10 @@ def test_missing_weights_are_told_with_the_command(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="python -m clipexplore models get clip-l14"):
         catalog.get("clip-l14").logit_scale  # noqa: B018
     settings.cache_clear()
+
+
+def test_a_family_is_said_before_its_weights_are_here():
+    """Where no weights can say how probabilities are to be read, the catalogue does."""
+    said = {key: model.probability for key, model in catalog.models().items()}
+    assert said["siglip2-b16"] == SIGLIP_2.probability == "sigmoid"
+    assert {said[key] for key in said if key != "siglip2-b16"} == {"softmax"}

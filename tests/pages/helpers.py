@@ -64,8 +64,13 @@ HOSTILE = (
 
 
 def open_page(page: str, link: dict | None = None) -> AppTest:
-    """The page as the first thing a visitor opens, by a link with these parameters (a list for a repeated one)."""
+    """The page as the first thing a visitor opens, by a link with these parameters (a list for a repeated one).
+
+    What shows more only when it is opened is open.
+    """
     app = AppTest.from_file(APP, default_timeout=120)
+    for box in ("show-code", "show-code-large", "search-all"):
+        app.session_state[box] = True
     for key, value in (link or {}).items():
         app.query_params[key] = value
     app.switch_page(f"pages/{page}.py").run()
@@ -123,17 +128,21 @@ def galleries(app: AppTest) -> dict[str, list[dict]]:
 
 def figure(app: AppTest, key: str) -> dict:
     """What a chart was given to draw."""
-    (found,) = [each for each in app.get("plotly_chart") if each.key == key]
-    return json.loads(found.proto.spec)
+    (found,) = [each for each in [*app.get("plotly_chart"), *_bars(app)] if each.key == key]
+    return json.loads(found.proto.json if found.type == "bidi_component" else found.proto.spec)
 
 
 def figures(app: AppTest) -> list[str]:
-    return [each.key for each in app.get("plotly_chart")]
+    return [each.key for each in [*app.get("plotly_chart"), *_bars(app)]]
+
+
+def _bars(app: AppTest) -> list:
+    return [each for each in app.get("bidi_component") if each.proto.component_name == "clipexplore_bars"]
 
 
 def labels(app: AppTest, key: str) -> list[str]:
     """The labels of a bar chart, the longest bar first."""
-    return figure(app, key)["layout"]["yaxis"]["ticktext"]
+    return figure(app, key)["labels"]
 
 
 def numbers(values: object) -> np.ndarray:

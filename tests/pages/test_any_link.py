@@ -9,8 +9,10 @@ from streamlit.runtime.pages_manager import PagesManager
 from clipexplore import links
 from clipexplore.models import catalog
 from clipexplore.store.shelves import explorable
+from clipexplore.ui.options import called
 
 SHIPPED = PagesManager.__init__  # of which `conftest` takes a part away
+NAMED = {"method": ("pca", "umap"), "other": tuple(catalog.models())}  # that are called otherwise in English
 ANY = st.one_of(
     st.sampled_from(HOSTILE), st.text(max_size=40), st.integers(-(10**400), 10**400).map(str), st.floats().map(str)
 )
@@ -22,11 +24,12 @@ def assert_in_range(app, page: str) -> None:
     for slider in app.slider:
         assert slider.min <= slider.value <= slider.max
     for choice in app.main.selectbox:  # one that no link sets may begin with nothing chosen
-        assert choice.value in choice.options or (choice.value is None and choice.key not in links.PAGES[page])
+        shown = choice.value and called(choice.key, choice.value)
+        assert shown in choice.options or (choice.value is None and choice.key not in links.PAGES[page])
     for (
         choice
     ) in app.segmented_control:  # an empty value in a link is "none" to Streamlit; the pages take it for the default
-        assert choice.value is None or choice.value in choice.options
+        assert choice.value is None or called(choice.key, choice.value) in choice.options
     for field in [*app.text_input, *app.text_area]:
         assert len(field.value) <= field.proto.max_chars
     assert values(app, page).keys() <= links.PAGES[page].keys()
@@ -87,7 +90,8 @@ def _valid(draw, app) -> dict[str, object]:
             draw(st.integers(0, round((slider.max - slider.min) / slider.step))) * slider.step + slider.min
         )
     for choice in [*app.main.selectbox, *app.segmented_control]:
-        found[choice.key] = draw(st.sampled_from(choice.options))
+        values = {called(choice.key, value): value for value in NAMED.get(choice.key, ())}
+        found[choice.key] = draw(st.sampled_from([values.get(option, option) for option in choice.options]))
     for switch in [*app.toggle, *app.checkbox]:
         found[switch.key] = draw(st.booleans())
     for field in [*app.text_input, *app.text_area]:

@@ -25,7 +25,7 @@ def test_hat_minus_no_hat_is_about_hats():
     hits = space.search(space.point("@man-top-hat - @man").vector, "words", 12)
     assert labels(app, "arithmetic-bars") == [hit.caption for hit in hits]
     np.testing.assert_allclose(
-        numbers(figure(app, "arithmetic-bars")["data"][0]["x"]), [hit.cosine for hit in hits], atol=1e-5
+        numbers(figure(app, "arithmetic-bars")["values"]), [hit.cosine for hit in hits], atol=1e-5
     )
     assert "hat" in labels(app, "arithmetic-bars")[:5]
     assert values(app, "arithmetic") == links.PAGES["arithmetic"] and len(pictures(app, "arithmetic-pictures")) == 9

@@ -25,7 +25,7 @@ from clipexplore.models.weights import Scale
 
 def probabilities(app, row: int = 0) -> dict[str, float]:
     """What the bars of a picture show."""
-    shown = numbers(figure(app, f"classes-{row}")["data"][0]["x"])
+    shown = numbers(figure(app, f"classes-{row}")["values"])
     return dict(zip(labels(app, f"classes-{row}"), shown, strict=True))
 
 
@@ -228,7 +228,7 @@ def test_under_a_sigmoid_none_of_these_is_an_answer(by_sigmoid):
         expected = 1 / (1 + np.exp(12 - 60.0 * classes @ space.point(f"@{id}").vector))
         shown = probabilities(app, row)
         assert [shown[name] for name in ("a man with a top hat", "a guitar")] == pytest.approx(expected, abs=1e-4)
-        assert "by itself" in figure(app, f"classes-{row}")["layout"]["xaxis"]["title"]["text"]
+        assert "by itself" in figure(app, f"classes-{row}")["title"]
     assert [each.value for each in app.markdown].count("**None of these**: no class has a probability of 50 %.") == 1
     assert "do not sum to 1" in captions(app) and "cosine of 0.200" in captions(app) and "softmax" not in captions(app)
 

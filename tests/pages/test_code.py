@@ -29,9 +29,9 @@ def run_code(app, capsys) -> list[str]:
 
 
 def assert_bars(app, key: str, hits) -> None:
-    shown = figure(app, key)["data"][0]
-    np.testing.assert_allclose(numbers(shown["x"]), [hit.cosine for hit in hits], atol=1e-6)
-    assert list(shown["text"]) == [f"{hit.cosine:.3f} · z {hit.z:.1f}" for hit in hits]
+    shown = figure(app, key)
+    np.testing.assert_allclose(shown["values"], [hit.cosine for hit in hits], atol=1e-6)
+    assert shown["notes"] == [f"{hit.cosine:.3f} · z {hit.z:.1f}" for hit in hits]
 
 
 SEARCHES = [
@@ -269,7 +269,7 @@ def test_classify(link):
     app = open_page("classify", link)
     result = computed(app)
     for row, probs in enumerate(result.probs):
-        shown = numbers(figure(app, f"classes-{row}")["data"][0]["x"])
+        shown = numbers(figure(app, f"classes-{row}")["values"])
         np.testing.assert_allclose(shown, sorted(probs, reverse=True), atol=1e-6)
 
 

@@ -19,8 +19,10 @@ from helpers import (
 from PIL import Image
 
 from clipexplore import Space, links
+from clipexplore.errors import MissingError
 from clipexplore.explore.gap import gap
 from clipexplore.labs.contrast import match_pairs, recall_at
+from clipexplore.models import catalog
 from clipexplore.models.catalog import Model
 from clipexplore.models.weights import Scale
 
@@ -202,3 +204,18 @@ def test_the_scale_says_whose_it_is(monkeypatch):
     assert placeholder() == f"own: {Space.open().scale.logit_scale:.1f}"
     monkeypatch.setattr(Model, "scale", property(lambda model: Scale(197.4, learned=False)))
     assert placeholder() == "197.4, configured"
+
+
+def test_a_scale_that_nobody_knows_is_said(monkeypatch):
+    def missing(model):
+        raise MissingError("not here")
+
+    monkeypatch.setattr(Model, "scale", property(missing))
+    monkeypatch.setattr(Space, "can_embed", False)
+    app = open_page("match")
+    assert app.number_input(key="logit_scale").proto.placeholder == "not known, 100"
+    assert any("OpenAI’s models, 100, stands in for it" in each.value for each in app.caption)
+    monkeypatch.setattr(Space, "_said_to_be", catalog.get("siglip2-b16"))
+    app = open_page("match")
+    assert any("10 and -10, from which the training of a sigmoid starts" in each.value for each in app.caption)
+    assert not errors(app)

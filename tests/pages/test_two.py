@@ -70,7 +70,7 @@ def test_words_and_the_other_way_round():
     assert captions(app).count("has never learned “kitten”") == 1
     result = in_both(Space.open("emoji-2"), "kitten", "emoji", "words")
     for key, hits in (("two-emoji-2", result.hits), ("two-emoji", result.theirs)):
-        np.testing.assert_allclose(numbers(figure(app, key)["data"][0]["x"]), [hit.cosine for hit in hits], atol=1e-6)
+        np.testing.assert_allclose(numbers(figure(app, key)["values"]), [hit.cosine for hit in hits], atol=1e-6)
 
 
 def test_a_model_that_is_not_here_is_told():

@@ -3,11 +3,15 @@
 import gettext
 
 import pytest
-from helpers import APP
+from helpers import APP, PAGES
 from streamlit.testing.v1 import AppTest
 
 from clipexplore import language as speech
+from clipexplore import links
 from clipexplore.ui.speech import speaking
+
+# what is called the same in every language
+PROPER = {"PCA", "UMAP", "k-means", "hdbscan", "slerp", "lerp", "pndm", "ddim"}
 
 
 class Loud(gettext.NullTranslations):
@@ -23,16 +27,27 @@ def german(monkeypatch):
     monkeypatch.setitem(speech.LANGUAGES, "de", "Deutsch")
 
 
-def opened(**link):
+def opened(page="search", **link):
     app = AppTest.from_file(APP, default_timeout=120)
     for key, value in link.items():
         app.query_params[key] = value
-    return app.switch_page("pages/search.py").run()
+    return app.switch_page(f"pages/{page}.py").run()
 
 
 @pytest.mark.parametrize(("link", "title"), [({"lang": "de"}, "»Search"), ({}, "Search"), ({"lang": "xx"}, "Search")])
 def test_the_link_chooses_the_language(german, link, title):
     assert opened(**link).title[0].value == title
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_options_of_a_choice_are_spoken_and_stand_in_the_link_as_ever(german, page):
+    app = opened(page, lang="de", draw="false")
+    for choice in app.segmented_control:
+        assert {each for each in choice.options if each[0] != "»"} <= PROPER, choice.key
+        other = next((each[1:] for each in choice.options if each[0] == "»" and each[1:] != choice.value), None)
+        if choice.key in links.PAGES[page] and other:
+            chosen = opened(page, lang="de", draw="false").segmented_control(key=choice.key).set_value(other).run()
+            assert chosen.query_params[choice.key] == chosen.session_state[choice.key] == other
 
 
 def test_a_choice_is_spoken_at_once(german):
@@ -47,9 +62,7 @@ def test_without_a_choice_the_browser_is_asked(german, monkeypatch):
 
 
 def test_what_runs_alone_speaks_it_too(german, monkeypatch):
-    monkeypatch.setattr(
-        "clipexplore.ui.speech.st", type("St", (), {"session_state": {"lang": "de"}, "query_params": {}})
-    )
+    monkeypatch.setattr("clipexplore.ui.linked.st", type("St", (), {"session_state": {"lang": "de"}}))
     token = speech.language.set("en")
     try:
         assert speaking(lambda word: speech._(word))("again") == "»again"

@@ -1,0 +1,77 @@
+"""Models as deployments of Ray Serve: as many copies as the questions need and the cluster has room for.
+
+They are shared by every app server that uses the cluster, and stay when those end.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+import clipexplore
+from clipexplore.cluster.connection import connected, once, shared
+
+T = TypeVar("T")
+AT_ONCE = 4  # questions under way that a copy is meant to have; more bring further copies
+LOADING = 600  # seconds that a node may take to import what a model needs
+
+
+def once_loaded(load: Callable[[], T]) -> Callable[[], T]:
+    """Gives what `load` gives, loaded by whoever first asks while others wait; what it raises, each of them is told."""
+    lock, held = threading.Lock(), list[T]()
+
+    def loaded() -> T:
+        with lock:
+            if not held:
+                held.append(load())
+            return held[0]
+
+    return loaded
+
+
+def deployed(model: type, *arguments: Any) -> Any:
+    """The handle of what serves `model(*arguments)`, started where no app server has done so.
+
+    Raises as `connection.connected`.
+    """
+    name = f"{model.__name__}-{blake2b(repr((clipexplore.__version__, arguments)).encode(), digest_size=6).hexdigest()}"
+    return once(name, lambda: _run(name, model, arguments))
+
+
+def _run(name: str, model: type, arguments: tuple) -> Any:
+    connected()
+    from ray import serve
+
+    if name in serve.status().applications:
+        return serve.get_app_handle(name)
+    serve.start(proxy_location="Disabled")  # only handles ask; no port is opened
+    options, most = shared()
+    # What nobody asks for in ten minutes gives its share back.
+    scaling = {"min_replicas": 0, "initial_replicas": 1, "max_replicas": most, "target_ongoing_requests": AT_ONCE}
+    kind = serve.deployment(
+        model,
+        ray_actor_options=options,
+        autoscaling_config=scaling | {"upscale_delay_s": 5.0},
+        max_ongoing_requests=2 * AT_ONCE,
+        health_check_timeout_s=LOADING,
+    )
+    target = serve.RunTarget(kind.bind(*arguments), name=name, route_prefix=None)
+    return serve.run_many([target], wait_for_applications_running=False)[0]
+
+
+def copies() -> dict[str, int]:
+    """How many copies of each deployed model are at work. Raises as `connection.connected`."""
+    connected()
+    from ray import serve
+
+    return {
+        name: sum(
+            count
+            for each in about.deployments.values()
+            for state, count in each.replica_states.items()
+            if state == "RUNNING"
+        )
+        for name, about in serve.status().applications.items()
+    }

@@ -1,0 +1,156 @@
+"""An `Embedder` on the cluster, for all visitors of all app servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from clipexplore.cluster.connection import again
+from clipexplore.cluster.deploying import deployed, once_loaded
+from clipexplore.models.embedder import Embedder
+from clipexplore.models.weights import Revisions
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+AT_ONCE = 32  # texts or pictures in one request: many enough that sending them costs little beside embedding them
+TOGETHER, WINDOW = 8, 0.004  # requests that share a pass, and the seconds that the first waits for others
+LONGEST = 300.0  # seconds after which a request without an answer is given up
+
+
+class Facts(NamedTuple):
+    """What is asked of an `Embedder` besides vectors."""
+
+    dim: int
+    max_tokens: int
+    revisions: Revisions
+
+
+class Clip:
+    """One copy of a model on a node, loaded by its first request; those that arrive together share its passes."""
+
+    def __init__(self, folder: str, revisions: Revisions | None):
+        self._load = once_loaded(partial(Embedder.load, Path(folder), revisions=revisions))
+        self._texts = _together(lambda texts: self._load().embed_texts(texts))
+        self._images = _together(lambda images: self._load().embed_images(images))
+
+    async def embed_texts(self, texts: list[str]) -> np.ndarray:
+        return _answer(await self._texts(texts))
+
+    async def embed_images(self, images: list) -> np.ndarray:
+        return _answer(await self._images(images))
+
+    async def count_tokens(self, texts: list[str]) -> list[int]:
+        return (await asyncio.to_thread(self._load)).count_tokens(texts)
+
+    async def facts(self) -> Facts:
+        own = await asyncio.to_thread(self._load)
+        return Facts(own.dim, own.max_tokens, Revisions(own.revision, own.picture_revision, own.text_revision))
+
+
+def _together(embed: Callable[[list], np.ndarray]) -> Callable[[list], Awaitable[np.ndarray | Exception]]:
+    """Embeds the items of one request, in a pass with those of others."""
+    from ray import serve
+
+    @serve.batch(max_batch_size=TOGETHER, batch_wait_timeout_s=WINDOW)
+    async def answers(requests: list[list]) -> list[np.ndarray | Exception]:
+        return await asyncio.to_thread(_answers, embed, requests)
+
+    return answers
+
+
+def _answers(embed: Callable[[list], np.ndarray], requests: list[list]) -> list[np.ndarray | Exception]:
+    """The rows of each request, or why there are none; what is wrong with one is no matter of the others."""
+    try:
+        rows = embed([item for request in requests for item in request])
+        return [*np.split(rows, np.cumsum([len(request) for request in requests])[:-1])]
+    except Exception as error:  # noqa: BLE001 – each request is given its own
+        return [error] if len(requests) == 1 else [_answers(embed, [request])[0] for request in requests]
+
+
+def _answer(found: np.ndarray | Exception) -> np.ndarray:
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+class ClusterEmbedder:
+    """As `batcher.SharedEmbedder`, with its model on the cluster, which this process never loads.
+
+    Parameters
+    ----------
+    folder
+        Of the model, under the same path on every node.
+    revisions
+        What its revisions are called; by default those of the weights.
+
+    Attributes
+    ----------
+    at_once
+        Pictures of an import that are given to it together, so that several copies have work.
+    """
+
+    at_once = 8 * AT_ONCE
+
+    def __init__(self, folder: Path, revisions: Revisions | None = None):
+        self._asked = str(folder), revisions
+
+    def method(self, name: str) -> Any:
+        """A method of `Clip` on the cluster."""
+        return getattr(deployed(Clip, *self._asked), name)
+
+    @cached_property
+    def _facts(self) -> Facts:
+        return again(lambda: self.method("facts").remote().result(timeout_s=LONGEST))
+
+    @property
+    def max_tokens(self) -> int:
+        return self._facts.max_tokens
+
+    @property
+    def revision(self) -> str:
+        return self._facts.revisions.model
+
+    @property
+    def picture_revision(self) -> str:
+        return self._facts.revisions.pictures
+
+    @property
+    def text_revision(self) -> str:
+        return self._facts.revisions.texts
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return again(lambda: self.method("count_tokens").remote([*texts]).result(timeout_s=LONGEST))
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Text embeddings `(n, dim)`, as `Embedder.embed_texts`."""
+        return self._embed("embed_texts", texts)
+
+    def embed_images(self, images: Iterable[Image.Image]) -> np.ndarray:
+        """Image embeddings `(n, dim)`, as `Embedder.embed_images`."""
+        return self._embed("embed_images", images)
+
+    def _embed(self, name: str, items: Iterable) -> np.ndarray:
+        """All requests are under way at once; one whose node dies is made again."""
+        whole = [*items]
+        requests = [_Request(self, name, whole[start : start + AT_ONCE]) for start in range(0, len(whole), AT_ONCE)]
+        rows = [again(request.answer) for request in requests]
+        return np.concatenate(rows) if rows else np.empty((0, self._facts.dim), np.float32)
+
+
+class _Request:
+    """Some items under way to be embedded."""
+
+    def __init__(self, embedder: ClusterEmbedder, method: str, items: list):
+        self._ask: Callable[[], Any] = lambda: embedder.method(method).remote(items)
+        self._asked: Any = self._ask()
+
+    def answer(self) -> np.ndarray:
+        """Their vectors; when it is called once more, they are asked for anew."""
+        asked, self._asked = self._asked or self._ask(), None
+        return asked.result(timeout_s=LONGEST)

@@ -1,0 +1,122 @@
+"""Nodes of Ray on this machine, started as on machines of their own, and a process that is connected to them."""
+
+import socket
+from contextlib import suppress
+from importlib.util import find_spec
+
+import psutil
+import pytest
+from fixtures_cluster import until
+
+from clipexplore.draw.drawer import Drawer
+from clipexplore.models.weights import Weights
+from clipexplore.settings import settings
+
+
+class Nodes:
+    """A head without processors, which nothing runs on, and two nodes with one each, either of which may be killed."""
+
+    def __init__(self):
+        from clipexplore.cluster import local
+
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self._local = local
+        local.make_token()
+        self._head = local.start_head(self.port, cpus=0)
+        self._workers = {}  # by name
+
+    def complete(self) -> None:
+        """Waits for the head and two nodes; starts those that were killed, and one that a busy machine was too slow
+        for once more.
+        """
+        for _attempt in range(5):
+            if self.alive == 3:
+                return
+            for name in ("node 2", "node 3"):
+                if name not in self._workers or self._workers[name].poll() is not None:
+                    self._workers[name] = self._local.start_node(self.port, name, cpus=1)
+                    until(lambda: self.is_there(name) or self._workers[name].poll() is not None)  # noqa: B023
+        pytest.fail("the nodes do not start")
+
+    def kill_that_runs(self, actor: str) -> str:
+        """Kills the node on which an actor of that name is, as a machine fails; gives the node's name."""
+        until(lambda: any(runs(each, actor) for each in self._workers.values()))
+        name = next(name for name, each in self._workers.items() if runs(each, actor))
+        end(self._workers.pop(name))
+        return name
+
+    def is_there(self, name: str) -> bool:
+        from clipexplore.cluster.connection import nodes
+
+        return any(node.name == name and node.alive for node in nodes())
+
+    @property
+    def alive(self) -> int:
+        from clipexplore.cluster.connection import nodes
+
+        return sum(node.alive for node in nodes())
+
+    def stop(self) -> None:
+        for node in (*self._workers.values(), self._head):
+            end(node)
+
+
+def end(node) -> None:
+    """Ends a node with all that runs on it, at once."""
+    for process in [*psutil.Process(node.pid).children(recursive=True), node]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    node.wait()
+
+
+def runs(node, name: str) -> bool:
+    """Whether an actor of that name is at work on a node."""
+    found = []
+    for process in psutil.Process(node.pid).children(recursive=True):
+        try:
+            found += process.cmdline()[:1]
+        except psutil.Error:  # it has just ended
+            continue
+    return any(name in title for title in found)
+
+
+@pytest.fixture(scope="session")
+def _nodes():
+    if not find_spec("ray"):  # importing it here would be before its environment is set
+        pytest.skip("the extra clip-explorer[cluster] is not installed")
+    from clipexplore.cluster import connection
+
+    found = Nodes()
+    yield found
+    connection.disconnect()
+    found.stop()
+
+
+def on_cluster(address: str, monkeypatch) -> None:
+    monkeypatch.setenv("CLIPEXPLORE_CLUSTER", address)
+    settings.cache_clear()
+
+
+@pytest.fixture
+def nodes(_nodes, monkeypatch):
+    """The nodes, all of them there, named by the setting."""
+    on_cluster(f"127.0.0.1:{_nodes.port}", monkeypatch)
+    _nodes.complete()
+    yield _nodes
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+@pytest.fixture(params=["process", "cluster"])
+def where(request):
+    """Here, and on the cluster: what is asked is answered alike."""
+    if request.param == "cluster":
+        request.getfixturevalue("nodes")
+    return request.param
+
+
+@pytest.fixture
+def drawer(tiny_unclip, tiny_clip):
+    return Drawer(Weights("pipeline", "none", path=tiny_unclip), Weights("clip", "none", path=tiny_clip))

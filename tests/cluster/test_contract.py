@@ -1,0 +1,114 @@
+"""Whether a cluster is set or not, the same is answered: one suite for both."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from fixtures_cluster import pictures, pixels, points, vectors
+
+from clipexplore.batcher import shared_embedder
+from clipexplore.errors import InputError, MissingError
+from clipexplore.models.embedder import Embedder
+from clipexplore.retrieval.nearest import search
+from clipexplore.retrieval.shared_search import shared_search
+
+pytestmark = [pytest.mark.long, pytest.mark.cluster]
+
+TEXTS = ["a photo of a cat", "a dog in the snow at night", "hat", "", "two birds"]
+
+
+def test_texts_and_pictures_have_the_same_vectors(where, tiny_clip):
+    own, asked = Embedder.load(tiny_clip), shared_embedder(tiny_clip)
+    np.testing.assert_array_equal(asked.embed_texts(TEXTS), own.embed_texts(TEXTS))
+    np.testing.assert_array_equal(asked.embed_images(pictures(3)), own.embed_images(pictures(3)))
+    assert asked.embed_texts([]).shape == (0, own.dim)
+    assert asked.count_tokens(TEXTS) == own.count_tokens(TEXTS) and asked.max_tokens == own.max_tokens
+    assert [asked.revision, asked.picture_revision, asked.text_revision] == [
+        own.revision,
+        own.picture_revision,
+        own.text_revision,
+    ]
+
+
+def test_what_cannot_be_embedded_is_told_in_the_same_words_and_stops_nobody_else(where, tiny_clip, tmp_path):
+    (broken := tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(InputError) as told:
+        Embedder.load(tiny_clip).embed_images([broken])
+    with pytest.raises(InputError) as told_here:
+        shared_embedder(tiny_clip).embed_images([broken])
+    assert str(told_here.value) == str(told.value) and type(told_here.value) is type(told.value)
+
+
+def test_a_model_that_is_not_there_is_missing(where, tmp_path):
+    with pytest.raises(MissingError, match="There is no CLIP in"):
+        shared_embedder(tmp_path).embed_texts(["cat"])
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_the_nearest_are_the_same(where, mapped, tmp_path):
+    """Rows that lie in a file and such as are in memory; some are equal, and lie on both sides of a shard's edge."""
+    rows = vectors(60_000)
+    rows[[5, 29_999, 30_000, 59_999]] = rows[5]
+    if mapped:
+        np.save(tmp_path / "rows.npy", rows)
+        rows = np.asarray(np.load(tmp_path / "rows.npy", mmap_mode="r"))
+    queries = np.stack([rows[5] + 0.1, rows[31_000], *np.eye(rows.shape[1], dtype=np.float32)[:3]])
+    for k, left_out in product((1, 3, 50), ((), (5, 31_000))):
+        found, expected = shared_search(queries, rows, k, left_out), search(queries, rows, k, left_out)
+        np.testing.assert_array_equal(found.indices, expected.indices)
+        np.testing.assert_array_equal(found.cosines, expected.cosines)
+        for name in ("mean", "std", "z"):
+            np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-5, atol=1e-6)
+
+
+def test_a_recipe_has_the_same_pixels_progress_and_previews(where, drawer, unclip):
+    """Of five batches, the last of which is filled up."""
+
+    def watched(renderer):
+        said, shown = [], []
+        drawn = renderer.render(
+            embeddings=points(20),
+            seed=3,
+            num_inference_steps=4,
+            scheduler="ddim",
+            report=lambda share, preview: said.append((round(share, 9), preview and preview.tobytes())),
+            shown=lambda number, picture: shown.append(number),
+        )
+        return pixels(drawn), said, shown
+
+    (drawn, said, shown), (expected, as_said, as_shown) = watched(drawer.load()), watched(unclip)
+    np.testing.assert_array_equal(drawn, expected)
+    assert said == as_said and shown == as_shown and any(preview for _share, preview in said)
+
+
+def test_texts_are_conditions_of_the_same_states(where, drawer, unclip):
+    states = drawer.load().encode_prompts(TEXTS[:2])
+    np.testing.assert_array_equal(states, unclip.encode_prompts(TEXTS[:2]))
+    drawn = drawer.load().render(prompt_embeds=states, num_inference_steps=2)
+    np.testing.assert_array_equal(pixels(drawn), pixels(unclip.render(prompt_embeds=states, num_inference_steps=2)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "rule"),
+    [({}, "nothing to draw"), ({"embeddings": points(2), "guidance_scale": 99.0}, "guidance_scale is 99")],
+)
+def test_what_cannot_be_drawn_is_told_in_the_same_words(where, drawer, asked, rule):
+    with pytest.raises(InputError, match=rule):
+        drawer.load().render(**asked)
+
+
+class Cancelled(BaseException):
+    """As a lane ends the work of a job."""
+
+
+def test_a_drawing_that_nobody_wants_any_more_ends(where, drawer):
+    seen = []
+
+    def report(share, preview):
+        seen.append(share)
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        drawer.load().render(embeddings=points(9), num_inference_steps=100, report=report)
+    assert len(seen) == 1
+    assert len(drawer.load().render(embeddings=points(1), num_inference_steps=1)) == 1

@@ -1,0 +1,78 @@
+"""A node is killed in the middle of work: the work goes on, nothing is lost, nothing is there twice."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from fixtures_cluster import pictures, pixels, points, until, vectors
+from fixtures_imports import fill
+
+from clipexplore.batcher import shared_embedder
+from clipexplore.images import open_picture
+from clipexplore.models.embedder import Embedder
+from clipexplore.retrieval.nearest import search
+from clipexplore.retrieval.shared_search import shared_search
+from clipexplore.store.collection import Collection
+from clipexplore.store.importing import add
+from clipexplore.store.recognise import open_source
+from clipexplore.store.stored import Stored
+
+pytestmark = [pytest.mark.long, pytest.mark.cluster, pytest.mark.timeout(600)]
+
+
+def test_searches_go_on(nodes):
+    rows = vectors(60_000)
+    expected = search(rows[:3], rows, 5)
+    np.testing.assert_array_equal(shared_search(rows[:3], rows, 5).indices, expected.indices)
+    gone = nodes.kill_that_runs("Shard")
+    for _again in range(3):
+        found = shared_search(rows[:3], rows, 5)
+        np.testing.assert_array_equal(found.indices, expected.indices)
+        np.testing.assert_array_equal(found.cosines, expected.cosines)
+    until(lambda: not nodes.is_there(gone))
+
+
+def test_a_drawing_goes_on_and_shows_each_picture_once(nodes, drawer, unclip):
+    shown = []
+
+    def show(number, picture):
+        shown.append(number)
+        if len(shown) == 5:  # the next batch is under way
+            nodes.kill_that_runs("Artist")
+
+    drawn = drawer.load().render(embeddings=points(21), num_inference_steps=20, shown=show)
+    np.testing.assert_array_equal(pixels(drawn), pixels(unclip.render(embeddings=points(21), num_inference_steps=20)))
+    assert sorted(shown) == [*range(21)]
+
+
+def test_an_import_goes_on_and_has_everything_once(nodes, tmp_path, tiny_clip):
+    fill(tmp_path / "photos", 600)
+    by, own = shared_embedder(tiny_clip), Embedder.load(tiny_clip)
+    store = Stored.create(tmp_path / "it", name="it", title="It", kind="pictures")
+    killed = threading.Event()
+
+    def report(share, stage):
+        if share > 0.4 and not killed.is_set():
+            killed.set()
+            nodes.kill_that_runs("Clip")
+
+    outcome = add(store, open_source(tmp_path / "photos"), by, "tiny", by.revision, report)
+    found = Collection.open(tmp_path / "it", verify=True)
+    assert killed.is_set() and (outcome.added, outcome.known, outcome.refused, len(found)) == (600, 0, 0, 600)
+    stored = [open_picture(found.picture(id)) for id in found.ids]
+    np.testing.assert_allclose(found.embeddings("tiny", "pictures"), own.embed_images(stored), atol=1e-5)
+
+
+def test_texts_asked_meanwhile_are_answered(nodes, tiny_clip):
+    """By many at a time, while the node with the model dies."""
+    by = shared_embedder(tiny_clip)
+    expected = by.embed_texts(["a photo of a cat"])
+    with ThreadPoolExecutor(8) as people:
+        asked = [people.submit(by.embed_images, pictures(4)) for _person in range(24)]
+        nodes.kill_that_runs("Clip")
+        answers = [each.result(300) for each in asked]
+    assert len(answers) == 24
+    for each in answers[1:]:
+        np.testing.assert_allclose(each, answers[0], atol=1e-5)
+    np.testing.assert_allclose(by.embed_texts(["a photo of a cat"]), expected, atol=1e-6)

@@ -1,0 +1,35 @@
+"""What is asked of a cluster and of one process alike."""
+
+import time
+
+import numpy as np
+from fixtures_drawing import DIM
+from PIL import Image
+
+from clipexplore.vectors import normalize
+
+
+def pictures(count: int) -> list[Image.Image]:
+    colours = np.random.default_rng(1).integers(0, 256, (count, 40, 50, 3), np.uint8)
+    return [Image.fromarray(each) for each in colours]
+
+
+def pixels(drawn) -> np.ndarray:
+    return np.stack([np.asarray(each) for each in drawn])
+
+
+def points(count: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(count, DIM)).astype(np.float32)
+
+
+def vectors(count: int) -> np.ndarray:
+    """Unit rows `(count, 32)`."""
+    return normalize(np.random.default_rng(0).normal(size=(count, 32)).astype(np.float32))
+
+
+def until(holds, seconds: float = 120) -> None:
+    """Waits for what other processes do."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.2)
