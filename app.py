@@ -24,6 +24,7 @@ def main() -> None:
     ui.begin_pictures()
 
     page = ui.navigation()
+    ui.follow()
 
     # A link holds what a widget shows, so these show the keys, and the titles stand below.
     with st.sidebar:
@@ -47,9 +48,11 @@ def main() -> None:
             )
             remarks_on_names = st.container()
         ui.language_box()
+        ui.follow_box()
         share = st.container()
 
     remarks = st.container()
+    ui.teachers_page()
     with ui.show_errors():
         if ui.ready(page.url_path, page.title):
             page.run()
@@ -60,7 +63,7 @@ def main() -> None:
         ui.say_refused()
     ui.afresh_button()
     ui.complete()
-    ui.keep_history()
+    ui.keep_window()
 
     with remarks_on_names:
         ui.check_names()

@@ -1,5 +1,5 @@
 """What a class is asked: one question at a time, answered on everybody's own screen, and shown when the teacher says
-so.
+so; and the page that the teacher shows the room.
 
 It lives in the memory of the server, without names, and is gone when the teacher ends it, asks something else, or has
 forgotten it for some hours.
@@ -36,6 +36,24 @@ class Asked:
     shown: bool = False
 
 
+@dataclass(frozen=True)
+class Led:
+    """The page that the teacher shows the room.
+
+    Attributes
+    ----------
+    number
+        How many were shown before.
+    page, keys
+        Its name in `links.PAGES`, and what its link holds.
+    """
+
+    number: int
+    page: str
+    keys: tuple[tuple[str, str], ...]
+    since: float
+
+
 class Room:
     """Everybody on this server; may be used from all threads.
 
@@ -48,6 +66,8 @@ class Room:
     def __init__(self, clock: Callable[[], float] = monotonic):
         self._clock = clock
         self._asked: Asked | None = None
+        self._led: Led | None = None
+        self._shown = 0
 
     @property
     def asked(self) -> Asked | None:
@@ -75,6 +95,21 @@ class Room:
     def end(self) -> None:
         """Ends the question and forgets the answers."""
         self._asked = None
+
+    @property
+    def led(self) -> Led | None:
+        """What the teacher shows the room now."""
+        if self._led and self._clock() - self._led.since > FORGOTTEN:
+            self._led = None
+        return self._led
+
+    def lead(self, page: str, keys: tuple[tuple[str, str], ...]) -> None:
+        """Shows the room a page, with what its link holds."""
+        self._led, self._shown = Led(self._shown, page, keys, self._clock()), self._shown + 1
+
+    def let_go(self) -> None:
+        """Shows the room nothing any more."""
+        self._led = None
 
     def counts(self) -> list[int]:
         """How many have chosen each option of what is asked; empty where nothing is."""

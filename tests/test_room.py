@@ -69,3 +69,12 @@ def test_a_question_that_was_never_ended_is_forgotten(room, clock):
     assert room.counts() == [0, 1]
     clock[0] += 1
     assert room.counts() == [] and room.asked is None
+
+
+def test_what_is_shown_to_the_room_has_a_number_of_its_own_and_is_forgotten(room, clock):
+    room.lead("search", (("q", "rain"),))
+    first = room.led
+    room.lead("search", (("q", "rain"),))
+    assert room.led.number != first.number and room.led.keys == first.keys
+    clock[0] = FORGOTTEN + 1
+    assert room.led is None

@@ -68,6 +68,7 @@ from .pixels import compare, pixels_here, show_components, show_rebuilt, show_re
 from .player import frame_strip, path_curves, path_download, path_view, walk_download
 from .properties import show_apart, show_dimensions, show_direction, show_grid
 from .results import can_judge, distribution, download_row, find, matches, result_bars, score_context
+from .room import follow, follow_box, teachers_page
 from .serving import around_the_app
 from .session import access, begin_run, preset, space, visitor, warm_up
 from .shades import color_box
@@ -79,5 +80,5 @@ from .two import disagreement_map, other_box, show_agreement, show_both, show_ra
 from .uploads import add_picture
 from .walks import drawn_strip, drawn_walk, walk_draw_settings, walk_drawing
 from .widgets import choice, number, select, several, slider, text_line, toggle
-from .window import keep_history
+from .window import keep_window
 from .words import corpus_box, lexicon, say_lexicon, show_corner, show_kindred, show_nearest

@@ -46,9 +46,14 @@ def show_lesson(lesson: Lesson) -> None:
     """What a lesson is about, what one predicts, and then what the page shows; above it what a class is asked."""
     st.fragment(speaking(_show), run_every=EVERY if is_class() else None)(lesson)
     names = list(lessons())
-    for name in names[names.index(lesson.name) + 1 :][:1]:
-        label = _("Next: {title}").format(title=lessons()[name].title)
-        st.button(label, key="next-lesson", on_click=preset, kwargs={"lesson": name}, icon=":material/arrow_forward:")
+    here = names.index(lesson.name)
+    with st.container(horizontal=True):
+        for name in names[:here][-1:]:
+            back, icon = {"on_click": preset, "kwargs": {"lesson": name}}, ":material/arrow_back:"
+            st.button(lessons()[name].title, "previous-lesson", icon=icon, type="tertiary", **back)
+        for name in names[here + 1 :][:1]:
+            label, icon = _("Next: {title}").format(title=lessons()[name].title), ":material/arrow_forward:"
+            st.button(label, "next-lesson", on_click=preset, kwargs={"lesson": name}, icon=icon)
 
 
 def _show(lesson: Lesson) -> None:

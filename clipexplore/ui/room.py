@@ -1,13 +1,20 @@
-"""The class: what the teacher asks, and what everybody answered."""
+"""The class: what the teacher asks, what everybody answered, and the page that the teacher shows."""
 
 import streamlit as st
 
+from clipexplore import links
 from clipexplore.language import _, ngettext
 from clipexplore.lessons import Lesson
 from clipexplore.room import Asked, Room
 from clipexplore.settings import settings
 
+from .journey import carried
+from .page import pages
+from .session import access
+from .speech import speaking
+
 EVERY = 0.8  # seconds between two looks at what is asked
+LOOK = 1.5  # seconds between two looks at what is shown to the room
 
 
 @st.cache_resource(show_spinner=False)
@@ -46,3 +53,63 @@ def histogram(lesson: Lesson) -> None:
     counts = room().counts()
     for option, count in zip(lesson.options, counts, strict=False):
         st.progress(count / max(sum(counts), 1), f"{option} · **{count}**")
+
+
+def lead_buttons(page: str) -> None:
+    """For the teacher: shows the room this page as it is, or nothing any more."""
+    if not (is_class() and access().operator):
+        return
+    keys = tuple((key, value) for key in st.query_params for value in st.query_params.get_all(key))
+    label, icon = _("Show the room this page"), ":material/cast:"
+    st.button(label, "lead", on_click=room().lead, args=(page, keys), icon=icon, width="stretch")
+    if room().led:
+        st.button(_("Show the room nothing"), "let-go", on_click=room().let_go, icon=":material/stop:", width="stretch")
+
+
+def follow() -> None:
+    """Goes to what the teacher shows, where the visitor has agreed to; before any widget is shown."""
+    led = room().led
+    if st.session_state.pop("going", False) and led:
+        st.session_state["followed"] = led.number
+        keys = dict(led.keys)
+        for key in links.ALL.keys() - {"lang"}:
+            st.session_state[key] = keys.get(key, links.ALL[key])
+        there = {key: value for key, value in keys.items() if key in links.PAGES[led.page]}
+        st.switch_page(pages()[led.page], query_params=carried(**there))
+
+
+def follow_box() -> None:
+    """For the class: whether to go along with the teacher by itself."""
+    if is_class() and not access().operator:
+        st.session_state["following"] = st.session_state.get("follows", False)  # which a change of page forgets
+        says = _("Your page changes when the teacher shows another.")
+        st.toggle(_("Follow the teacher"), key="following", on_change=_agree, help=says)
+
+
+def _agree() -> None:
+    st.session_state["follows"] = st.session_state["following"]
+
+
+def teachers_page() -> None:
+    """For the class: what the teacher shows, offered on every page, or gone to by whoever follows."""
+    if is_class() and not access().operator:
+        st.fragment(speaking(_look), run_every=LOOK)()
+
+
+def _look() -> None:
+    led = room().led
+    if led is None or led.number == st.session_state.get("followed"):
+        return
+    if st.session_state.get("follows"):
+        _go()
+        st.rerun()
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        says = _("Your teacher shows the room **{page}**.").format(page=pages()[led.page].title)
+        st.markdown(says, width="content")
+        if st.button(_("Go there"), "go-there", icon=":material/arrow_forward:", type="primary"):
+            _go()
+            st.rerun()
+
+
+def _go() -> None:
+    st.session_state["going"] = True

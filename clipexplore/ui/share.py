@@ -20,7 +20,9 @@ from .calls import shown_code
 from .component import component
 from .markdown import escape
 from .page import pages
+from .present import present_button
 from .recipe import about, recipe
+from .room import lead_buttons
 from .widgets import download
 
 LONGEST = 1500  # characters of a link that a QR code can hold and a phone still read
@@ -82,6 +84,8 @@ def share_box() -> None:
             _files(link)
         make = partial(_lesson_file, _own_part())
         download(_("Make a lesson of it"), make, "20-my-lesson.toml", "make-lesson", "school", width="stretch")
+        present_button()
+        lead_buttons(st.session_state["shown-page"])
         if len(link) > LONGEST:
             st.caption(_("The link is too long for a QR code."))
         elif box.open:  # every change makes another link, and its code would take as long as many a page

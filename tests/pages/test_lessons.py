@@ -122,6 +122,7 @@ def in_class(home, monkeypatch):
     settings.cache_clear()
     yield
     room().end()
+    room().let_go()
 
 
 def phone(lesson="hat"):
@@ -192,3 +193,26 @@ def test_after_the_end_nothing_is_left_of_the_answers(in_class):
     press(front, "end")
     app.run()
     assert ALL["hat"].why in shown(app) and not bars(app) and room().asked is None
+
+
+# What the teacher shows
+
+
+def going(app):
+    """The page that a phone is on, and what its field holds."""
+    return app.title[0].value, app.text_input[0].value if app.text_input else ""
+
+
+def test_a_class_is_offered_what_the_teacher_shows_and_whoever_follows_goes_along(in_class):
+    front, still, one = open_page("arithmetic", {"q": "cat + crown"}), phone(), phone()
+    assert "lead" not in buttons(front), "a visitor"
+    front.session_state["operator"] = True
+    press(front.run(), "lead")
+    assert "go-there" in buttons(still.run()) and going(still)[0] == "Lessons", "nobody is moved"
+    assert going(press(still, "go-there")) == ("Arithmetic", "cat + crown")
+    one.toggle(key="following").set_value(True).run()
+    assert going(one) == ("Arithmetic", "cat + crown") and "go-there" not in buttons(one)
+    room().lead("search", (("q", "rain"),))
+    assert "go-there" in buttons(still.run()) and going(one.run()) == ("Search", "rain")
+    room().let_go()
+    assert "go-there" not in buttons(still.run())

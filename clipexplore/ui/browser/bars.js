@@ -1,7 +1,7 @@
 // Horizontal bars with a label before and a note behind each. Plotly draws the same from five megabytes of script, which
 // is most of what a first visit would wait for.
 
-const ROW = 26, THICK = 19, GAP = 8, CHARACTER = 6.4, TOP = 14, NICE = [0.05, 0.1, 0.2, 0.25, 0.5, 1, 2, 5, 10];
+const ROW = 26, THICK = 19, GAP = 8, TOP = 14, NICE = [0.05, 0.1, 0.2, 0.25, 0.5, 1, 2, 5, 10];
 
 function add(parent, tag, attributes, text = "") {
   const made = parent.appendChild(document.createElementNS("http://www.w3.org/2000/svg", tag));
@@ -15,8 +15,13 @@ function coloured(root, name) {
   return `fill: var(${name}, ${getComputedStyle(root).getPropertyValue(name) || "#555"})`;
 }
 
+// Pixels, larger where a page is presented.
+function type() {
+  return Math.min(18, 0.75 * parseFloat(getComputedStyle(document.documentElement).fontSize));
+}
+
 function longest(texts) {
-  return Math.max(0, ...texts.map((each) => each.length)) * CHARACTER;
+  return Math.max(0, ...texts.map((each) => each.length)) * type() * 0.53;
 }
 
 // From where to where the values go, beside their labels and notes.
@@ -39,7 +44,7 @@ function draw(root, data) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), ink = coloured(root, "--st-text-color");
   const font = getComputedStyle(root).fontFamily.replaceAll('"', "'");
   for (const [name, value] of Object.entries({ class: "main-svg", width, height: data.height, role: "img", "aria-label": data.alt })) svg.setAttribute(name, value);
-  const small = { "font-family": font, "font-size": 12, style: ink }, faint = { ...small, opacity: 0.75 };
+  const small = { "font-family": font, "font-size": type(), style: ink }, faint = { ...small, opacity: 0.75 };
   data.values.forEach((value, row) => {
     const middle = TOP + ROW * (row + 0.5), from = plane.at(Math.min(0, value)), to = plane.at(Math.max(0, value));
     const text = { y: middle, "dominant-baseline": "central" };

@@ -19,10 +19,34 @@ function toTheBox(event) {
   box.select();
 }
 
-export default function () {
+// What is presented: lessons one after the other, of another page its examples.
+let example = -1, place, tell;
+
+function step(by) {
+  const lessons = document.querySelector("[data-testid=stMain] [class*=st-key-option-], [data-testid=stMain] .st-key-lesson");
+  if (lessons) return document.querySelector(`.st-key-${by > 0 ? "next" : "previous"}-lesson button`)?.click();
+  const examples = document.querySelectorAll("[data-testid=stMain] [class*=st-key-example-] button");
+  example = Math.min(Math.max(example + by, 0), examples.length - 1);
+  examples[example]?.click();
+}
+
+function present(event) {
+  const by = { PageDown: 1, ArrowRight: 1, PageUp: -1, ArrowLeft: -1 }[event.key];
+  if (!document.documentElement.classList.contains("presenting") || event.target.closest("input, textarea, [role=dialog], .gallery")) return;
+  if (by) step(by);
+  else if (event.key === "Escape") tell("leave", true);
+  else return;
+  event.preventDefault();
+}
+
+export default function ({ data, setTriggerValue }) {
+  tell = setTriggerValue;
+  document.documentElement.classList.toggle("presenting", data.presenting);
+  if (place !== location.pathname) [place, example] = [location.pathname, -1];
   if (Object.hasOwn(history, "pushState")) return; // for the whole time that the window is open
   history.pushState = history.replaceState = write;
   addEventListener("popstate", () => (acted = false), true);
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => (acted = true), true);
   addEventListener("keydown", toTheBox);
+  addEventListener("keydown", present);
 }
