@@ -2,6 +2,7 @@
 and tests that need sizes, not meaning.
 
     python -m benchmarks.true_models clip-b32 /tmp/b32      # 303 MB; clip-l14, sd15 and sd15-unet likewise
+    python -m benchmarks.true_models siglip2-b16 /tmp/s     # 750 MB; tipsv2-b14 likewise
 
 Speed, memory and the number of parameters do not depend on the values. Files are written in 16 bits to spare the disk;
 a loader turns them into what it runs in.
@@ -10,7 +11,7 @@ a loader turns them into what it runs in.
 import argparse
 import json
 import string
-from functools import cache
+from functools import cache, partial
 from itertools import islice, product
 from pathlib import Path
 
@@ -33,6 +34,19 @@ CLIPS = {
         },
         "projection_dim": 768,
     },
+}
+TOWER = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12}
+FAMILIES = {  # class and configuration, class and settings of the processor
+    "siglip2-b16": (
+        "Siglip",
+        {"text_config": {**TOWER, "vocab_size": 256_000}, "vision_config": {**TOWER, "image_size": 224}},
+        {"size": {"height": 224, "width": 224}, "resample": 2},
+    ),
+    "tipsv2-b14": (
+        "Tipsv2",
+        {"text_config": TOWER, "vision_config": {**TOWER, "image_size": 448, "patch_size": 14}},
+        {"size": {"height": 448, "width": 448}, "resample": 2, "do_normalize": False},
+    ),
 }
 UNET = {
     "sample_size": 64,
@@ -74,6 +88,24 @@ def write_clip(folder: Path, name: str) -> Path:
     config.save_pretrained(folder)
     CLIPImageProcessorPil().save_pretrained(folder)
     return write_tokenizer(folder)
+
+
+def write_family(folder: Path, name: str) -> Path:
+    """A model of another family with image processor, and a tokenizer of letters; returns the folder."""
+    import transformers
+
+    kind, told, seen = FAMILIES[name]
+    model, config = getattr(transformers, f"{kind}Model"), getattr(transformers, f"{kind}Config")(**told)
+    config.dtype = "float16"
+    _write_random(folder / "model.safetensors", lambda: model(config))
+    config.save_pretrained(folder)
+    transformers.SiglipImageProcessorPil(**seen).save_pretrained(folder)
+    tokens = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁"]
+    vocab = {token: number for number, token in enumerate([*tokens, *string.ascii_lowercase])}
+    reads = {"Siglip": {"add_bos_token": False, "add_eos_token": True, "padding_side": "right"}}.get(kind, {})
+    tokenizer = getattr(transformers, {"Siglip": "Siglip2Tokenizer"}.get(kind, f"{kind}Tokenizer"))
+    tokenizer(vocab=vocab, merges=[], model_max_length=64, **reads).save_pretrained(folder)
+    return folder
 
 
 def write_tokenizer(folder: Path) -> Path:
@@ -176,8 +208,8 @@ def _write_random(path: Path, build, given: dict | None = None) -> None:
 def _random(name: str, shape):
     import torch
 
-    if name == "logit_scale":
-        return torch.tensor(4.6052, dtype=torch.float16)
+    if name in ("logit_scale", "temperature"):
+        return torch.full(shape, 4.6052 if name == "logit_scale" else 0.01, dtype=torch.float16)
     if len(shape) < 2:
         return torch.full(shape, float("norm" in name and name.endswith("weight")), dtype=torch.float16)
     spread, count = 1 / max(1, torch.Size(shape[1:]).numel()) ** 0.5, torch.Size(shape).numel()
@@ -195,11 +227,11 @@ def _normal():
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("name", choices=[*CLIPS, "sd15", "sd15-unet"])
+    parser.add_argument("name", choices=[*CLIPS, *FAMILIES, "sd15", "sd15-unet"])
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
     write = {"sd15": write_stable_diffusion, "sd15-unet": write_unet}.get(
-        options.name, lambda folder: write_clip(folder, options.name)
+        options.name, partial(write_clip if options.name in CLIPS else write_family, name=options.name)
     )
     print(write(options.folder))
 
