@@ -32,7 +32,7 @@ def main() -> None:
         ui.model_card(ui.model_box())
         ui.say_missing(collections)
         collection = st.selectbox(_("Collection"), list(collections), key="collection", bind="query-params")
-        st.caption(collections[collection])
+        st.caption(ui.described(collection, collections[collection]))
         with st.expander(_("Names"), icon=":material/bookmark:", expanded=bool(st.session_state.get("names"))):
             st.text_area(
                 _("One per line: name = expression"),

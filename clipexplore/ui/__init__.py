@@ -61,7 +61,7 @@ from .match import (
 )
 from .models import model_box, model_card, ready
 from .names import check_names
-from .options import called
+from .options import called, described
 from .page import doors, header, name_of, navigation, pages, say_figures, show_errors
 from .picture import picture_view
 from .pixels import compare, pixels_here, show_components, show_rebuilt, show_rebuilt_in_clip

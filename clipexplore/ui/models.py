@@ -32,6 +32,7 @@ from clipexplore.store.shelves import version_of
 from .fetching import absent, cost, offer_weights, say_terms
 from .linked import linked
 from .markdown import escape
+from .options import described
 from .page import WITHOUT_MODEL
 from .progress import fitted, lane
 from .session import access, carried, embedder, place_of, preset, space, space_of, visitor
@@ -209,7 +210,7 @@ def model_box() -> str:
 def model_card(key: str) -> None:
     """What the chosen model is and forbids, and behind a button the table of all."""
     model = catalog.get(key)
-    st.caption(escape(model.description))
+    st.caption(escape(described(model.key, model.description)))
     say_terms(tuple(part for part in model.parts if part.terms or not part.licence))
     table = st.popover(_("All models"), icon=":material/table_rows:", key="models-table", on_change="rerun")
     if not table.open:  # looking at the disk for every model takes a tenth of a run

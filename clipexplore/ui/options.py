@@ -25,6 +25,24 @@ def naming(key: str, options: Sequence[str]) -> Callable[[str], str]:
     return {option: f"{name} ({option})" if often[name] > 1 else name for option, name in names.items()}.__getitem__
 
 
+def described(name: str, otherwise: str) -> str:
+    """What a bundled model or collection is; of any other what it says of itself, in its own language."""
+    return bundled(language.get()).get(name, otherwise)
+
+
+@cache
+def bundled(code: str) -> dict[str, str]:
+    """What each bundled model and collection is, in a language."""
+    return {
+        "emoji": _("A small CLIP trained from scratch on drawn scenes of emoji; bundled, needs no GPU and no network."),
+        "emoji-2": _(
+            "The same kind of CLIP trained on the same world "
+            "from another seed, on half as many scenes; bundled, to compare two spaces with."
+        ),
+        "emoji-world": _("2,626 drawn scenes: who wears what, things in places, colours, counts, and everything once."),
+    }
+
+
 @cache
 def _names(code: str) -> dict[str, dict[str, str]]:
     kinds = {"pictures": _("pictures"), "captions": _("captions"), "words": _("words"), "both": _("both")}

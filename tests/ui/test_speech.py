@@ -8,6 +8,9 @@ from streamlit.testing.v1 import AppTest
 
 from clipexplore import language as speech
 from clipexplore import links
+from clipexplore.models import catalog
+from clipexplore.store.shelves import WORLD, explorable
+from clipexplore.ui.options import bundled
 from clipexplore.ui.speech import speaking
 
 # what is called the same in every language
@@ -66,5 +69,14 @@ def test_what_runs_alone_speaks_it_too(german, monkeypatch):
     token = speech.language.set("en")
     try:
         assert speaking(lambda word: speech._(word))("again") == "»again"
+    finally:
+        speech.language.reset(token)
+
+
+def test_what_the_bundled_say_of_themselves_is_what_is_translated():
+    token = speech.language.set("en")
+    try:
+        models = {key: model.description for key, model in catalog.models().items() if model.clip.bundled}
+        assert bundled("en") == {**models, WORLD: explorable()[WORLD]}
     finally:
         speech.language.reset(token)
