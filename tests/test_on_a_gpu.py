@@ -130,7 +130,7 @@ def test_a_map_and_a_search_are_made_there(monkeypatch):
     places = umap.fit_layout(x, n_neighbors=8)
     np.testing.assert_array_equal(places, umap.fit_layout(x, n_neighbors=8))
     assert np.isfinite(places).all() and places.std() > 1
-    found, exact = search(x[:3], x, 5, scan=Coarse(x)), search(x[:3], x, 5)
+    found, exact = search(x[:9], x, 5, scan=Coarse.of(x)), search(x[:9], x, 5)
     np.testing.assert_array_equal(found.indices, exact.indices)
 
 

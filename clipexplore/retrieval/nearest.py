@@ -131,12 +131,7 @@ def candidates(
         scores -= first  # so that squares of nearly equal numbers do not swallow their difference
         sums += scores.sum(axis=1)
         squares += np.vecdot(scores, scores)
-        if len(left_out):
-            inside = left_out[np.searchsorted(left_out, start) : np.searchsorted(left_out, start + at_once)]
-            scores[:, inside - start] = -np.inf
-        for finder, own, highest in zip(finders, scores, scores.max(axis=1), strict=True):
-            if highest >= finder.floor:
-                finder.look(own, start)
+        look(finders, scores, start, left_out)
     shift = 0 if first is None else first[:, 0]
     mean = sums / max(total, 1)
     std = np.sqrt(np.maximum(squares / max(total, 1) - mean**2, 0))
@@ -169,29 +164,54 @@ class Finder:
     def __init__(self, k: int, slack: float = ROUNDING):
         self._k, self._slack = k, slack
         self.floor = -np.finfo(np.float32).max if k else np.inf
-        self.rows, self._scores = np.empty(0, np.intp), np.empty(0, np.float32)
+        self.rows = np.empty(0, np.intp)
+        self._scores, self._least = np.empty((2, 0), np.float32)
 
-    def look(self, scores: np.ndarray, start: int) -> None:
-        """Takes what can be among the best from the scores of the rows from `start` on."""
+    def look(self, scores: np.ndarray, start: int, errors: np.ndarray | None = None) -> None:
+        """Takes what can be among the best from the scores `(n,)` of the rows from `start` on, and lets go of what can
+        be none of them any more.
+
+        Parameters
+        ----------
+        errors
+            `(n,)`: the most by which a cosine was wrong when its score was made; it is in the score already, so that
+            this is the highest that the cosine can be.
+        """
         if len(scores) > 4 * self._k and len(self.rows) < self._k:  # at first everything could: begin with the best
-            self.floor = max(self.floor, np.partition(scores, -self._k)[-self._k] - self._slack)
+            sure = scores if errors is None else scores - 2 * errors
+            self.floor = max(self.floor, np.partition(sure, -self._k)[-self._k] - self._slack)
         found = np.flatnonzero(scores >= self.floor)
-        self.add(found + start, scores[found])
-
-    def add(self, rows: np.ndarray, scores: np.ndarray) -> None:
-        """Takes these rows, which follow all that came before, and lets go of what can be none of the best any more."""
-        self.rows = np.concatenate([self.rows, rows])
-        self._scores = np.concatenate([self._scores, scores])
+        own = scores[found]
+        self.rows = np.concatenate([self.rows, found + start])
+        self._scores = np.concatenate([self._scores, own])
+        self._least = np.concatenate([self._least, own - self._slack - (0 if errors is None else 2 * errors[found])])
         if len(self.rows) > self._k:
-            self.floor = max(self.floor, np.partition(self._scores, -self._k)[-self._k] - self._slack)
+            self.floor = max(self.floor, np.partition(self._least, -self._k)[-self._k])
             kept = self._scores >= self.floor
-            self.rows, self._scores = self.rows[kept], self._scores[kept]
+            self.rows, self._scores, self._least = self.rows[kept], self._scores[kept], self._least[kept]
+
+
+def look(
+    finders: Sequence[Finder],
+    scores: np.ndarray,
+    start: int,
+    left_out: np.ndarray,
+    errors: np.ndarray | None = None,
+) -> None:
+    """Lets each look at its scores `(q, n)` of the rows from `start` on, but for those left out, which are rising."""
+    inside = left_out[np.searchsorted(left_out, start) : np.searchsorted(left_out, start + scores.shape[1])]
+    scores[:, inside - start] = -np.inf
+    for finder, own, highest in zip(finders, scores, scores.max(axis=1), strict=True):
+        if highest >= finder.floor:
+            finder.look(own, start, errors)
 
 
 def _best(query: np.ndarray, rows: np.ndarray, embeddings: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The k of some rows that have the highest cosine, and their cosines."""
     if k == 0:
         return np.empty(0, np.intp), np.empty(0, np.float32)
-    cosines = np.vecdot(embeddings[rows], query.astype(np.float64))
+    query, parts = query.astype(np.float64), range(0, len(rows), _ROWS_AT_ONCE[0])
+    # Where all are alike, all are candidates.
+    cosines = np.concatenate([np.vecdot(embeddings[rows[at : at + _ROWS_AT_ONCE[0]]], query) for at in parts])
     order = np.argsort(-cosines, kind="stable")[:k]
     return rows[order], cosines[order].clip(-1, 1)

@@ -6,7 +6,6 @@ A small matrix is searched on the caller's thread: waiting for company would tak
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import weakref
 from collections import defaultdict
@@ -17,14 +16,13 @@ import numpy as np
 
 from clipexplore.batcher import Batcher
 from clipexplore.cluster.connection import is_set
+from clipexplore.retrieval.coarse import Coarse, Damaged, forget
 from clipexplore.retrieval.nearest import Hits, Scan, joined, search
 
 log = logging.getLogger(__name__)
 
 TOGETHER_FROM = 20_000  # rows: below, a pass takes about as long as waiting for others would
-ROUNDED_FROM = 50_000  # rows, from which a copy in bfloat16 is made once several ask together
-MANY = 8  # queries that ask together
-LARGE = 2_000_000  # rows, from which a query alone takes long enough that the copy is made for whoever comes first
+COARSE_FROM = 100_000  # rows, from which a copy in one byte a number is made and searched first
 MOST_QUERIES = 64
 
 
@@ -49,18 +47,28 @@ def answer(asked: list[tuple[np.ndarray, np.ndarray, int, tuple[int, ...]]]) -> 
     for same in places.values():
         queries, embeddings = np.stack([asked[place][0] for place in same]), asked[same[0]][1]
         most = max(asked[place][2] + len(asked[place][3]) for place in same)
-        hits = search(queries, embeddings, most, scan=_scan(embeddings, len(same)))
+        hits = _search(queries, embeddings, most)
         found |= {place: _without(hits.of(number), *asked[place][2:]) for number, place in enumerate(same)}
     return [found[place] for place in range(len(asked))]
 
 
-def _scan(embeddings: np.ndarray, queries: int) -> Scan | None:
+def _search(queries: np.ndarray, embeddings: np.ndarray, k: int) -> Hits:
+    try:
+        return search(queries, embeddings, k, scan=_scan(embeddings))
+    except Damaged:
+        log.warning("the copy of %d rows that is searched first is damaged, and made again", len(embeddings))
+        forget(embeddings)
+        del _copies[id(embeddings)]
+        return search(queries, embeddings, k)
+
+
+def _scan(embeddings: np.ndarray) -> Scan | None:
     """What finds candidates faster than a pass through the matrix, if anything does."""
     if is_set():
         from clipexplore.cluster.searching import shards_of
 
         return shards_of(embeddings)
-    return _rounded(embeddings, queries)
+    return _coarse(embeddings)
 
 
 def _without(hits: Hits, k: int, exclude: tuple[int, ...]) -> Hits:
@@ -69,14 +77,13 @@ def _without(hits: Hits, k: int, exclude: tuple[int, ...]) -> Hits:
     return Hits(hits.indices[:, kept], hits.cosines[:, kept], hits.z[:, kept], hits.mean, hits.std)
 
 
-_copies: dict[int, Scan | None] = {}  # by the id of the matrix; None while it is made, and where it does not pay
+_copies: dict[int, Coarse | None] = {}  # by the id of the matrix; None while it is made, and where that failed
 
 
-def _rounded(embeddings: np.ndarray, queries: int) -> Scan | None:
-    """The rounded copy of a matrix, if there is one; if it is worth one, it is made meanwhile."""
+def _coarse(embeddings: np.ndarray) -> Coarse | None:
+    """The copy of a matrix, if there is one; if it is worth one, it is opened or made meanwhile."""
     key = id(embeddings)
-    wanted = len(embeddings) >= (ROUNDED_FROM if queries >= MANY else LARGE)
-    if key not in _copies and wanted and "torch" in sys.modules:
+    if key not in _copies and len(embeddings) >= COARSE_FROM:
         _copies[key] = None
         weakref.finalize(embeddings, _copies.pop, key, None)
         threading.Thread(target=_copy, args=(weakref.ref(embeddings), key), name="coarse", daemon=True).start()
@@ -84,14 +91,11 @@ def _rounded(embeddings: np.ndarray, queries: int) -> Scan | None:
 
 
 def _copy(matrix: weakref.ref, key: int) -> None:
-    from clipexplore.retrieval.coarse import Coarse, pays
-
     if (embeddings := matrix()) is None:
         return
     try:
-        if pays(embeddings.shape[1]):
-            made = Coarse(embeddings)
-            if key in _copies:  # else the matrix has gone meanwhile
-                _copies[key] = made
+        made = Coarse.of(embeddings)
+        if key in _copies:  # else the matrix has gone meanwhile
+            _copies[key] = made
     except Exception:  # without a copy the search is slower and as exact
-        log.exception("no rounded copy of a matrix of %d rows", len(embeddings))
+        log.exception("no copy of a matrix of %d rows", len(embeddings))

@@ -312,7 +312,7 @@ class Stored(Contents):
     def _forget_caches(self) -> None:
         digests = {digest for entry in self.facts["models"].values() for digest in entry["digests"].values()}
         for path in (self.folder / CACHE).glob("*"):
-            if path.stem not in digests:
+            if path.name.partition(".")[0] not in digests:
                 with suppress(OSError):
                     path.unlink()
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from clipexplore.retrieval import shared_search as module
+from clipexplore.retrieval.coarse import Coarse
 from clipexplore.retrieval.nearest import search
 from clipexplore.retrieval.shared_search import answer, shared_search
 from clipexplore.vectors import normalize
@@ -56,25 +57,44 @@ def test_those_who_ask_together_share_a_pass(monkeypatch):
     assert passes == [9]
 
 
-def test_a_rounded_copy_is_made_where_many_ask_and_goes_with_its_matrix(monkeypatch):
-    from clipexplore.retrieval import coarse
-
-    monkeypatch.setattr(coarse, "pays", lambda dim: True)
-    monkeypatch.setattr(module, "ROUNDED_FROM", 100)
-    matrix, queries = cloud(5_000), cloud(9, seed=1)
-    asked = [(query, matrix, 5, (3,)) for query in queries]
-    answer(asked)
-    for _ in range(500):
+def copied(matrix, query):
+    """Waits until there is a copy of a matrix."""
+    for _ in range(1000):
+        answer([(query, matrix, 5, (3,))])
         if module._copies.get(id(matrix)) is not None:
-            break
+            return module._copies[id(matrix)]
         time.sleep(0.02)
-    assert module._copies[id(matrix)] is not None
+    raise AssertionError("no copy was made")
+
+
+def test_a_copy_is_made_of_what_is_large_and_goes_with_its_matrix(monkeypatch):
+    monkeypatch.setattr(module, "COARSE_FROM", 5_000)
+    matrix, small, queries = cloud(5_000), cloud(4_999), cloud(9, seed=1)
+    copied(matrix, queries[0])
+    answer([(queries[0], small, 5, ())])
+    assert id(small) not in module._copies
+    asked = [(query, matrix, 5, (3,)) for query in queries]
     for query, hits in zip(queries, answer(asked), strict=True):
         assert_same(hits, search(query[None], matrix, 5, [3]))
     key = id(matrix)
     del matrix, asked
     gc.collect()
     assert key not in module._copies
+
+
+def test_a_copy_beside_a_file_is_made_again_once_it_is_damaged(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "COARSE_FROM", 5_000)
+    np.save(tmp_path / "m.npy", cloud(5_000))
+    matrix, query = np.asarray(np.load(tmp_path / "m.npy", mmap_mode="r")), cloud(1, seed=1)
+    copied(matrix, query[0])
+    whole = (tmp_path / "m.codes.npy").read_bytes()
+    (tmp_path / "m.codes.npy").write_bytes(whole[:-1] + bytes([whole[-1] ^ 64]))
+    module._copies.pop(id(matrix))  # as a server that starts anew
+    found = Coarse.of(matrix)
+    module._copies[id(matrix)] = found
+    (hits,) = answer([(query[0], matrix, 5, (3,))])
+    assert_same(hits, search(query, matrix, 5, [3]))
+    assert copied(matrix, query[0]) is not found and (tmp_path / "m.codes.npy").read_bytes() == whole
 
 
 def test_a_failed_search_is_told_to_who_asked(monkeypatch):

@@ -66,6 +66,19 @@ def test_what_is_shown_already_is_not_written_again(store):
     assert cache.stat().st_mtime_ns == before and contents(store.folder) == said
 
 
+def test_what_search_keeps_beside_the_vectors_stays_and_goes_with_them(store):
+    store.show()
+    (cache,) = (store.folder / "cache").iterdir()
+    beside = cache.with_suffix(".codes.npy")
+    beside.write_bytes(b"")
+    store.say(pending=True)
+    store.show()
+    assert beside.exists()
+    store.remove([0])
+    store.show()
+    assert not beside.exists()
+
+
 def test_while_a_collection_grows_readers_have_what_was_shown(store):
     store.show()
     rows = items(9, 2, year=["x", None])
