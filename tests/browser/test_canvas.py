@@ -104,6 +104,12 @@ def test_what_is_pointed_at_shows_its_picture_and_a_click_chooses_it(window):
     assert window.get_by_text("of them are among its 15 nearest").count()
 
 
+def test_groups_have_names_and_faces(visitor, server):
+    page = open_view(visitor(), f"{server.url}/map?method=umap&color=groups&points=")
+    page.locator(".cloud[data-faces]").wait_for()
+    assert int(page.locator(".cloud").get_attribute("data-faces")) >= 3
+
+
 def test_a_filtered_map_never_shows_the_wrong_picture(visitor, server):
     """Of the 2,600 only those on snow are there; were rows mistaken for places in the list, another picture would be
     shown.

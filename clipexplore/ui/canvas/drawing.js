@@ -1,5 +1,6 @@
 // What is drawn on the points: pictures, lines, the region, rings, marks and labels.
 
+const FACE = 44; // pixels
 const PICTURES = 260; // points in sight, up to which they are drawn as pictures
 
 const sheets = (window.clipexploreSheets ??= new Map()); // of thumbnails by name, put there by sheet.js
@@ -46,7 +47,8 @@ class Drawing extends Points {
     this.written = [];
     pen.font = `600 13px ${this.styles.fontFamily}`;
     for (const [x, y, label] of this.data.marks) this.mark(pen, ...this.toScreen(x, y), label);
-    for (const [x, y, label] of this.data.labels) this.write(pen, ...this.toScreen(x, y), label, false);
+    const named = this.data.labels.filter(([x, y, label]) => this.write(pen, ...this.toScreen(x, y), label, false));
+    if (this.sheet && !this.shown) this.drawFaces(pen, named);
   }
 
   drawPicture(pen, i, x = null, y = null, side = this.side) {
@@ -56,6 +58,34 @@ class Drawing extends Points {
     pen.globalAlpha = this.on[i] ? 1 : 0.25;
     pen.drawImage(image, (at % columns) * size, Math.floor(at / columns) * size, size, size, px, py, side, side);
     pen.globalAlpha = 1;
+  }
+
+  /** Above the names of groups their faces, where nothing else is written or shown. */
+  drawFaces(pen, named) {
+    const taken = this.written.map(([x, y, width]) => [x, y, width, 20]);
+    for (const [x, y, label] of named) {
+      const [px, foot] = this.toScreen(x, y), py = foot - 12 - FACE / 2, face = this.face(label, x, y);
+      const free = taken.every(([at, line, wide, high]) => Math.abs(at - px) >= (wide + FACE) / 2 || Math.abs(line - py) >= (high + FACE) / 2);
+      if (face === null || !free || py < FACE / 2) continue;
+      this.drawPicture(pen, face, px - FACE / 2, py - FACE / 2, FACE);
+      taken.push([px, py, FACE, FACE]);
+    }
+    this.box.dataset.faces = taken.length - this.written.length;
+  }
+
+  /** Of a group the picture that lies nearest to where its name stands. */
+  face(label, x, y) {
+    if (this.facesOf !== this.data) [this.facesOf, this.faces] = [this.data, new Map()];
+    if (!this.faces.has(label)) {
+      const { names, colors, places } = this.data, colour = names.indexOf(label);
+      let found = null, least = Infinity;
+      for (let i = 0; i < colors.length; i++) {
+        const far = colors[i] === colour ? (places[2 * i] - x) ** 2 + (places[2 * i + 1] - y) ** 2 : Infinity;
+        if (far < least) [found, least] = [i, far];
+      }
+      this.faces.set(label, found);
+    }
+    return this.faces.get(label);
   }
 
   stroke(pen, corners, closed, width) { this.outline(pen, corners.map(([x, y]) => this.toScreen(x, y)), closed, width); }
@@ -114,5 +144,6 @@ class Drawing extends Points {
     pen.globalAlpha = 1;
     pen.fillStyle = this.styles.getPropertyValue("--st-text-color");
     pen.fillText(label, x, y);
+    return true;
   }
 }
