@@ -132,7 +132,15 @@ def test_a_lasso_is_in_the_link_and_shows_what_is_inside(window, watched):
     window.mouse.up()
     window.get_by_text("pictures in the region").wait_for()
     settle(window)
-    assert 3 <= len(parse_qs(query(window))["region"][0].split(",")) <= 40
+    lassoed = query(window)
+    assert 3 <= len(parse_qs(lassoed)["region"][0].split(",")) <= 40
+    window.go_back()
+    window.get_by_text("pictures in the region").wait_for(state="detached")
+    assert "region" not in query(window)
+    window.go_forward()
+    window.get_by_text("pictures in the region").wait_for()
+    assert query(window) == lassoed
+    settle(window)
     window.locator(".cloud .over").dblclick(position={"x": 5, "y": 300})
     window.get_by_text("pictures in the region").wait_for(state="detached")
     assert "region" not in query(window)
