@@ -6,8 +6,10 @@ sentence, and nothing is computed here instead.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,10 +24,12 @@ from clipexplore.settings import settings
 
 T = TypeVar("T")
 
+COPY = 0.45  # of a processor that a copy of a model takes: two of them leave room for shards of a search on it
 NAMESPACE = "clipexplore"
 PATIENCE = 3.0  # seconds until a port that does not answer counts as closed
 ATTEMPTS = 3  # at a piece of work whose node dies
 PAUSE = 1.0  # seconds between two of them
+LOOK = 2.0  # seconds between two looks at whether there still is a cluster to wait for
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
     "RAY_AUTH_MODE": "token",
@@ -86,6 +90,9 @@ def disconnect() -> None:
         _made.clear()
         _lost.clear()
         _ray().shutdown()
+        if context := sys.modules.get("ray.serve.context"):
+            context._set_global_client(None)  # else Serve would go on asking the cluster that was
+            logging.getLogger("ray.serve").setLevel(logging.CRITICAL)  # or complain for ever that it cannot
 
 
 def once(key: Any, make: Callable[[], T]) -> T:
@@ -149,7 +156,7 @@ def shared() -> tuple[dict[str, float], int]:
     """
     there = connected().cluster_resources()
     kind, share = ("GPU", "num_gpus") if there.get("GPU") else ("CPU", "num_cpus")
-    options = {share: 0.5} if kind == "CPU" else {share: 0.5, "num_cpus": 0.1}
+    options = {share: COPY} if kind == "CPU" else {share: 0.5, "num_cpus": 0.1}
     return options, max(1, int(there.get(kind, 1)))
 
 
@@ -161,7 +168,9 @@ def errors_in_words() -> Iterator[None]:
         yield
     except ray.exceptions.RayTaskError as error:
         raise (error.cause if isinstance(error.cause, Exception) else error) from None
-    except (ray.exceptions.RayError, TimeoutError) as error:
+    except TimeoutError as error:
+        raise _unreachable(_("it does not answer in time")) from error
+    except ray.exceptions.RayError as error:
         _lost.set()
         raise _unreachable(type(error).__name__) from error
 
@@ -175,3 +184,23 @@ def again(work: Callable[[], T]) -> T:
             except connected().exceptions.RayActorError:
                 time.sleep(PAUSE)
         return work()
+
+
+def awaited(get: Callable[[float], T], longest: float) -> T:
+    """What `get` gives, asked for a moment at a time, so that whoever waits is told when the cluster is gone.
+
+    Raises
+    ------
+    TimeoutError
+        After `longest` seconds.
+    NetworkError
+        As `connected`.
+    """
+    end = time.monotonic() + longest
+    while True:
+        try:
+            return get(LOOK)
+        except TimeoutError:
+            if time.monotonic() > end:
+                raise
+        connected()

@@ -36,12 +36,12 @@ def deployed(model: type, *arguments: Any) -> Any:
 
     Raises as `connection.connected`.
     """
+    connected()
     name = f"{model.__name__}-{blake2b(repr((clipexplore.__version__, arguments)).encode(), digest_size=6).hexdigest()}"
     return once(name, lambda: _run(name, model, arguments))
 
 
 def _run(name: str, model: type, arguments: tuple) -> Any:
-    connected()
     from ray import serve
 
     if name in serve.status().applications:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from clipexplore.cluster.connection import again
+from clipexplore.cluster.connection import again, awaited
 from clipexplore.cluster.deploying import deployed, once_loaded
 from clipexplore.models.embedder import Embedder
 from clipexplore.models.weights import Revisions
@@ -106,7 +106,7 @@ class ClusterEmbedder:
 
     @cached_property
     def _facts(self) -> Facts:
-        return again(lambda: self.method("facts").remote().result(timeout_s=LONGEST))
+        return again(lambda: _wait_for(self.method("facts").remote()))
 
     @property
     def max_tokens(self) -> int:
@@ -125,7 +125,7 @@ class ClusterEmbedder:
         return self._facts.revisions.texts
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return again(lambda: self.method("count_tokens").remote([*texts]).result(timeout_s=LONGEST))
+        return again(lambda: _wait_for(self.method("count_tokens").remote([*texts])))
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
         """Text embeddings `(n, dim)`, as `Embedder.embed_texts`."""
@@ -153,4 +153,8 @@ class _Request:
     def answer(self) -> np.ndarray:
         """Their vectors; when it is called once more, they are asked for anew."""
         asked, self._asked = self._asked or self._ask(), None
-        return asked.result(timeout_s=LONGEST)
+        return _wait_for(asked)
+
+
+def _wait_for(asked: Any) -> Any:
+    return awaited(lambda moment: asked.result(timeout_s=moment), LONGEST)

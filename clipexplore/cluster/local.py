@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import clipexplore
@@ -20,6 +21,7 @@ from clipexplore.errors import NetworkError
 from clipexplore.language import _
 
 STARTING = 180.0  # seconds within which the head opens its port
+ENDING = 5.0  # seconds for what runs on a node to end by itself
 MEMORY = 300_000_000  # bytes on each node for what is passed around
 ALONE = {"RAY_worker_niceness": "0"}  # by default whatever else a machine does comes first
 RAY = [sys.executable, "-c", "from ray.scripts.scripts import main; main()"]
@@ -90,10 +92,17 @@ def start_node(port: int, name: str, cpus: int | None = None) -> subprocess.Pope
     return _start(cpus, name, "--address", f"LOCALHOST:{port}", environ=dict.fromkeys(LOOPBACK, "1"))
 
 
-def stop(node: subprocess.Popen, how: signal.Signals = signal.SIGTERM) -> None:
+def stop(node: subprocess.Popen) -> None:
     """Ends a node with all that runs on it."""
-    if node.poll() is None:
-        os.killpg(node.pid, how)
+    import psutil
+
+    running = [psutil.Process(node.pid), *psutil.Process(node.pid).children(recursive=True)]
+    for process in running:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    for process in psutil.wait_procs(running, ENDING)[1]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     node.wait()
 
 

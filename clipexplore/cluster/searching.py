@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from clipexplore.cluster.connection import connected, errors_in_words, forget, nodes, once
+from clipexplore.cluster.connection import awaited, connected, errors_in_words, forget, nodes, once
 from clipexplore.retrieval.nearest import candidates
 
 SHARD = 20_000  # rows at least: of fewer the asking takes longer than the search
-LONGEST = 120.0  # seconds until somebody who asks is told that nothing comes
+LONGEST = 60.0  # seconds until somebody who asks is told that nothing comes
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Shards:
         edges = np.linspace(0, len(embeddings), count + 1).astype(int)
         self._starts, self._sizes = edges[:-1], np.diff(edges)
         kind = ray.remote(Shard).options(
-            num_cpus=0.1, max_restarts=-1, max_task_retries=-1, scheduling_strategy="SPREAD"
+            num_cpus=0.03, max_restarts=-1, max_task_retries=-1, scheduling_strategy="SPREAD"
         )
         # Held here, since an actor that begins anew needs them once more.
         self._rows = [ray.put(_located(embeddings, *ends)) for ends in pairwise(edges.tolist())]
@@ -78,7 +78,7 @@ class Shards:
             for shard, start, size in zip(self._shards, self._starts, self._sizes, strict=True)
         ]
         with errors_in_words():
-            found = ray.get(asked, timeout=LONGEST)
+            found = awaited(lambda moment: ray.get(asked, timeout=moment), LONGEST)
         rows = [
             np.concatenate([own[query] + start for (own, _m, _s), start in zip(found, self._starts, strict=True)])
             for query in range(len(queries))

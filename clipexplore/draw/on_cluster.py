@@ -6,17 +6,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from threading import Event
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from clipexplore.cluster.connection import again, errors_in_words, shared
+from clipexplore.cluster.connection import LOOK, again, awaited, connected, errors_in_words, shared
 from clipexplore.cluster.deploying import deployed, once_loaded
 from clipexplore.draw.pipelines import usual_settings
 from clipexplore.draw.renderer import Renderer, Shown
@@ -74,21 +75,39 @@ class _Batch:
 
     def pictures(self) -> list[Image.Image]:
         """Its pictures, once they are drawn; when it is called once more, they are drawn anew."""
-        said = self._said = self._said or self._begin()
+        self._said, news, share = self._said or self._begin(), SimpleQueue[Any](), 0.0
+        Thread(target=_pass_on, args=(self._said, news.put), name="batch", daemon=True).start()
         try:
-            for share, news in said:
-                if isinstance(news, list):
-                    return news
-                self._report(share, news)
+            while True:
+                try:
+                    said = news.get(timeout=LOOK)
+                except Empty:
+                    connected()  # raises where it is gone
+                    self._report(share, None)  # raises where nobody wants the drawing any more
+                    continue
+                if isinstance(said, Exception):
+                    raise said
+                share, seen = said
+                if isinstance(seen, list):
+                    return seen
+                self._report(share, seen)
         except BaseException:
             self.cancel()
             raise
-        raise RuntimeError("a batch ended without its pictures")
 
     def cancel(self) -> None:
         if self._said is not None:
             self._said.cancel()
             self._said = None
+
+
+def _pass_on(said: Iterable, put: Callable[[Any], object]) -> None:
+    """Passes on what a stream brings, or what it fails with: waiting for it cannot be broken off."""
+    try:
+        for each in said:
+            put(each)
+    except Exception as error:  # noqa: BLE001 – raised where it is waited for
+        put(error)
 
 
 class ClusterRenderer:
@@ -113,7 +132,7 @@ class ClusterRenderer:
 
     def encode_prompts(self, texts: Sequence[str]) -> np.ndarray:
         """Token states `(n, tokens, width)`, as `Renderer.encode_prompts`."""
-        return again(lambda: self._artist().encode_prompts.remote([*texts]).result(timeout_s=LONGEST))
+        return again(partial(self._encode, [*texts]))
 
     def render(self, **asked: Any) -> list[Image.Image]:
         """A picture of each row, as `Renderer.render`."""
@@ -163,6 +182,10 @@ class ClusterRenderer:
             for batch in begun:
                 batch.cancel()
         return [pictures[row] for row in range(count)]
+
+    def _encode(self, texts: list[str]) -> np.ndarray:
+        asked = self._artist().encode_prompts.remote(texts)
+        return awaited(lambda moment: asked.result(timeout_s=moment), LONGEST)
 
     def _begin(self, numbers: list[int], asked: dict[str, Any]) -> Any:
         with errors_in_words():

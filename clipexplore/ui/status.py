@@ -100,8 +100,8 @@ def _node_row(node: Node) -> dict[str, object]:
     return {
         _("node"): node.name,
         _("state"): _("there") if node.alive else _("gone"),
-        _("processors"): node.cpus if node.alive else None,
-        "GPUs": node.gpus if node.alive else None,
+        _("processors"): node.cpus * node.alive,
+        "GPUs": node.gpus * node.alive,
     }
 
 

@@ -14,7 +14,7 @@ from clipexplore.settings import settings
 
 
 class Nodes:
-    """A head without processors, which nothing runs on, and two nodes with one each, either of which may be killed."""
+    """A head without processors, which nothing runs on, and two nodes with two each, either of which may be killed."""
 
     def __init__(self):
         from clipexplore.cluster import local
@@ -24,8 +24,11 @@ class Nodes:
             self.port = probe.getsockname()[1]
         self._local = local
         local.make_token()
-        self._head = local.start_head(self.port, cpus=0)
-        self._workers = {}  # by name
+        self.start()
+
+    def start(self) -> None:
+        """Starts the head."""
+        self._head, self._workers = self._local.start_head(self.port, cpus=0), {}  # the nodes by name
 
     def complete(self) -> None:
         """Waits for the head and two nodes; starts those that were killed, and one that a busy machine was too slow
@@ -36,7 +39,7 @@ class Nodes:
                 return
             for name in ("node 2", "node 3"):
                 if name not in self._workers or self._workers[name].poll() is not None:
-                    self._workers[name] = self._local.start_node(self.port, name, cpus=1)
+                    self._workers[name] = self._local.start_node(self.port, name, cpus=2)
                     until(lambda: self.is_there(name) or self._workers[name].poll() is not None)  # noqa: B023
         pytest.fail("the nodes do not start")
 

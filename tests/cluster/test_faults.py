@@ -9,6 +9,7 @@ from fixtures_cluster import pictures, pixels, points, until, vectors
 from fixtures_imports import fill
 
 from clipexplore.batcher import shared_embedder
+from clipexplore.errors import NetworkError
 from clipexplore.images import open_picture
 from clipexplore.models.embedder import Embedder
 from clipexplore.retrieval.nearest import search
@@ -76,3 +77,14 @@ def test_texts_asked_meanwhile_are_answered(nodes, tiny_clip):
     for each in answers[1:]:
         np.testing.assert_allclose(each, answers[0], atol=1e-5)
     np.testing.assert_allclose(by.embed_texts(["a photo of a cat"]), expected, atol=1e-6)
+
+
+def test_while_the_head_is_gone_that_is_said_and_afterwards_all_goes_on(nodes, tiny_clip):
+    by = shared_embedder(tiny_clip)
+    before = by.embed_texts(["a photo of a cat"])
+    nodes.stop()
+    with pytest.raises(NetworkError, match="cannot be reached"):
+        by.embed_texts(["hat"])
+    nodes.start()
+    nodes.complete()
+    np.testing.assert_array_equal(by.embed_texts(["a photo of a cat"]), before)
