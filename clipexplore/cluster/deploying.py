@@ -31,17 +31,22 @@ def once_loaded(load: Callable[[], T]) -> Callable[[], T]:
     return loaded
 
 
-def deployed(model: type, *arguments: Any) -> Any:
+def deployed(model: type, *arguments: Any, most: int = 2 * AT_ONCE) -> Any:
     """The handle of what serves `model(*arguments)`, started where no app server has done so.
+
+    Parameters
+    ----------
+    most
+        Questions that a copy takes at once; whoever asks beyond them tries again, after up to a second.
 
     Raises as `connection.connected`.
     """
     connected()
     name = f"{model.__name__}-{blake2b(repr((clipexplore.__version__, arguments)).encode(), digest_size=6).hexdigest()}"
-    return once(name, lambda: _run(name, model, arguments))
+    return once(name, lambda: _run(name, model, arguments, most))
 
 
-def _run(name: str, model: type, arguments: tuple) -> Any:
+def _run(name: str, model: type, arguments: tuple, at_most: int) -> Any:
     from ray import serve
 
     if name in serve.status().applications:
@@ -54,7 +59,7 @@ def _run(name: str, model: type, arguments: tuple) -> Any:
         model,
         ray_actor_options=options,
         autoscaling_config=scaling | {"upscale_delay_s": 5.0},
-        max_ongoing_requests=2 * AT_ONCE,
+        max_ongoing_requests=at_most,
         health_check_timeout_s=LOADING,
     )
     target = serve.RunTarget(kind.bind(*arguments), name=name, route_prefix=None)

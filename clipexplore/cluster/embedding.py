@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 AT_ONCE = 32  # texts or pictures in one request: many enough that sending them costs little beside embedding them
-TOGETHER, WINDOW = 8, 0.004  # requests that share a pass, and the seconds that the first waits for others
+TOGETHER, WINDOW = 32, 0.004  # requests that share a pass, and the seconds that the first waits for others
+MOST = 2 * TOGETHER  # requests under way at one copy: those of a pass, and of the next
 LONGEST = 300.0  # seconds after which a request without an answer is given up
 
 
@@ -102,7 +103,7 @@ class ClusterEmbedder:
 
     def method(self, name: str) -> Any:
         """A method of `Clip` on the cluster."""
-        return getattr(deployed(Clip, *self._asked), name)
+        return getattr(deployed(Clip, *self._asked, most=MOST), name)
 
     @cached_property
     def _facts(self) -> Facts:

@@ -123,7 +123,7 @@ def found(
             new = _unseen(_middles(places[order], count), places)
     assert embeddings is not None
     rows = order[kept(embeddings[order], frames, places[order] % 1 == 0)]
-    return Drawn([pictures[row] for row in rows], embeddings[rows], places[rows], rows.tolist())
+    return Drawn([pictures[row] for row in rows], embeddings[rows], places=places[rows], kept=rows.tolist())
 
 
 def _unseen(new: np.ndarray, places: np.ndarray) -> np.ndarray:

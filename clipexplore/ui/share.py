@@ -73,29 +73,30 @@ def share_box() -> None:
     """A popover with link, copy button and QR code; called after the page has run, so that the link is that of this
     run.
     """
-    link = current_link()
+    link, page = current_link(), st.session_state.get("shown-page")  # no page, where a link names a model not here
     with st.popover(
         _("Share this view"), icon=":material/share:", width="stretch", key="share", on_change="rerun"
     ) as box:
         st.write(_("This link opens what you see for anybody who can reach this server."))
         st.code(link, language=None, wrap_lines=True)
         _copy_button(data={"link": link, "label": _("Copy the link"), "copied": _("Copied")}, key="copy")
-        if box.open:
-            _files(link)
+        if box.open and page:
+            _files(link, page)
         make = partial(_lesson_file, _own_part())
         download(_("Make a lesson of it"), make, "20-my-lesson.toml", "make-lesson", "school", width="stretch")
         present_button()
-        lead_buttons(st.session_state["shown-page"])
+        if page:
+            lead_buttons(page)
         if len(link) > LONGEST:
             st.caption(_("The link is too long for a QR code."))
         elif box.open:  # every change makes another link, and its code would take as long as many a page
             _show_to_others()
 
 
-def _files(link: str) -> None:
+def _files(link: str, page: str) -> None:
     """The view as a picture, drawn by the browser, which has all charts; how it was made; and its code."""
     data = {"label": _("Picture with the link (PNG)"), "file": "clip-explorer.png", "link": link}
-    data |= {"title": pages()[st.session_state["shown-page"]].title, "about": about()}
+    data |= {"title": pages()[page].title, "about": about()}
     _card_button(data=data | {"code": data_url(_qr(link)) if len(link) <= LONGEST else None}, key="share-card")
     with st.container(horizontal=True, gap="small"):
         if "opened" in st.session_state:

@@ -7,12 +7,12 @@ from clipexplore.labs.properties import additive, parallelism
 from clipexplore.names import define
 
 FIGURES = [
-    "properties-shares",
     "properties-ranks",
     "properties-cosines",
     "properties-energy",
     "properties-shared",
     "properties-sizes",
+    "properties-shares",
 ]
 
 
@@ -166,5 +166,5 @@ def test_names_that_are_none_are_told_beside_them():
 
 def test_figures_hold_what_is_said():
     app = open_page("properties")
-    (bars,) = figure(app, "properties-shares")["data"]
-    assert len(bars["x"]) == 3 and sum(bars["x"]) == pytest.approx(1)
+    shares = figure(app, "properties-shares")["values"]
+    assert len(shares) == 3 and sum(shares) == pytest.approx(1)

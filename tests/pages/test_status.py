@@ -50,8 +50,8 @@ def stranger(monkeypatch):
 
 
 def enter(app, code):
-    app.text_input[-1].set_value(code)
-    app.button[-1].click().run()
+    app.main.text_input[-1].set_value(code)
+    app.main.button[-1].click().run()
 
 
 def is_operator(app):

@@ -16,7 +16,7 @@ def learned():
 def test_the_default_view_is_that_of_the_library(learned):
     app, space = settled(open_page("words")), Space.open()
     assert values(app, "words") == links.PAGES["words"] and not errors(app)
-    assert figures(app) == [*BARS, "words-before", "words-after"]
+    assert figures(app) == ["words-before", "words-after", *BARS]
     for vectors, key in zip(learned, BARS, strict=False):
         assert labels(app, key) == [
             near.text for near in nearest_words(vectors, [(1, "man"), (-1, "boy"), (1, "girl")], 10)
@@ -29,7 +29,7 @@ def test_the_default_view_is_that_of_the_library(learned):
 def test_the_default_view_answers_at_once():
     """From what is shipped: the lane is not asked. Another window, and a higher rank, are learned there."""
     app = open_page("words")
-    assert figures(app) == [*BARS, "words-before", "words-after"] and "fit-words" not in app.session_state
+    assert figures(app) == ["words-before", "words-after", *BARS] and "fit-words" not in app.session_state
     assert "fit-words" not in open_page("words", {"rank": "30"}).session_state
     assert (
         "fit-words" in open_page("words", {"window": "5"}).session_state
