@@ -34,7 +34,7 @@ def arrive(page: str) -> None:
     keys = [key for key in ("model", *links.PAGES[page]) if key in st.query_params]
     st.session_state["given"] = {key: st.query_params.get_all(key) for key in keys}
     if keys and not before:
-        says = _("A shared view: what its link says. Change anything to continue from here.")
+        says = _("This is a shared view. Change anything to continue from here.")
         st.toast(says, icon=":material/link:")
     if before and (by_history() or not set(keys) - {"model"}):  # not by a link
         _come_back(page)

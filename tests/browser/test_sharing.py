@@ -126,6 +126,6 @@ def test_a_view_is_a_picture_with_its_link_in_it_and_a_recipe(visitor, server, p
 
 def test_a_shared_view_says_so_and_a_page_of_ones_own_does_not(stranger, server):
     window = open_view(stranger, f"{server.url}/search")
-    assert not window.get_by_text("A shared view").count()
+    assert not window.get_by_text("This is a shared view").count()
     window.goto(f"{server.url}/search?q=rain")
-    window.get_by_text("A shared view").wait_for()
+    window.get_by_text("This is a shared view").wait_for()

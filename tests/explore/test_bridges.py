@@ -61,7 +61,7 @@ def test_a_model_without_a_decoder_draws_through_a_bridge_that_is_kept(home, mon
     monkeypatch.setattr(bridges, "_stored_bridge", bridges._stored_bridge.__wrapped__)  # remembered from another home
     second, first = Space.open("emoji-2"), Space.open()
     drawer = drawer_for(second, "joint")
-    assert drawer.owner == "Emoji World" and drawer.clip == first.model.clip.folder
+    assert drawer.owner == "Emoji World" and drawer.clip == first.model.clip
     assert drawer.bridge.models == (second.revision, first.revision) and len(drawer.bridge.anchors) == 2000
     assert drawer.bridge.held_out["pictures"] > 0.8 and drawer_for(second, "tokens") is None
     (file,) = (home / "bridges").iterdir()
