@@ -49,3 +49,5 @@ def test_every_field_of_a_page_is_served_and_those_of_the_page_after_it(visitor,
         field.press_sequentially(typed)
         option(window, typed)
         field.press("Escape")
+        field.blur()
+        settle(window)  # what was typed is with the server before the next field is
