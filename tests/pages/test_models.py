@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from clipexplore import Space
 from clipexplore.closing import close_all
 from clipexplore.models import catalog
+from clipexplore.retrieval.shared_search import _together
 from clipexplore.server import machine
 from clipexplore.settings import settings
 from clipexplore.ui import fetching
@@ -37,6 +38,7 @@ def configured(tmp_path, monkeypatch):
 
     yield configure
     close_all()  # what still goes on in the background
+    _together.cache_clear()  # which is closed
     st.cache_resource.clear()
 
 
