@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from clipexplore.cluster.connection import awaited, connected, errors_in_words, forget, nodes, once
-from clipexplore.retrieval.nearest import candidates
+from clipexplore.retrieval.nearest import candidates, mapped_file
 
 SHARD = 20_000  # rows at least: of fewer the asking takes longer than the search
 LONGEST = 60.0  # seconds until somebody who asks is told that nothing comes
@@ -104,17 +104,8 @@ def shards_of(embeddings: np.ndarray) -> Shards:
 
 def _located(embeddings: np.ndarray, start: int, stop: int) -> Any:
     """Rows from `start` to `stop` as a shard opens them: where they lie in a file, so nothing is sent."""
-    if (file := _file_of(embeddings)) is None:
+    if (file := mapped_file(embeddings)) is None:
         return embeddings[start:stop]
     width = embeddings.shape[1]
     offset = file.offset + start * width * embeddings.itemsize
     return Mapped(str(file.filename), embeddings.dtype, offset, (int(stop - start), width))
-
-
-def _file_of(embeddings: np.ndarray) -> np.memmap | None:
-    """The map of a whole file that a matrix is; None where it lies in memory."""
-    base: Any = embeddings
-    while base is not None and not (isinstance(base, np.memmap) and base.filename):
-        base = getattr(base, "base", None)
-    same = base is not None and embeddings.flags.c_contiguous and embeddings.nbytes == base.nbytes
-    return base if same else None

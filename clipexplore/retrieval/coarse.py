@@ -24,7 +24,7 @@ from zlib import crc32
 
 import numpy as np
 
-from clipexplore.retrieval.nearest import Finder, look
+from clipexplore.retrieval.nearest import Finder, look, mapped_file
 
 BLOCK = 32_768  # rows that are encoded, and have a checksum, together
 MANY = 8  # queries, from which a product of matrices is faster than one row after the other
@@ -206,9 +206,10 @@ def forget(embeddings: np.ndarray) -> None:
 
 def _files(embeddings: np.ndarray) -> tuple[()] | tuple[Path, Path]:
     """Where the whole numbers and the facts of a matrix are kept; nowhere if it is not mapped."""
-    if not isinstance(embeddings.base, np.memmap) or not (file := embeddings.base.filename):
+    if (file := mapped_file(embeddings)) is None:
         return ()
-    return Path(file).with_suffix(".codes.npy"), Path(file).with_suffix(".codes.npz")
+    path = Path(str(file.filename))
+    return path.with_suffix(".codes.npy"), path.with_suffix(".codes.npz")
 
 
 def _read(codes_file: Path, facts_file: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, Facts]:

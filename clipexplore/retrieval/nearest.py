@@ -7,7 +7,7 @@ nothing built.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -215,3 +215,12 @@ def _best(query: np.ndarray, rows: np.ndarray, embeddings: np.ndarray, k: int) -
     cosines = np.concatenate([np.vecdot(embeddings[rows[at : at + _ROWS_AT_ONCE[0]]], query) for at in parts])
     order = np.argsort(-cosines, kind="stable")[:k]
     return rows[order], cosines[order].clip(-1, 1)
+
+
+def mapped_file(embeddings: np.ndarray) -> np.memmap | None:
+    """The map of a whole file that a matrix is; None where it lies in memory."""
+    base: Any = embeddings
+    while base is not None and not (isinstance(base, np.memmap) and base.filename):
+        base = getattr(base, "base", None)
+    same = base is not None and embeddings.flags.c_contiguous and embeddings.nbytes == base.nbytes
+    return base if same else None
