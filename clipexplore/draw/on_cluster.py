@@ -21,7 +21,6 @@ from clipexplore.cluster.connection import LOOK, again, awaited, connected, erro
 from clipexplore.cluster.deploying import deployed, once_loaded
 from clipexplore.draw.pipelines import usual_settings
 from clipexplore.draw.renderer import Renderer, Shown
-from clipexplore.draw.schedulers import OWN
 from clipexplore.draw.walks import Report, planned
 from clipexplore.jobs import run_through
 
@@ -143,22 +142,15 @@ class ClusterRenderer:
         *,
         prompt_embeds: np.ndarray | None = None,
         embeddings: np.ndarray | None = None,
-        seed: int = 0,
         num_inference_steps: int | None = None,
-        guidance_scale: float | None = None,
-        scheduler: str = OWN,
         alike: bool = False,
         report: Report = lambda share, preview: None,
         shown: Shown = lambda number, picture: None,
+        **settings: Any,
     ) -> Generator[None, None, list[Image.Image]]:
         """A picture of each row, as `Renderer.drawing`; what was drawn when a node dies is not drawn again."""
         steps = int(self.num_inference_steps if num_inference_steps is None else num_inference_steps)
-        settings = {
-            "num_inference_steps": steps,
-            "guidance_scale": guidance_scale,
-            "seed": seed,
-            "scheduler": scheduler,
-        }
+        settings["num_inference_steps"] = steps
         rows_of = {"prompt_embeds": prompt_embeds, "embeddings": embeddings}
         count = max((len(each) for each in rows_of.values() if each is not None), default=1)
         pictures: dict[int, Image.Image] = {}

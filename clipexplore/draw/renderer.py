@@ -189,7 +189,7 @@ class Renderer:
         pictures: dict[int, Image.Image] = {}
         for rows, filled, part in planned(len(prompts), steps, alike, report):
             given = prompts[filled], points[filled]
-            drawn = self._batch(filled, *given, part, seed, steps, guidance_scale, scheduler)
+            drawn = self._batch(filled, *given, part, steps, seed, guidance_scale, scheduler)
             for row, picture in zip(rows, drawn, strict=False):
                 pictures[row] = picture
                 shown(row, picture)
@@ -202,17 +202,13 @@ class Renderer:
         *,
         prompt_embeds: np.ndarray | None,
         embeddings: np.ndarray | None,
-        seed: int,
-        num_inference_steps: int,
-        guidance_scale: float | None,
-        scheduler: str,
         report: Report,
+        **settings: Any,
     ) -> list[Image.Image]:
         """The pictures of one batch of a drawing, computed together; all is as in `drawing`, and `numbers` are those
         of the pictures in it.
         """
-        given = self._conditions(prompt_embeds, embeddings)
-        return self._batch(numbers, *given, report, seed, num_inference_steps, guidance_scale, scheduler)
+        return self._batch(numbers, *self._conditions(prompt_embeds, embeddings), report, **settings)
 
     def _batch(
         self,
@@ -220,10 +216,10 @@ class Renderer:
         prompts: np.ndarray,
         points: np.ndarray,
         report: Report,
-        seed: int,
         num_inference_steps: int,
-        guidance_scale: float | None,
-        scheduler: str,
+        seed: int = 0,
+        guidance_scale: float | None = None,
+        scheduler: str = OWN,
     ) -> list[Image.Image]:
         scale = self.guidance_scale if guidance_scale is None else guidance_scale
         _check_range(num_inference_steps=num_inference_steps, guidance_scale=scale, seed=seed)
