@@ -47,11 +47,9 @@ def test_a_link_gives_its_widgets_and_its_result():
 def test_examples(example):
     app = click(open_page("interpolate"), example["label"])
     assert values(app, "interpolate") == {**links.PAGES["interpolate"], **example["set"]} and not errors(app)
-    there = follow(app, "interpolate")
-    assert (
-        captions(there) == captions(app)
-        and len(numbers(figure(app, "curves")["data"][0]["y"])) == example["set"]["frames"]
-    )
+    curves = figure(app, "curves")  # the same however much of the walk is drawn by now
+    assert figure(follow(app, "interpolate"), "curves") == curves
+    assert len(numbers(curves["data"][0]["y"])) == example["set"]["frames"]
 
 
 @pytest.mark.parametrize(
