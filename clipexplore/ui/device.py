@@ -5,31 +5,10 @@ It lies in the browser's `localStorage`; the server has it only while the sessio
 
 import streamlit as st
 
+from .component import component
 from .session import visitor
 
-# crypto.randomUUID exists on https and localhost only; in a class room the address is http://192.168.…
-_JS = """
-const PLACE = "clipexplore-lessons";
-
-function stored() {
-  try {
-    return JSON.parse(localStorage.getItem(PLACE)) ?? {};
-  } catch {
-    return {};  // forbidden, or not written by us
-  }
-}
-
-export default function ({ data, setStateValue }) {
-  const before = stored();
-  const device = before.device ?? data.device ?? crypto.getRandomValues(new Uint32Array(3)).join("-");
-  const predictions = data.forget ? {} : { ...before.predictions, ...data.predictions };
-  try {
-    localStorage.setItem(PLACE, JSON.stringify({ device, predictions }));
-  } catch {}
-  if (data.device !== device) setStateValue("kept", { device, predictions });
-}
-"""
-_device = st.components.v2.component("clipexplore_device", html="<div></div>", js=_JS)
+_device = component("device")
 _KEY = "on-device"
 
 

@@ -2,13 +2,17 @@
 how it was made, and the code.
 """
 
+import json
 from functools import partial
 from io import BytesIO
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import segno
 import streamlit as st
 
+import clipexplore
+from clipexplore import links
 from clipexplore.images import data_url
 from clipexplore.language import _
 from clipexplore.lessons import draft
@@ -20,36 +24,21 @@ from .calls import shown_code
 from .component import component
 from .markdown import escape
 from .page import pages
-from .present import present_button
-from .recipe import about, recipe
 from .room import lead_buttons
+from .session import space
 from .widgets import download
+from .window import present_button
 
+TOLD = ("q", "image", "points", "stops", "objects", "picture")  # what a page is about, where it has such a key
 LONGEST = 1500  # characters of a link that a QR code can hold and a phone still read
 
-# navigator.clipboard exists on https and localhost only; in a class room the address is http://192.168.…
-_COPY_JS = """
-export default function ({ parentElement, data }) {
-  const button = parentElement.querySelector("button");
-  button.textContent = data.label;
-  button.onclick = () => {
-    const area = document.createElement("textarea");
-    area.value = data.link;
-    document.body.appendChild(area);
-    area.select();
-    const copied = document.execCommand("copy");
-    area.remove();
-    button.textContent = copied ? data.copied : data.label;
-  };
-}
-"""
 _COPY_CSS = """
 button { font: inherit; color: inherit; background: transparent; cursor: pointer;
          border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius); padding: .25rem .75rem;
          width: 100%; }
 button:hover { color: var(--st-primary-color); border-color: var(--st-primary-color); }
 """
-_copy_button = st.components.v2.component("clipexplore_copy", html="<button></button>", css=_COPY_CSS, js=_COPY_JS)
+_copy_button = component("copy", "<button></button>", css=_COPY_CSS)
 _card_button = component("card", "<button></button>", css=_COPY_CSS)
 
 
@@ -96,13 +85,36 @@ def share_box() -> None:
 def _files(link: str, page: str) -> None:
     """The view as a picture, drawn by the browser, which has all charts; how it was made; and its code."""
     data = {"label": _("Picture with the link (PNG)"), "file": "clip-explorer.png", "link": link}
-    data |= {"title": pages()[page].title, "about": about()}
+    data |= {"title": pages()[page].title, "about": _about()}
     _card_button(data=data | {"code": data_url(_qr(link)) if len(link) <= LONGEST else None}, key="share-card")
     with st.container(horizontal=True, gap="small"):
         if "opened" in st.session_state:
-            download(_("Recipe (JSON)"), partial(bytes, recipe(link)), "clip-explorer.json", "share-recipe")
+            download(_("Recipe (JSON)"), partial(bytes, _recipe(link)), "clip-explorer.json", "share-recipe")
         if code := shown_code():
             download(_("Code"), code.encode, "clip-explorer.py", "share-code", icon="code")
+
+
+def _recipe(link: str) -> bytes:
+    """JSON: the page and all its values, also those that a link leaves out, with the revisions that they hold for."""
+    here, page = space(), st.session_state["shown-page"]
+    keys = {**links.ALL, **links.PAGES[page]}
+    made: dict[str, Any] = {
+        "page": page,
+        "link": link,
+        "values": {key: st.session_state.get(key, default) for key, default in keys.items()},
+        "model": {"key": here.model.key, "revision": here.revision},
+        "collection": {"name": here.collection.name, "version": here.collection.version},
+        "clipexplore": clipexplore.__version__,
+        "code": shown_code(),
+    }
+    return json.dumps(made, ensure_ascii=False, indent=2).encode()
+
+
+def _about() -> str:
+    """What the view is about, on one line."""
+    keys = links.PAGES[st.session_state["shown-page"]]
+    told = next((st.session_state.get(key) for key in TOLD if key in keys), None)
+    return " · ".join(str(told or "").split("\n"))
 
 
 def _lesson_file(link: str) -> bytes:

@@ -4,14 +4,43 @@ a clicker through what is presented.
 Checked with Streamlit 1.67, whose browser side writes the address by `history.pushState` and `history.replaceState`.
 """
 
+import streamlit as st
+
+from clipexplore.language import _
+
 from .component import component
-from .present import end_presenting, is_presenting
 
 _window = component("window", isolate_styles=False)
 
 
 def keep_window() -> None:
     """Called once in a run, wherever there is room for what shows nothing."""
-    data = {"presenting": is_presenting()}
+    data = {"presenting": bool(st.session_state.get("presenting"))}
     # no key of a link, such as that of Words, holds a hyphen
-    _window(data=data, key="browser-window", height=1, on_leave_change=end_presenting)
+    _window(data=data, key="browser-window", height=1, on_leave_change=_end)
+
+
+def present_button() -> None:
+    """Begins presenting: a page in large type with nothing around it; `browser/window.js` has its keys."""
+    st.button(
+        _("Present"),
+        "present",
+        on_click=_turn,
+        args=(True,),
+        icon=":material/slideshow:",
+        width="stretch",
+        help=_(
+            "Large type, nothing around it. A clicker, Page Down and → lead to the next lesson, or on other pages to "
+            "the next example; Page Up and ← lead back; Esc ends it."
+        ),
+    )
+
+
+def _end() -> None:
+    _turn(False)
+
+
+def _turn(on: bool) -> None:
+    st.session_state["presenting"] = on
+    if on:
+        st.session_state["share"] = False  # the popover that the button stands in
