@@ -1,9 +1,12 @@
-"""Bridges between the spaces of two models, fitted on what both have embedded of one collection."""
+"""Bridges between the spaces of two models, fitted on what both have embedded of one collection, and collections that
+are carried over them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +21,7 @@ from clipexplore.models.embedder import Embedder
 from clipexplore.reports import Report, silent
 from clipexplore.settings import settings
 from clipexplore.space import Space
-from clipexplore.store.carried import Carried
+from clipexplore.store.collection import Collection
 from clipexplore.store.embedding import Embeds, embed_anchors, missing, open_for
 from clipexplore.store.items import Kind
 
@@ -60,6 +63,47 @@ def bridge_between(space: Space, other: Space, most: int = MOST, seed: int = 0) 
 def _rows(space: Space, kind: str, ids: list[str]) -> np.ndarray:
     rows = [space.collection.row(id) for id in ids]
     return space.collection.embeddings(space.model.key, kind)[rows]  # type: ignore[arg-type]
+
+
+class Carried(Collection):
+    """A collection as a model sees it that has not embedded it yet, with vectors carried over from another model's, of
+    which nothing is stored.
+
+    Parameters
+    ----------
+    plain
+        The collection, embedded by the model that the bridge comes from.
+    source, model
+        The keys of that model, and of the one that the bridge leads to.
+    """
+
+    def __init__(self, plain: Collection, source: str, model: str, bridge: Bridge):
+        super().__init__(plain.store, plain.revisions)
+        self._source, self._carried_to, self.bridge = source, model, bridge
+
+    @property
+    def models(self) -> dict[str, dict[str, Any]]:
+        entry = {"revision": self.bridge.models[1], "dim": self.bridge.rotation.shape[1]}
+        return {**super().models, self._carried_to: entry}
+
+    @property
+    def version(self) -> str:
+        return f"{super().version}-{self.bridge.name}"
+
+    def embedded(self, model: str) -> list[Kind]:
+        return super().embedded(self._source if model == self._carried_to else model)
+
+    def _matrix(self, model: str, kind: Kind) -> np.ndarray | None:
+        if model != self._carried_to:
+            return super()._matrix(model, kind)
+        key = model, kind
+        if key not in self._arrays and (known := super()._matrix(self._source, kind)) is not None:
+            carried = np.zeros((len(known), self.bridge.rotation.shape[1]), np.float32)
+            there = known.any(axis=1)  # an empty caption has no vector
+            carried[there] = self.bridge.carry(known[there], kind)
+            carried.flags.writeable = False
+            self._arrays[key] = carried
+        return self._arrays.get(key)
 
 
 def carry_over(
