@@ -106,7 +106,7 @@ import sys
 from pathlib import Path
 try:
     from clipexplore.store.importing import add
-    from clipexplore.store.indexing import store_for
+    from clipexplore.store.commands import store_for
     from clipexplore.store.recognise import open_source
 except ImportError:
     from clipexplore.collections.importing import add

@@ -5,11 +5,11 @@ import sys
 
 from clipexplore.cluster import local
 from clipexplore.errors import InputError
-from clipexplore.models import commands
+from clipexplore.models import commands as models
 from clipexplore.server import serving
-from clipexplore.store import exporting, indexing
+from clipexplore.store import commands as collections
 
-COMMANDS = (serving, commands, indexing, exporting, local)
+COMMANDS = (serving, models, collections, local)
 
 
 def main(arguments: list[str] | None = None) -> int:

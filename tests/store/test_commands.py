@@ -10,7 +10,7 @@ from clipexplore import Space
 from clipexplore.__main__ import main
 from clipexplore.images import open_picture
 from clipexplore.models import catalog
-from clipexplore.store import indexing, shelves
+from clipexplore.store import commands, shelves
 from clipexplore.store.collection import Collection
 from clipexplore.store.database import FILE
 
@@ -106,8 +106,8 @@ def test_every_core_embeds_a_part_and_all_come_in_their_order(monkeypatch, cores
     import torch
 
     monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
-    monkeypatch.setattr(indexing, "default_device", lambda: torch.device("cpu"))
-    spread, alone = indexing._EveryCore(Toy()), Toy()
+    monkeypatch.setattr(commands, "default_device", lambda: torch.device("cpu"))
+    spread, alone = commands._EveryCore(Toy()), Toy()
     images, texts = [open_picture(jpeg(number)) for number in range(8)], [f"text {number}" for number in range(7)]
     np.testing.assert_array_equal(spread.embed_images(images), alone.embed_images(images))
     np.testing.assert_array_equal(spread.embed_texts(texts), alone.embed_texts(texts))

@@ -1,7 +1,4 @@
-"""`clipexplore index PATH --name N --model KEY`: a collection from the command line, for everybody on this server.
-
-The same command on the same path adds what is new, and goes on with what was interrupted or damaged.
-"""
+"""Collections from the command line: `index` makes one for everybody on this server, `export` writes one for others."""
 
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -15,7 +12,7 @@ import numpy as np
 
 from clipexplore.batcher import shared_embedder
 from clipexplore.cluster.connection import is_set
-from clipexplore.errors import InputError
+from clipexplore.errors import InputError, MissingError
 from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.models.devices import default_device
@@ -24,19 +21,26 @@ from clipexplore.reports import Report
 from clipexplore.settings import settings
 from clipexplore.store import shelves
 from clipexplore.store.claims import ready_made
+from clipexplore.store.collection import Collection
 from clipexplore.store.embedding import AT_ONCE, Embeds
 from clipexplore.store.importing import REJECTED, Outcome, add
+from clipexplore.store.outgoing import FORMS, export
 from clipexplore.store.preview import captioned_by, look, told
 from clipexplore.store.recognise import open_source
 from clipexplore.store.repair import repair
 from clipexplore.store.sources import Source
 from clipexplore.store.stored import Stored
 
+INDEX = (
+    "`clipexplore index PATH --name N --model KEY`: a collection from the command line, for everybody on this server."
+)
+EXPORT = "`clipexplore export COLLECTION FORM FOLDER`: a collection as files that other tools read."
+
 
 def add_command(commands: Any) -> None:
-    """The subcommand, for `__main__`."""
+    """The subcommands, for `__main__`."""
     parser = commands.add_parser(
-        "index", help="make a collection of a folder, a ZIP, captions or vectors", description=__doc__.split("\n\n")[0]
+        "index", help="make a collection of a folder, a ZIP, captions or vectors", description=INDEX
     )
     parser.add_argument("path", type=Path, help="a folder, an archive, a table or vectors: docs/own-collections.md")
     parser.add_argument("--name", help="of the collection; one that exists is added to")
@@ -48,9 +52,17 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--description", default="", help="a line for the sidebar")
     parser.set_defaults(run=index)
 
+    parser = commands.add_parser("export", help="write a collection as files that other tools read", description=EXPORT)
+    parser.add_argument("collection", help="its name in links, or its folder")
+    parser.add_argument("form", choices=[*FORMS], help="what it becomes")
+    parser.add_argument("folder", type=Path, help="a new folder, in which it is written")
+    parser.add_argument("--model", help="the key of the model whose vectors go along; else the first that has any")
+    parser.set_defaults(run=write)
+
 
 def index(options: Namespace) -> int:
-    """Imports with a progress bar.
+    """Imports with a progress bar; the same command on the same path adds what is new, and goes on with what was
+    interrupted or damaged.
 
     Raises
     ------
@@ -83,6 +95,30 @@ def index(options: Namespace) -> int:
     if outcome.rejected:
         print(f"all of them: {store.folder / REJECTED}")
     print(f"{store.facts['title']}: {store.rows():,} items in {store.folder}")
+    return 0
+
+
+def write(options: Namespace) -> int:
+    """Exports with a progress bar.
+
+    Raises
+    ------
+    InputError
+        For a collection that is not there, and as `export`.
+    """
+    folders = shelves.folders()
+    if options.collection not in folders and not Path(options.collection).is_dir():
+        message = _("There is no collection {name!r}; there are: {names}.")
+        raise MissingError(message.format(name=options.collection, names=", ".join(sorted(folders))))
+    collection = Collection.open(folders.get(options.collection, Path(options.collection)))
+    model = options.model or next(iter(collection.models), "")
+    with bar(len(collection)) as report:
+        export(collection, options.form, options.folder, model, report)
+    print(
+        _("{title}: {items:,} items in {folder}").format(
+            title=collection.title, items=len(collection), folder=options.folder
+        )
+    )
     return 0
 
 
