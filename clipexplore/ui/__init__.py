@@ -61,7 +61,7 @@ from .match import (
 )
 from .models import model_box, model_card, ready
 from .names import check_names
-from .options import called, described
+from .options import called
 from .page import doors, header, name_of, navigation, pages, say_figures, show_errors
 from .picture import picture_view
 from .pixels import compare, pixels_here, show_components, show_rebuilt, show_rebuilt_in_clip
@@ -74,6 +74,7 @@ from .session import access, begin_run, preset, space, visitor, warm_up
 from .shades import color_box
 from .share import share_box
 from .shelf import show_items, show_shelf
+from .shipped import described
 from .speech import language_box, speak
 from .status import operator_box, show_cluster, show_lanes, show_machine
 from .two import disagreement_map, other_box, show_agreement, show_both, show_ranking

@@ -33,6 +33,7 @@ from .fetching import offer_weights
 from .markdown import escape
 from .progress import fitted
 from .session import access, space
+from .shipped import titled
 from .widgets import toggle
 
 LANE = "render"
@@ -123,7 +124,7 @@ def never(kind: Kind) -> str:
             "{model} cannot draw points of the joint space: no unCLIP decoder belongs to it. Choose another model in "
             "the sidebar."
         )
-    return sentence.format(model=model.title)
+    return sentence.format(model=titled(model))
 
 
 def say_cannot(kind: Kind) -> None:
@@ -135,13 +136,13 @@ def say_cannot(kind: Kind) -> None:
         sentence = _(
             "{model} cannot draw here: its drawing model is missing from assets/, whose README says how to train it."
         )
-        st.info(sentence.format(model=model.title), icon=":material/brush:")
+        st.info(sentence.format(model=titled(model)), icon=":material/brush:")
     else:
         sentence = _(
             "{model} draws this with {name}, which is not on this server. Its operator can fetch it: `python -m "
             "clipexplore models get {key}`."
         )
-        st.info(sentence.format(model=model.title, name=weights.name, key=model.key), icon=":material/brush:")
+        st.info(sentence.format(model=titled(model), name=weights.name, key=model.key), icon=":material/brush:")
         offer_weights(model)
 
 
@@ -154,7 +155,7 @@ def say_bridge(artist: Drawer) -> None:
         )
         cosine = artist.bridge.held_out["pictures"]
         st.info(
-            says.format(model=f"**{escape(space().model.title)}**", owner=escape(artist.owner), cosine=cosine),
+            says.format(model=f"**{escape(titled(space().model))}**", owner=escape(artist.owner), cosine=cosine),
             icon=":material/conversion_path:",
         )
 

@@ -23,6 +23,7 @@ from .markdown import escape
 from .names import name_box
 from .page import name_of, page_here, pages
 from .session import preset, space
+from .shipped import titled
 from .stand_ins import stand_in
 from .uploads import picture, picture_url
 from .widgets import text_line, text_lines
@@ -211,7 +212,7 @@ def _show_terms(point: Point) -> None:
             "{model} has only ever seen drawn emoji. What it says of a photograph means little: choose a model that "
             "knows photographs in the sidebar."
         )
-        st.caption(says.format(model=space().model.title))
+        st.caption(says.format(model=titled(space().model)))
 
 
 @lru_cache(256)
@@ -236,7 +237,7 @@ def _say_doubts(term: PointTerm) -> None:
         (near,) = call(search, q=str(Expression((Term(text),))), what="words", k=1).result.hits
         says = _("{model} never learned {words}. The word nearest to “{text}” for it is “{near}”.")
         words = ", ".join(f"“{word}”" for word in term.strangers)
-        st.caption(escape(says.format(model=space().model.title, words=words, text=text, near=near.caption)))
+        st.caption(escape(says.format(model=titled(space().model), words=words, text=text, near=near.caption)))
 
 
 def _show_term(term: PointTerm) -> None:

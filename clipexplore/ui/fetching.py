@@ -20,6 +20,7 @@ from clipexplore.units import duration, size
 from .markdown import escape
 from .progress import fitted
 from .session import access
+from .shipped import worded
 
 CLIP, ALL = "clip", "all"  # what a button fetches
 USUAL = 100e6 / 8  # bytes a second
@@ -79,7 +80,8 @@ def say_terms(parts: tuple[Weights, ...]) -> None:
             ", ".join(dict.fromkeys(each))
             for each in ([part.name.split("/")[-1] for part in alike], [part.terms_of_use for part in alike])
         )
-        st.caption(escape(_("{name}: {licence}. {terms}").format(name=names, licence=licences, terms=terms).strip()))
+        says = _("{name}: {licence}. {terms}").format(name=names, licence=licences, terms=worded(terms))
+        st.caption(escape(says.strip()))
 
 
 def _slot(model: Model, what: str) -> str:

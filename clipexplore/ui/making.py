@@ -20,6 +20,7 @@ from .markdown import escape
 from .options import naming
 from .session import access, present, visitor
 from .shelf import may_change
+from .shipped import titled
 
 
 def new_collection() -> None:
@@ -56,7 +57,9 @@ def new_collection() -> None:
                 made_by = _made_by()
             elif model != UNNAMED:
                 st.caption(
-                    _("{title}, selected in the sidebar, will embed it.").format(title=escape(catalog.get(model).title))
+                    _("{title}, selected in the sidebar, will embed it.").format(
+                        title=escape(titled(catalog.get(model)))
+                    )
                 )
             begins = st.button(
                 _("Import"), type="primary", icon=":material/play_arrow:", disabled=not (files or folder)
@@ -106,7 +109,7 @@ def _source() -> tuple[list, Path | None]:
 
 def _made_by() -> str:
     """The key of the model that made vectors which are dropped; nobody guesses it."""
-    known = {UNNAMED: _("I do not know, or another"), **{key: each.title for key, each in catalog.models().items()}}
+    known = {UNNAMED: _("I do not know, or another"), **{key: titled(each) for key, each in catalog.models().items()}}
     return st.selectbox(
         _("Which model made the vectors?"),
         [*known],

@@ -18,6 +18,7 @@ from clipexplore.store.export import harmless
 from .calls import Call, call
 from .cloud import Overlay, draw_cloud, draw_sheet, packed, sheet_name
 from .expressions import show_error
+from .options import called
 from .plots import axis_titles
 from .progress import fitted
 from .session import space
@@ -107,7 +108,8 @@ def draw_map(layout: Layout, points: list[Point], coloring: Coloring, region: st
     over.marks.extend((*layout.spot(space(), point).tolist(), str(point.expression)[:40]) for point in points)
     if coloring.name == GROUPS:
         over.labels.extend(middles(layout.coordinates[rows], shades.of(rows)))
-    alt = _("Map of {count:,} pictures coloured by {field}").format(count=len(rows), field=coloring.name)
+    shaded = called("color", coloring.name)
+    alt = _("Map of {count:,} pictures coloured by {field}").format(count=len(rows), field=shaded)
     axes = axis_titles(layout.components, layout.shares) if layout.components else ("UMAP 1", "UMAP 2")
     if layout.coordinates.shape[1] == 3:
         draw_solid(layout.coordinates, shades, over, axes, rows, collection.captions, alt)

@@ -32,10 +32,10 @@ from clipexplore.store.shelves import version_of
 from .fetching import absent, cost, offer_weights, say_terms
 from .linked import linked
 from .markdown import escape
-from .options import described
 from .page import WITHOUT_MODEL
 from .progress import fitted, lane
 from .session import access, carried, embedder, place_of, preset, space, space_of, visitor
+from .shipped import described, titled
 
 WORTH = 10 * ANCHORS  # items from which a collection is carried over while a model embeds it
 
@@ -113,7 +113,7 @@ def _is_embedded(model: Model, folder: Path, title: str = "") -> bool:
 
 def _say_embedding(model: Model) -> str:
     says = _("**{title}** is embedding this collection and the word bank, once; after that they are stored.")
-    return says.format(title=model.title)
+    return says.format(title=titled(model))
 
 
 def _say_carried(model: Model, early: Space) -> str:
@@ -124,7 +124,7 @@ def _say_carried(model: Model, early: Space) -> str:
     return _(
         "**{title}** is still embedding this collection. Until then you see **another model’s vectors, carried over** "
         "by a bridge that was fitted on {count} of its items; the cosine of others with their true place: {near}."
-    ).format(title=model.title, count=len(bridge.anchors), near=near)
+    ).format(title=titled(model), count=len(bridge.anchors), near=near)
 
 
 def _source(model: Model, folder: Path) -> Space | None:
@@ -188,13 +188,13 @@ def _offer(model: Model, collection: Collection) -> bool:
         st.markdown(says.format(title=escape(collection.title)))
         with st.container(horizontal=True):
             for key in others:
-                label = escape(catalog.get(key).title)
+                label = escape(titled(catalog.get(key)))
                 st.button(label, key=f"with-{key}", on_click=preset, kwargs={"model": key}, icon=":material/explore:")
     if not fetched:
         return False
     if not access().may_fetch:
         model.require()
-    st.markdown(_("The weights of **{title}** are not on this machine yet.").format(title=model.title))
+    st.markdown(_("The weights of **{title}** are not on this machine yet.").format(title=titled(model)))
     offer_weights(model)
     return False
 

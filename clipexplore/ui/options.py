@@ -8,14 +8,18 @@ from clipexplore.language import LANGUAGES, _, language
 from clipexplore.lessons import lessons
 from clipexplore.models import catalog
 
+from .shipped import field_called, titled
+
 
 def called(key: str, option: str) -> str:
     """The name of an option of the choice with this key; what has none, such as a field or “slerp”, is its own."""
     if key == "lesson":
         return lessons()[option].title if option in lessons() else option
     if key in ("model", "other"):
-        return catalog.get(option).title
-    return _names(language.get()).get(key, {}).get(option, option)
+        return titled(catalog.get(option))
+    if name := _names(language.get()).get(key, {}).get(option):
+        return name
+    return field_called(option) if key in ("facet", "color", "field") else option
 
 
 def naming(key: str, options: Sequence[str]) -> Callable[[str], str]:
@@ -23,24 +27,6 @@ def naming(key: str, options: Sequence[str]) -> Callable[[str], str]:
     names = {option: called(key, option) for option in options}
     often = Counter(names.values())
     return {option: f"{name} ({option})" if often[name] > 1 else name for option, name in names.items()}.__getitem__
-
-
-def described(name: str, otherwise: str) -> str:
-    """What a bundled model or collection is; of any other what it says of itself, in its own language."""
-    return bundled(language.get()).get(name, otherwise)
-
-
-@cache
-def bundled(code: str) -> dict[str, str]:
-    """What each bundled model and collection is, in a language."""
-    return {
-        "emoji": _("A small CLIP trained from scratch on drawn scenes of emoji; bundled, needs no GPU and no network."),
-        "emoji-2": _(
-            "The same kind of CLIP trained on the same world "
-            "from another seed, on half as many scenes; bundled, to compare two spaces with."
-        ),
-        "emoji-world": _("2,626 drawn scenes: who wears what, things in places, colours, counts, and everything once."),
-    }
 
 
 @cache

@@ -85,7 +85,7 @@ def navigation() -> StreamlitPage:
     # a run marks the pages as its own, so it has copies
     sections = {title: list(map(copy, each)) for title, each in _sections(language.get()).items()}
     st.session_state["pages"] = {name_of(page): page for section in sections.values() for page in section}
-    st.session_state["page"] = st.navigation(sections, position="top")
+    st.session_state["page"] = st.navigation(sections, position="top", expanded=True)
     return st.session_state["page"]
 
 

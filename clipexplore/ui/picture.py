@@ -20,6 +20,7 @@ from .gallery import act, gallery, on_page, open_picture_view, tools
 from .markdown import escape
 from .page import show_errors
 from .session import space
+from .shipped import field_called
 from .speech import speaking
 from .uploads import picture_url
 
@@ -81,7 +82,8 @@ def _fields(id: str) -> str:
     if id not in collection:
         return ""
     values = collection.fields.iloc[collection.row(id)].dropna()
-    return " · ".join(f"{escape(str(name))} **{escape(str(value))}**" for name, value in values.items() if value != "")
+    said = {field_called(str(name)): str(value) for name, value in values.items() if value != ""}
+    return " · ".join(f"{escape(name)} **{escape(value)}**" for name, value in said.items())
 
 
 def _steps(id: str, order: list[str]) -> None:

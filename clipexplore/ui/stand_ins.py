@@ -12,6 +12,7 @@ from clipexplore.models.catalog import UNNAMED
 
 from .markdown import escape
 from .session import preset, space
+from .shipped import titled
 
 ASKING = ("start", "search", "arithmetic", "components")  # pages whose `q` items of the collection can answer
 
@@ -28,7 +29,7 @@ def say_what_can_be_asked(page: str) -> None:
             "Nobody has said which model made these vectors, so other texts and pictures cannot be embedded; an @id of "
             "{collection}, sums of them and its own captions can be asked all the same."
         )
-    st.caption(escape(says.format(title=here.model.title, collection=here.collection.title)))
+    st.caption(escape(says.format(title=titled(here.model), collection=here.collection.title)))
     with st.container(horizontal=True, gap="small"):
         for number, example in enumerate(_examples(page)):
             (label,) = example.values()

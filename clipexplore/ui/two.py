@@ -18,6 +18,7 @@ from .plots import sampled
 from .results import metrics, result_bars, tiles
 from .session import preset, space, space_of
 from .shades import Coloring, heat
+from .shipped import titled
 from .uploads import picture_url
 from .widgets import select
 
@@ -38,13 +39,13 @@ def show_both(found: InBoth, other: Space, what: str) -> None:
     both = (space().model, found.points[0], found.hits), (other.model, found.points[1], found.theirs)
     for side, (model, point, hits) in zip(st.columns(2, gap="large"), both, strict=True):
         with side:
-            st.subheader(model.title, anchor=False)
+            st.subheader(titled(model), anchor=False)
             _say_unknown(point)
             if what == "pictures":
                 notes = (f"{'**●** ' * (hit.id in shared)}{hit.cosine:.3f}  \n{escape(f'@{hit.id}')}" for hit in hits)
                 tiles((picture_url(hit.id), hit.caption, note) for hit, note in zip(hits, notes, strict=True))
             else:
-                alt = _("Bars: what lies nearest in the space of {model}").format(model=model.title)
+                alt = _("Bars: what lies nearest in the space of {model}").format(model=titled(model))
                 result_bars(hits, f"two-{model.key}", alt)
     st.caption(
         _(
@@ -84,7 +85,7 @@ def show_agreement(found: Agreement, other: Space) -> None:
     ).format(k=found.k, shared=found.neighbours, chance=found.chance)
     st.caption(near if found.unturned is None else f"{near} {_say_unturned(found)}")
     if found.models:
-        names = [space().model.title, other.model.title]
+        names = [titled(space().model), titled(other.model)]
         model = _("model")
         table = {
             model: names,

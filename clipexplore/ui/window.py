@@ -1,7 +1,8 @@
 """What the browser's window does on every page: Back and Forward step through what was done, `/` leads to the box, and
-a clicker through what is presented.
+a clicker through what is presented; what Streamlit's navigation folds away is called in the visitor's language.
 
-Checked with Streamlit 1.67, whose browser side writes the address by `history.pushState` and `history.replaceState`.
+Checked with Streamlit 1.67, whose browser side writes the address by `history.pushState` and `history.replaceState`,
+and calls the pages that have no place on top “8 more” in every language.
 """
 
 import streamlit as st
@@ -15,7 +16,7 @@ _window = component("window", isolate_styles=False)
 
 def keep_window() -> None:
     """Called once in a run, wherever there is room for what shows nothing."""
-    data = {"presenting": bool(st.session_state.get("presenting"))}
+    data = {"presenting": bool(st.session_state.get("presenting")), "more": _("More")}
     # no key of a link, such as that of Words, holds a hyphen
     _window(data=data, key="browser-window", height=1, on_leave_change=_end)
 

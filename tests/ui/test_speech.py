@@ -1,6 +1,7 @@
 """The language of a page: that of the link, else the browser's, in fragments and callbacks too."""
 
 import gettext
+import shutil
 
 import pytest
 from helpers import APP, PAGES
@@ -9,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 from clipexplore import language as speech
 from clipexplore import links
 from clipexplore.models import catalog
+from clipexplore.settings import settings
 from clipexplore.store.shelves import WORLD, explorable
-from clipexplore.ui.options import bundled
+from clipexplore.ui.shipped import shipped, terms_of_use, titled
 from clipexplore.ui.speech import speaking
 
 # what is called the same in every language
@@ -73,10 +75,21 @@ def test_what_runs_alone_speaks_it_too(german, monkeypatch):
         speech.language.reset(token)
 
 
-def test_what_the_bundled_say_of_themselves_is_what_is_translated():
+def test_what_ships_says_of_itself_what_is_translated():
     token = speech.language.set("en")
     try:
-        models = {key: model.description for key, model in catalog.models().items() if model.clip.bundled}
-        assert bundled("en") == {**models, WORLD: explorable()[WORLD]}
+        models = catalog.models()
+        assert shipped() == {key: model.description for key, model in models.items()} | {WORLD: explorable()[WORLD]}
+        assert {*terms_of_use()} == {part.terms for model in models.values() for part in model.parts if part.terms}
+        assert all(english == said for english, said in terms_of_use().items())
+        assert all(titled(model) == model.title for model in models.values())
     finally:
         speech.language.reset(token)
+
+
+def test_the_fields_of_the_bundled_collection_are_ours_and_those_of_any_other_are_data(german, home):
+    shutil.copytree(settings().assets / "collections" / WORLD, home / "collections" / "mine")
+    ours, theirs = (
+        opened("map", lang="de", collection=each).selectbox(key="facet").options for each in (WORLD, "mine")
+    )
+    assert "»place" in ours and "place" in theirs and theirs[0] == ours[0] == "»any"

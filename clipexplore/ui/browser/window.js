@@ -42,6 +42,7 @@ function present(event) {
 export default function ({ data, setTriggerValue }) {
   tell = setTriggerValue;
   document.documentElement.classList.toggle("presenting", data.presenting);
+  document.documentElement.style.setProperty("--more", JSON.stringify(data.more));
   if (place !== location.pathname) [place, example] = [location.pathname, -1];
   if (Object.hasOwn(history, "pushState")) return; // for the whole time that the window is open
   history.pushState = history.replaceState = write;
