@@ -1,33 +1,38 @@
 """How good the bundled drawing model is, on prompts and pictures it has never seen, judged by a CLIP it has never met.
 
     python -m clipexplore.training.evaluate_drawing --sheet assets/drawings.png
+    python -m clipexplore.training.evaluate_drawing --show runs/shown.png
 
-prints one table, in about an hour on one core without bfloat16. What a picture shows is asked of the judge, a second
-CLIP of the same recipe and another seed, which `train_clip --run runs/judge --seed 1 --hours 3 --cooldown --columns 1.5
---lesson things` makes; beside each figure stands the same for the true scenes, which no drawing can exceed by much. How
-near a drawing comes to a point is asked of the bundled CLIP, whose points they are.
+The first prints one table, in about an hour on one core without bfloat16. What a picture shows is asked of the judge, a
+second CLIP of the same recipe and another seed, which `train_clip --run runs/judge --seed 1 --hours 3 --cooldown
+--columns 1.5 --lesson things` makes, and of the classifier of `train_classifier`, which is harder; beside each figure
+stands the same for the true scenes, which no drawing can exceed by much. How near a drawing comes to a point is asked
+of the bundled CLIP, whose points they are. The second draws two dozen things in random order, for a person to name.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from random import Random
+from random import Random, sample
 
 import numpy as np
 from PIL import Image
 
+from ..draw.drawer import across_gap, one_text
 from ..draw.renderer import Renderer
 from ..images import contact_sheet
 from ..labs.zeroshot import class_embeddings
 from ..models.embedder import Embedder
 from ..settings import settings
+from ..space import Space
 from ..vectors import normalize
 from . import captions
 from .evaluate import TEMPLATES, embed_scenes, held_out_scenes
-from .places import BACKGROUND_COLOURS, COLOURS, PLACES
-from .scenes import HEADWEAR, HELD_OUT, MAKERS, WEARERS, Scene, alone, draw, dressed
+from .places import COLOURS, PLACES
+from .scenes import HEADWEAR, HELD_OUT, MAKERS, WEARERS, Scene, alone, coloured, draw, dressed, placed
 from .things import by_name, things
+from .train_classifier import CLASSIFIER, Classifier
 
 TOGETHER = 12  # prompts that share a seed
 FIRST = HELD_OUT + (1 << 22)
@@ -36,6 +41,8 @@ BARS = {
     "right thing, top-5": 0.85,
     "from embeddings: right thing, top-1": 0.55,
     "from embeddings: right thing, top-5": 0.80,
+    "classifier: right thing, top-1": 0.60,
+    "classifier, from embeddings: right thing, top-1": 0.55,
     "right colour against a rival": 0.97,
     "right place against a rival": 0.97,
     "headwear as asked for": 0.95,
@@ -49,6 +56,33 @@ BARS = {
     "autoencoder round trip, dB": 27.0,
 }
 
+SHOWN = (
+    "lion in the jungle",
+    "lion in the snow",
+    "lion",
+    "frog with a crown",
+    "man with a top hat",
+    "penguin",
+    "pizza",
+    "three cats at night",
+    "a blue rose",
+    "grinning face with sunglasses",
+    "a red car",
+    "a cat with a crown",
+    "a penguin in the snow",
+    "a house on the beach",
+    "a football",
+    "a hot dog",
+    "robot with a crown",
+    "cat left of a butterfly",
+    "owl",
+    "guitar",
+    "elephant",
+    "rocket at night",
+    "umbrella in the rain",
+    "@man-top-hat - @man + frog",
+)
+
 
 def prompts(number: int) -> list[Scene]:
     """Held-out scenes whose literal captions are the prompts, three kinds in turn: a coloured thing on a colour, a
@@ -58,14 +92,9 @@ def prompts(number: int) -> list[Scene]:
     found = []
     for seed in range(FIRST, FIRST + number):
         if seed % 3 == 0:
-            background, colour = rng.choice(BACKGROUND_COLOURS), rng.choice(list(COLOURS))
-            found.append(
-                alone(
-                    seed, rng.choice(names), background=background, colour=colour if colour != background else "white"
-                )
-            )
+            found.append(coloured(seed, rng, names))
         elif seed % 3 == 1:
-            found.append(alone(seed, rng.choice(names), rng.choice(list(PLACES))))
+            found.append(placed(seed, rng, names))
         else:
             headwear = rng.choice(list(HEADWEAR)) if rng.random() < 0.5 else None
             found.append(dressed(seed, rng.choice(list(WEARERS)), headwear, None, None, None))
@@ -112,6 +141,21 @@ def judged(judge: Embedder, scenes: list[Scene], pictures: list[Image.Image]) ->
         "right place against a rival": float(won[placed].mean()),
         "headwear as asked for": float(won[dressed_ones].mean()),
     }
+
+
+def named(classifier: Classifier, scenes: list[Scene], pictures: list[Image.Image]) -> float:
+    """How often the classifier names what a picture is to show, in [0, 1]; whoever wears something is not asked."""
+    bare = [(picture, one) for picture, one in zip(pictures, scenes, strict=True) if one.kind != "worn"]
+    ranks = classifier.ranks([picture for picture, _ in bare], [one.items[0].name for _, one in bare])
+    return float(np.mean(ranks <= 1))
+
+
+def classifier_of(path: Path) -> Classifier | None:
+    """The classifier of a file; None, and a word about it, where there is none."""
+    if path.exists():
+        return Classifier.load(path)
+    print(f"there is no {path}, which train_classifier makes: what the classifier sees is left out")
+    return None
 
 
 def counted(number: int) -> list[Scene]:
@@ -172,6 +216,20 @@ def drawn(
         pictures += renderer.render(**{name: rows[start : start + TOGETHER]}, seed=seed)
         say(f"{len(pictures)} of {len(rows)} {name}")
     return pictures
+
+
+def show(renderer: Renderer, space: Space, path: Path, expressions: Sequence[str] = SHOWN) -> None:
+    """Draws each as the app does – a text from its tokens, a sum from its vector, across the gap – into one picture
+    without labels, in random order; what is where is written beside it, for afterwards.
+    """
+    order = sample(expressions, len(expressions))
+    pictures = []
+    for point in map(space.point, order):
+        text = one_text(point)
+        given = {"prompt_embeds": renderer.encode_prompts([text])} if text else {}
+        pictures += renderer.render(**given or {"embeddings": across_gap(point, renderer.gap)[None]})
+    contact_sheet(pictures, renderer.side, 6).save(path)
+    path.with_suffix(".txt").write_text("\n".join(order) + "\n")
 
 
 def closed_loop(renderer: Renderer, embedder: Embedder, number: int, bank: int = 1_500) -> dict[str, float]:
@@ -271,8 +329,11 @@ def asked(
     number: int,
     say: Callable[[str], object],
     sheet: Path | None,
+    classifier: Classifier | None,
 ) -> tuple[dict, dict]:
-    """What the judge sees in drawings of texts and of embeddings, and in true scenes."""
+    """What the judge, and the classifier if there is one, see in drawings of texts and of embeddings, and in true
+    scenes.
+    """
 
     def of_texts(scenes: list[Scene]) -> list[Image.Image]:
         return drawn(renderer, say, prompt_embeds=renderer.encode_prompts([captions.literal(one) for one in scenes]))
@@ -281,15 +342,19 @@ def asked(
     pictures, truth = of_texts(scenes), [draw(one) for one in scenes]
     if sheet:
         contact_sheet(pictures[:64], renderer.side, 8).save(sheet)
-    again = judged(judge, scenes, drawn(renderer, say, embeddings=embed_scenes(embedder, scenes)))
+    redrawn = drawn(renderer, say, embeddings=embed_scenes(embedder, scenes))
+    again = judged(judge, scenes, redrawn)
     figures = judged(judge, scenes, pictures) | {
         f"from embeddings: {name}": again[name] for name in ("right thing, top-1", "right thing, top-5")
     }
+    rows = ("classifier: right thing, top-1", pictures), ("classifier, from embeddings: right thing, top-1", redrawn)
+    figures |= {name: named(classifier, scenes, some) for name, some in rows if classifier}
     figures |= right_counts(judge, several, of_texts(several)) | right_sides(judge, beside, of_texts(beside))
     true = (
         judged(judge, scenes, truth)
         | right_counts(judge, several, [draw(one) for one in several])
         | right_sides(judge, beside, [draw(one) for one in beside])
+        | {name: named(classifier, scenes, truth) for name, _ in rows if classifier}
     )
     return figures | {"edges, over those of true scenes": edges(pictures) / edges(truth)}, true
 
@@ -300,16 +365,19 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=assets / "models/emoji/unclip")
     parser.add_argument("--clip", type=Path, default=assets / "models/emoji/clip")
     parser.add_argument("--judge", type=Path, default=assets / "training/judge")
+    parser.add_argument("--classifier", type=Path, default=CLASSIFIER, help="without it, its rows are left out")
     parser.add_argument("--number", type=int, default=300, help="prompts, and pictures of the closed loop")
     parser.add_argument("--sheet", type=Path, help="write the first 64 drawings here as one picture")
+    parser.add_argument("--show", type=Path, help="draw two dozen things for a person to name here, and nothing else")
     options = parser.parse_args()
-    renderer, embedder, judge = (
-        Renderer.load(options.folder, options.clip),
-        Embedder.load(options.clip),
-        Embedder.load(options.judge),
-    )
+    renderer, embedder = Renderer.load(options.folder, options.clip), Embedder.load(options.clip)
+    if options.show:
+        show(renderer, Space.open(embedder=embedder), options.show)
+        return
+    judge = Embedder.load(options.judge)
+    classifier = classifier_of(options.classifier)
     figures, true = asked(
-        renderer, judge, embedder, options.number, lambda line: print(line, flush=True), options.sheet
+        renderer, judge, embedder, options.number, lambda line: print(line, flush=True), options.sheet, classifier
     )
     figures |= closed_loop(renderer, embedder, options.number)
     figures |= across(renderer, embedder, renderer.gap, options.number // 2)

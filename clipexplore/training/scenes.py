@@ -252,6 +252,17 @@ def alone(
     return Scene(seed, "single", (_centred(name, rng, rng.randint(66, 106), colour),), place, background)
 
 
+def coloured(seed: int, rng: Random, names: list[str]) -> Scene:
+    """One of these things in a colour, on another colour."""
+    background, colour = rng.choice(BACKGROUND_COLOURS), rng.choice(list(COLOURS))
+    return alone(seed, rng.choice(names), background=background, colour=colour if colour != background else "white")
+
+
+def placed(seed: int, rng: Random, names: list[str]) -> Scene:
+    """One of these things as it is, in a place."""
+    return alone(seed, rng.choice(names), rng.choice(list(PLACES)))
+
+
 def dressed(
     seed: int,
     wearer: str,

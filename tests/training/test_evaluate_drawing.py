@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from fixtures_drawing import DIM, build_tiny_unclip
+from fixtures_drawing import DIM, build_tiny_emoji_unclip, build_tiny_unclip
 from fixtures_models import build_tiny_clip
 from PIL import Image
 
@@ -104,12 +104,44 @@ def test_the_whole_table_is_computed(table, clip, tmp_path, monkeypatch):
     )
     loop = table.closed_loop(renderer, embedder, 4, bank=30)
     across = table.across(renderer, embedder, np.eye(DIM + 1, DIM), 3)
-    seen, true = table.asked(renderer, clip, embedder, 6, lambda line: None, None)
+    blind = table.Classifier([thing.name for thing in table.things()], (8, 16)).eval()
+    seen, true = table.asked(renderer, clip, embedder, 6, lambda line: None, None, blind)
     figures = loop | across
     assert set(table.BARS) - {"autoencoder round trip, dB"} <= set(figures | seen) and set(true) < set(seen)
+    asked = {name for name in seen if name.startswith("classifier")}
+    assert len(asked) == 2 and asked < set(true) and all(seen[name] == 0 for name in asked)
     assert len(figures) == 7 and all(-1 <= value <= 1 for value in figures.values())
     printed = table.table(figures | {"right thing, top-1": 0.001}, {"right thing, top-1": 0.8})
     assert "| right thing, top-1 | ≥ 0.60 | 0.001 (below) | 0.800 |" in printed and len(printed.splitlines()) == 10
+
+
+def test_rows_of_a_classifier_that_is_not_there_are_left_out_with_a_word(table, tmp_path, capsys):
+    assert table.classifier_of(tmp_path / "none.safetensors") is None
+    assert "none.safetensors" in capsys.readouterr().out
+    table.Classifier(["lion"], (8, 16)).save(tmp_path / "one.safetensors")
+    assert table.classifier_of(tmp_path / "one.safetensors").names == ["lion"] and not capsys.readouterr().out
+
+
+def test_what_a_person_is_to_name_is_drawn_as_the_app_draws_it(table, clip, tmp_path):
+    """A text from its tokens, a sum of texts from its vector on the other side of the gap, wherever it stands."""
+    from clipexplore.draw.drawer import across_gap
+    from clipexplore.draw.renderer import Renderer
+    from clipexplore.space import Space
+
+    folder = settings().assets / "models/emoji/clip"
+    renderer = Renderer.load(build_tiny_emoji_unclip(tmp_path / "unclip", folder), folder, device="cpu")
+    space = Space.open(embedder=clip)
+    table.show(renderer, space, tmp_path / "shown.png", ("lion", "pizza", "lion - snow"))
+    sheet, order = Image.open(tmp_path / "shown.png"), (tmp_path / "shown.txt").read_text().splitlines()
+    assert sorted(order) == ["lion", "lion - snow", "pizza"] and len(table.SHOWN) == 24
+    vector = across_gap(space.point("lion - snow"), renderer.gap)
+    for expression, given in (
+        ("pizza", {"prompt_embeds": renderer.encode_prompts(["pizza"])}),
+        ("lion - snow", {"embeddings": vector[None]}),
+    ):
+        left, side = order.index(expression) * renderer.side, renderer.side
+        tile = np.asarray(sheet.crop((left, 0, left + side, side)))
+        np.testing.assert_array_equal(tile, np.asarray(renderer.render(**given)[0]))
 
 
 def test_drawings_come_in_the_order_of_the_rows(table, tmp_path):
