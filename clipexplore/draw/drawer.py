@@ -70,9 +70,19 @@ class Drawer:
     @cached_property
     def name(self) -> str:
         """What stands for it in keys of drawings."""
-        changed = max(path.stat().st_mtime_ns for path in self.folder.rglob("*") if path.is_file())
         carried = self.bridge and self.bridge.name
-        return f"{_revision(self.folder, changed)} {self.lora} {self.checker} {self.adapter} {self.prior} {carried}"
+        return f"{self.revision} {self.lora} {self.checker} {self.adapter} {self.prior} {carried}"
+
+    @property
+    def revision(self) -> str:
+        """12 hex digits of the pipeline's weights, the same on every machine."""
+        changed = max(path.stat().st_mtime_ns for path in self.folder.rglob("*") if path.is_file())
+        return _revision(self.folder, changed)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether the pipeline and its CLIP are all that decides what is drawn."""
+        return not (self.lora or self.checker or self.adapter or self.prior or self.bridge)
 
     @property
     def settings(self) -> dict[str, float]:

@@ -243,7 +243,7 @@ def revision(folder: Path, *more: object) -> str:
     """12 hex digits that name the files of a folder, and `more`; of weights their size and both ends count."""
     digest = hashlib.blake2b(repr(more).encode(), digest_size=6)
     for path in sorted(folder.rglob("*.json")) + sorted(folder.rglob("*.safetensors")):
-        digest.update(f"{path.relative_to(folder)} {path.stat().st_size} ".encode())
+        digest.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_size} ".encode())
         with open(path, "rb") as file:
             digest.update(file.read(_ENDS))
             file.seek(max(0, path.stat().st_size - _ENDS))

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from PIL import Image
 
-from clipexplore.draw import even
+from clipexplore.draw import even, ready
 from clipexplore.draw.drawer import (
     Drawer,
     Drawn,
@@ -130,7 +130,7 @@ class WalkDrawing:
     points
         By curve, `(frames, dim)`; none for token states, and none of an even walk that has to be found.
     stops
-        Their points, as they are drawn, `(stops, dim)`; none for token states.
+        Their points, as they are drawn, `(stops, dim)`; for token states those of the texts.
     places
         Of an even walk that was found before.
     texts
@@ -159,13 +159,46 @@ class WalkDrawing:
         walk = (self.drawn_from, self.frames, self.curves, self.easing, what)
         return self.drawer.name, walk, *self.sampling.items()
 
+    @property
+    def recipe(self) -> dict[str, object] | None:
+        """What its pictures depend on besides the stops, in plain values that are the same on every machine; None of a
+        walk that is never shipped: through a bridge or the like, along both curves, or an even one, whose frames lie
+        where the drawings of one machine say.
+        """
+        if not self.drawer.is_alone or len(self.curves) > 1 or "even" in self.curves:
+            return None
+        given = {name: value for name, value in self.sampling.items() if value is not None}
+        sampling = {**self.drawer.settings, **given}
+        return {
+            "decoder": self.drawer.revision,
+            "clip": self.drawer.clip.identity,
+            "drawn_from": self.drawn_from,
+            "frames": self.frames,
+            "curve": self.curves[0],
+            "easing": self.easing,
+            "texts": self.texts,
+            "seed": int(sampling["seed"]),
+            "num_inference_steps": int(sampling["num_inference_steps"]),
+            "guidance_scale": float(sampling["guidance_scale"]),
+            "scheduler": sampling["scheduler"],
+        }
+
+    @cached_property
+    def ready(self) -> dict[str, Drawn] | None:
+        """The drawings, where they are shipped: there at once; None of any other walk."""
+        recipe = self.recipe
+        if recipe is None or (held := ready.find(self.drawer.folder, recipe, self.stops)) is None:
+            return None
+        curve = str(self.curves[0])
+        return {curve: Drawn(held.pictures, held.embeddings, self.points.get(curve))}
+
     def at(self, places: Sequence[float]) -> WalkDrawing:
         """The same even walk, its places known."""
         return replace(self, places=tuple(places), points={"even": path_at(self.stops, np.array(places)).points})
 
     @cached_property
     def drawn(self) -> dict[str, Drawn]:
-        """The drawings of each curve; takes seconds a frame."""
+        """The drawings of each curve; takes seconds a frame where they are not `ready`."""
         return run_through(self.drawing())
 
     @property
@@ -178,7 +211,8 @@ class WalkDrawing:
         report: Steps = lambda share, preview: None,
         shown: Shown = lambda curve, number, picture: None,
     ) -> Generator[None, None, dict[str, Drawn]]:
-        """Draws one curve after the other, step by step (`Renderer.drawing`); returns the drawings of each.
+        """Draws one curve after the other, step by step (`Renderer.drawing`); returns the drawings of each. What is
+        `ready` is shown and returned.
 
         Parameters
         ----------
@@ -190,6 +224,11 @@ class WalkDrawing:
         InputError
             As `Renderer.render`.
         """
+        if self.ready:
+            for curve, shipped in self.ready.items():
+                for number, picture in enumerate(shipped.pictures):
+                    shown(curve, number, picture)
+            return self.ready
         drawn = {}
         for number, curve in enumerate(self.curves):
             watch: dict[str, Any] = {

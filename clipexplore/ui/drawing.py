@@ -91,6 +91,16 @@ def _kept() -> Kept:
     return Kept()
 
 
+def at_once(drawings: dict[str, Drawn], key: Hashable) -> dict[str, Track]:
+    """Drawings that lie ready as they are shown, without a job; kept as others are."""
+    if (tracks := _kept().get(key)) is None:
+        tracks = {
+            name: _track(each, [encode(picture, "PNG") for picture in each.pictures]) for name, each in drawings.items()
+        }
+        keep_drawn(key, tracks)
+    return tracks
+
+
 def keep_drawn(key: Hashable, tracks: dict[str, Track]) -> None:
     """Keeps drawings under another key that stands for the same."""
     _kept().put(key, tracks)
@@ -208,18 +218,15 @@ def draw_tracks(
 
     drawings = yield from draw(report, shown)
     result = {
-        name: Track(
-            [done[name][row] for row in each.kept or sorted(done[name])],
-            each.changes,
-            each.embeddings,
-            each.targets,
-            each.withheld,
-            each.places,
-        )
+        name: _track(each, [done[name][row] for row in each.kept or sorted(done[name])])
         for name, each in drawings.items()
     }
     keep(result)
     return result
+
+
+def _track(drawn: Drawn, pngs: list[bytes]) -> Track:
+    return Track(pngs, drawn.changes, drawn.embeddings, drawn.targets, drawn.withheld, drawn.places)
 
 
 def say_withheld(track: Track) -> None:

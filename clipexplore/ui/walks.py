@@ -28,7 +28,7 @@ from clipexplore.space import Point
 from clipexplore.store.shelves import explorable
 
 from .calls import Call, call
-from .drawing import Look, Track, draw_toggle, drawer, drawn, never, say_bridge, say_cannot, say_withheld
+from .drawing import Look, Track, at_once, draw_toggle, drawer, drawn, never, say_bridge, say_cannot, say_withheld
 from .markdown import escape
 from .results import tiles
 from .session import access, preset, space, visitor
@@ -218,8 +218,12 @@ def _why_not(wanted: str, points: list[Point]) -> str:
 
 
 def drawn_walk(drawing: Call[WalkDrawing]) -> dict[str, Track] | None:
-    """The drawn frames of each curve; None, with the progress on screen, until they are there."""
+    """The drawn frames of each curve; None, with the progress on screen, until they are there. What is shipped is
+    there at once.
+    """
     walk = drawing.result
+    if walk.ready:
+        return at_once(walk.ready, walk.key)
     show = partial(_show_arriving, count=walk.frames)
     return drawn(walk.drawing, map(str, walk.curves), walk.key, "walk", show=show)
 

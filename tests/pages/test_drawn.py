@@ -3,6 +3,7 @@ checkout may come.
 """
 
 import json
+import re
 import zipfile
 from dataclasses import replace
 from io import BytesIO
@@ -21,6 +22,7 @@ from clipexplore.images import open_picture
 from clipexplore.models import catalog
 from clipexplore.models.weights import Weights
 from clipexplore.settings import settings
+from clipexplore.training.build_drawings import arguments, build
 from clipexplore.ui import drawing, session
 from clipexplore.ui.player import _archive, _strip, _values
 
@@ -102,6 +104,17 @@ def test_a_walk_is_drawn(drawing_assets):
     assert "joint space" in captions(app) and "Δ" in captions(app)
     again = open_page("interpolate", QUICK)  # somebody else, at once
     assert len(player(again)["tracks"][0]["frames"]) == 9 and "fit-walk" not in again.session_state
+
+
+def test_a_shipped_walk_is_there_in_the_first_run_without_a_job(drawing_assets):
+    build(Space.open(), {"default": arguments(links.PAGES["interpolate"])})
+    app = open_page("interpolate")
+    assert "fit-walk" not in app.session_state and not app.get("progress") and not errors(app)
+    ((track,), said) = player(app)["tracks"], captions(app)
+    assert track["name"] == "slerp" and len(track["frames"]) == 9 and "evenness" in figures(app)
+    assert all(re.search(rf"\*\*{number}\*\* · Δ \d+ · -?\d\.\d\d", said) for number in range(1, 10))
+    other = open_page("interpolate", {"seed": "1"})
+    other.session_state["fit-walk"].cancel()  # which is drawn as ever
 
 
 @pytest.mark.parametrize(("page", "slot"), [("interpolate", "walk"), ("search", "search-drawn")])
