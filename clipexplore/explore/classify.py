@@ -25,6 +25,7 @@ from clipexplore.labs.zeroshot import (
 )
 from clipexplore.labs.zeroshot import classify as scores_of
 from clipexplore.language import _
+from clipexplore.models.weights import Scale
 from clipexplore.reports import Report as Tell
 from clipexplore.reports import silent
 from clipexplore.space import Point, Space
@@ -45,21 +46,18 @@ class Classified:
     ----------
     points
         The pictures, or whatever else was classified.
-    logit_scale
-        The factor between cosines and logits that the model has learned.
+    scale
+        What made the logits; probabilities sum to 1 where it has no bias, else each stands by itself.
     cut
         Texts that are longer than the model reads, each with its number of tokens.
-    logit_bias
-        That of a model whose probabilities stand each by itself; None where they sum to 1.
     """
 
     SHOWN: ClassVar = ("probs", "cosines")
     points: list[Point]
     class_names: list[str]
     scores: Scores
-    logit_scale: float
+    scale: Scale
     cut: list[tuple[str, int]]
-    logit_bias: float | None = None
 
     @property
     def probs(self) -> np.ndarray:
@@ -74,7 +72,7 @@ class Classified:
         """The most probable class of each picture; None, "none of these", where each stands by itself and none reaches
         ½.
         """
-        least = 0 if self.logit_bias is None else 0.5
+        least = 0 if self.scale.logit_bias is None else 0.5
         best = zip(self.probs.argmax(axis=1), self.probs.max(axis=1), strict=True)
         return [self.class_names[column] if prob >= least else None for column, prob in best]
 
@@ -139,7 +137,7 @@ def classify(
     classes = classes or classes_of(space, class_names, templates)
     pictures = np.stack([point.vector for point in points])
     scores = scores_of(pictures, classes.vectors, scale.logit_scale, scale.logit_bias)
-    return Classified(points, list(class_names), scores, scale.logit_scale, classes.cut, scale.logit_bias)
+    return Classified(points, list(class_names), scores, scale, classes.cut)
 
 
 def _check_different(class_names: Sequence[str]) -> None:
@@ -169,9 +167,9 @@ class Verdict:
     Attributes
     ----------
     own, best
-        How far probabilities can be trusted with the model's own scale, and with that which fits the labels best.
-    best_scale, best_bias
-        That; the bias is None where probabilities sum to 1.
+        How far probabilities can be trusted with the model's own scale, and with `fitted`.
+    fitted
+        The scale that fits the labels best.
     inside, outside
         The best cosine with any class of each picture that has one `(n,)`, and of each that has none `(m,)`.
     threshold
@@ -186,8 +184,7 @@ class Verdict:
     report: Report
     own: Reliability
     best: Reliability
-    best_scale: float
-    best_bias: float | None
+    fitted: Scale
     inside: np.ndarray
     outside: np.ndarray
     threshold: Threshold | None
@@ -216,8 +213,7 @@ class Judged:
     class_names: list[str]
     verdicts: dict[str, Verdict]
     by_count: dict[int, float]
-    logit_scale: float
-    logit_bias: float | None
+    scale: Scale
     pictures: int
     chance: float
     frequent: float
@@ -267,17 +263,7 @@ def judge(
         verdicts[name] = _verdict(space, images @ classes.T, names, truth, known)
     by_count = by_template_count(embed, names, images[known], truth, COUNTS)
     frequent = float(np.bincount(truth).max() / len(truth))
-    scale = space.model.scale
-    return Judged(
-        names,
-        verdicts,
-        by_count,
-        scale.logit_scale,
-        scale.logit_bias,
-        len(truth),
-        1 / len(names),
-        frequent,
-    )
+    return Judged(names, verdicts, by_count, space.model.scale, len(truth), 1 / len(names), frequent)
 
 
 def _labels(space: Space, field: str) -> tuple[list[str], np.ndarray, np.ndarray]:
@@ -295,15 +281,14 @@ def _labels(space: Space, field: str) -> tuple[list[str], np.ndarray, np.ndarray
 def _verdict(space: Space, cosines: np.ndarray, names: list[str], truth: np.ndarray, known: np.ndarray) -> Verdict:
     inside, outside = cosines[known], cosines[~known].max(axis=1)
     best, (scale, bias, _learned) = inside.max(axis=1), space.model.scale
-    fitted = (best_scale(inside, truth), None) if bias is None else best_sigmoid(inside, truth)
+    fitted = Scale(best_scale(inside, truth)) if bias is None else Scale(*best_sigmoid(inside, truth))
     probs = probabilities(inside, scale, bias)
     half = refused_below(-bias / scale, best, outside) if bias is not None and len(outside) else None
     return Verdict(
         report=report(inside, truth),
         own=reliability(probs, truth),
-        best=reliability(probabilities(inside, *fitted), truth),
-        best_scale=fitted[0],
-        best_bias=fitted[1],
+        best=reliability(probabilities(inside, *fitted[:2]), truth),
+        fitted=fitted,
         inside=best,
         outside=outside,
         threshold=none_of_these(best, outside) if len(outside) else None,

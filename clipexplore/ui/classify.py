@@ -48,15 +48,16 @@ def class_bars(result: Classified) -> None:
 
 def _how_to_read(result: Classified) -> str:
     """What the probabilities of this model mean."""
-    if result.logit_bias is not None:
+    scale, bias, learned = result.scale
+    if bias is not None:
         return _(
             "This model judges each class by itself: a sigmoid of scale × cosine + bias, {scale:.1f} and {bias:.1f}. "
             "The probabilities do not sum to 1, and where none reaches 50 %, which is at a cosine of {half:.3f}, the "
             "answer is “none of these”."
-        ).format(scale=result.logit_scale, bias=result.logit_bias, half=-result.logit_bias / result.logit_scale)
+        ).format(scale=scale, bias=bias, half=-bias / scale)
     by = (
         _("Probabilities are a softmax over these classes with the model’s own scale, {scale:.1f}.")
-        if space().scale.learned
+        if learned
         else _(
             "Probabilities are a softmax over these classes with the scale {scale:.1f}, which the model’s "
             "configuration names: its weights hold none."
@@ -66,7 +67,7 @@ def _how_to_read(result: Classified) -> str:
         "They say which class fits **best**, never whether any fits: a softmax cannot answer “none of these”. Compare "
         "the cosines."
     )
-    return f"{by.format(scale=result.logit_scale)} {best}"
+    return f"{by.format(scale=scale)} {best}"
 
 
 def _bars_of(result: Classified, row: int) -> None:
@@ -78,7 +79,9 @@ def _bars_of(result: Classified, row: int) -> None:
         [f"{probs[i]:.1%} · logit {logits[i]:.1f} · cos {cosines[i]:.3f}" for i in order],
         _("Bars: the probability of each class for {q}").format(q=result.points[row].expression),
         f"classes-{row}",
-        title=_("probability among these classes") if result.logit_bias is None else _("probability of each by itself"),
+        title=_("probability among these classes")
+        if result.scale.logit_bias is None
+        else _("probability of each by itself"),
         whole=True,
     )
 

@@ -8,6 +8,7 @@ from clipexplore.errors import InputError
 from clipexplore.explore.classify import Judged, Verdict, label_fields
 from clipexplore.labs.zeroshot import Reliability, Report
 from clipexplore.language import _
+from clipexplore.models.weights import Scale
 
 from . import spec as go
 from .markdown import escape
@@ -162,11 +163,10 @@ def judged_trust(judged: Judged, using: str) -> None:
 
 
 def _reliability(judged: Judged, verdict: Verdict) -> None:
-    own, best = (judged.logit_scale, judged.logit_bias), (verdict.best_scale, verdict.best_bias)
     diagonal = dict(mode="lines", line=dict(dash="dot", color=MUTED), name=_("reliable"), hoverinfo="skip")
     figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], **diagonal))
-    figure.add_trace(_curve(verdict.own, own, ACCENT))
-    figure.add_trace(_curve(verdict.best, best, OTHER))
+    figure.add_trace(_curve(verdict.own, judged.scale, ACCENT))
+    figure.add_trace(_curve(verdict.best, verdict.fitted, OTHER))
     share = dict(range=[0, 1.03], tickformat=".0%")
     x, y = (
         dict(title=_("probability of the most probable class"), **share),
@@ -181,18 +181,23 @@ def _reliability(judged: Judged, verdict: Verdict) -> None:
             "On the dotted line a classifier that says 80 % is right in 80 %. The model’s own probabilities "
             "({own}) are off by {own_error:.1%} on average, those that fit these labels best ({best}) by "
             "{best_error:.1%}. They rank the classes alike, and only sound more or less sure."
-        ).format(own=_scale(*own), own_error=verdict.own.error, best=_scale(*best), best_error=verdict.best.error)
+        ).format(
+            own=_named(judged.scale),
+            own_error=verdict.own.error,
+            best=_named(verdict.fitted),
+            best_error=verdict.best.error,
+        )
     )
 
 
-def _scale(scale: float, bias: float | None) -> str:
+def _named(scale: Scale) -> str:
     """What makes a logit of a cosine."""
-    if bias is None:
-        return _("scale {scale:.1f}").format(scale=scale)
-    return _("scale {scale:.1f}, bias {bias:.1f}").format(scale=scale, bias=bias)
+    if scale.logit_bias is None:
+        return _("scale {scale:.1f}").format(scale=scale.logit_scale)
+    return _("scale {scale:.1f}, bias {bias:.1f}").format(scale=scale.logit_scale, bias=scale.logit_bias)
 
 
-def _curve(curve: Reliability, scale: tuple[float, float | None], colour: str) -> dict:
+def _curve(curve: Reliability, scale: Scale, colour: str) -> dict:
     says = _("{sure} sure, {right} right, {count} pictures")
     return go.Scatter(
         x=curve.confidence,
@@ -200,7 +205,7 @@ def _curve(curve: Reliability, scale: tuple[float, float | None], colour: str) -
         mode="lines+markers",
         marker=dict(size=6 + 14 * curve.count / curve.count.max(), color=colour),
         line=dict(color=colour),
-        name=_scale(*scale),
+        name=_named(scale),
         customdata=curve.count,
         hovertemplate=says.format(sure="%{x:.0%}", right="%{y:.0%}", count="%{customdata}") + "<extra></extra>",
     )

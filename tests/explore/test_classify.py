@@ -28,7 +28,7 @@ def test_pictures_sums_and_names_are_classified(space):
     classes = class_embeddings(space.embed_texts, ["snow", "jungle"], ["{}", "a {}"])
     np.testing.assert_allclose(result.cosines[0], classes @ space.point("@lion-snow-07").vector, atol=1e-6)
     np.testing.assert_allclose(result.probs.sum(axis=1), 1, rtol=1e-5)
-    assert not result.cut and result.logit_scale == space.model.logit_scale
+    assert not result.cut and result.scale == space.model.scale
 
 
 def test_a_text_that_is_cut_is_named(space):
@@ -122,7 +122,7 @@ def test_under_a_sigmoid_none_of_these_is_an_answer(space, by_sigmoid):
     result = classify(space, asked, ["a man with a top hat", "a guitar"], ["{}"])
     np.testing.assert_allclose(result.probs, 1 / (1 + np.exp(12 - 60 * result.cosines.astype(float))), atol=1e-5)
     assert result.answers == ["a man with a top hat", None] and result.probs[1].sum() < 0.5
-    assert (result.logit_scale, result.logit_bias) == (60.0, -12.0)
+    assert result.scale == (60.0, -12.0, True)
 
 
 def test_a_softmax_always_answers(space):
@@ -132,7 +132,7 @@ def test_a_softmax_always_answers(space):
 def test_a_collection_is_judged_by_the_models_own_sigmoid(space, judged, by_sigmoid):
     verdict, before = judge(space, "place", ["{}", "a {}"]).verdicts["yours"], judged.verdicts["yours"]
     assert verdict.report.accuracy == before.report.accuracy and verdict.threshold == before.threshold
-    assert verdict.half.cosine == pytest.approx(0.2) and before.half is None and before.best_bias is None
+    assert verdict.half.cosine == pytest.approx(0.2) and before.half is None and before.fitted.logit_bias is None
     assert verdict.half.kept == pytest.approx((verdict.inside >= 0.2).mean())
     assert verdict.half.refused == pytest.approx((verdict.outside < 0.2).mean())
     sure = 1 / (1 + np.exp(12 - 60 * verdict.inside.astype(float)))
@@ -142,4 +142,4 @@ def test_a_collection_is_judged_by_the_models_own_sigmoid(space, judged, by_sigm
     known = space.collection.fields["place"].notna().to_numpy()
     truth = np.searchsorted(judged.class_names, space.collection.fields["place"][known].to_list())
     cosines = space.collection.embeddings("emoji", "pictures")[known] @ classes.T
-    assert (verdict.best_scale, verdict.best_bias) == pytest.approx(best_sigmoid(cosines, truth), rel=1e-3)
+    assert verdict.fitted[:2] == pytest.approx(best_sigmoid(cosines, truth), rel=1e-3)
