@@ -1,4 +1,4 @@
-"""Results that another part of a page or another visitor asks for again: the last few of a function, by content."""
+"""What another part of a page or another visitor asks for again: the last things used, and results by content."""
 
 import threading
 from collections import OrderedDict
@@ -11,6 +11,39 @@ from clipexplore.space import Space
 T = TypeVar("T")
 
 
+class Recent(Generic[T]):
+    """Things by key, of which the longest unused go first; any thread may ask.
+
+    Parameters
+    ----------
+    most
+        How large all may be together; the last one stays however large it is.
+    size
+        How large one is; by default they are counted.
+    """
+
+    def __init__(self, most: int, size: Callable[[T], int] = lambda thing: 1):
+        self._most, self._size, self._lock = most, size, threading.Lock()
+        self._held: OrderedDict[Hashable, T] = OrderedDict()
+
+    def get(self, key: Hashable) -> T | None:
+        """What is held under a key, which counts as used now."""
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+            return self._held.get(key)
+
+    def put(self, key: Hashable, thing: T) -> None:
+        with self._lock:
+            self._held[key] = thing
+            while len(self._held) > 1 and sum(map(self._size, self._held.values())) > self._most:
+                self._held.popitem(last=False)
+
+    def __contains__(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._held
+
+
 class Remembered(Generic[T]):
     """A `function(space, *arguments)` that keeps its last `size` results; whoever gets one only reads it.
 
@@ -20,27 +53,19 @@ class Remembered(Generic[T]):
 
     def __init__(self, function: Callable[..., T], size: int):
         update_wrapper(self, function)
-        self._function, self._size = function, size
-        self._kept: OrderedDict[Hashable, T] = OrderedDict()
-        self._lock = threading.Lock()
+        self._function = function
+        self._results = Recent[tuple[T]](size)  # in a tuple, since a result may be None
 
     def __call__(self, space: Space, *arguments: Hashable, **others: Any) -> T:
         key = _key(space, arguments)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        made = self._function(space, *arguments, **others)  # without the lock: nobody waits for another's result
-        with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > self._size:
-                self._kept.popitem(last=False)
-        return made
+        if (kept := self._results.get(key)) is None:
+            kept = (self._function(space, *arguments, **others),)  # without a lock: nobody waits for another's result
+            self._results.put(key, kept)
+        return kept[0]
 
     def known(self, space: Space, *arguments: Hashable) -> bool:
         """Whether a result is kept, so that it is there at once."""
-        with self._lock:
-            return _key(space, arguments) in self._kept
+        return _key(space, arguments) in self._results
 
 
 def remembered(size: int) -> Callable[[Callable[..., T]], Remembered[T]]:

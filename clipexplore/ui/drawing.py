@@ -5,8 +5,6 @@ A script only asks and looks. The pipeline runs on the lane "render", is loaded 
 everybody. What was drawn is kept by everything it depends on, so that the same question is answered at once.
 """
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +20,7 @@ from clipexplore.draw.renderer import Report
 from clipexplore.errors import InputError
 from clipexplore.explore.bridges import drawer_for
 from clipexplore.explore.interpolate import Shown
+from clipexplore.explore.memory import Recent
 from clipexplore.expression import Expression, Term
 from clipexplore.images import data_url, encode
 from clipexplore.jobs import Job
@@ -62,33 +61,14 @@ class Look:
     emerging: bytes | None
 
 
-class Kept:
-    """Drawings by what they depend on; the longest unused go first. Any thread may ask."""
-
-    def __init__(self, most: int = MOST_KEPT):
-        self._most, self._lock = most, threading.Lock()
-        self._held: OrderedDict[Hashable, dict[str, Track]] = OrderedDict()
-
-    def get(self, key: Hashable) -> dict[str, Track] | None:
-        with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-            return self._held.get(key)
-
-    def put(self, key: Hashable, tracks: dict[str, Track]) -> None:
-        with self._lock:
-            self._held[key] = tracks
-            while len(self._held) > 1 and sum(map(_bytes_of, self._held.values())) > self._most:
-                self._held.popitem(last=False)
-
-
-def _bytes_of(tracks: dict[str, Track]) -> int:
+def bytes_of(tracks: dict[str, Track]) -> int:
     return sum(len(png) for track in tracks.values() for png in track.pngs)
 
 
 @st.cache_resource(show_spinner=False)
-def _kept() -> Kept:
-    return Kept()
+def _kept() -> Recent[dict[str, Track]]:
+    """Drawings by what they depend on."""
+    return Recent(MOST_KEPT, bytes_of)
 
 
 def at_once(drawings: dict[str, Drawn], key: Hashable) -> dict[str, Track]:
