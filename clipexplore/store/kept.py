@@ -16,7 +16,6 @@ from clipexplore.settings import settings
 from clipexplore.store.calendar import DAY, calendar
 from clipexplore.store.database import sync
 
-BIN = "bin"
 _ID = re.compile(r"up-[0-9a-z]{1,64}")
 log = logging.getLogger(__name__)
 
@@ -67,19 +66,11 @@ def load(id: str) -> bytes | None:
 
 
 def forget() -> int:
-    """Moves what nobody has asked for in time to the bin, empties it of what has been there for a day, and counts what
-    was moved; where the disk refuses, all stays."""
+    """Moves what nobody has asked for in time to the bin, and counts it; where the disk refuses, all stays."""
     days, folder = settings().kept_days, kept_folder()
     old = [path for path in folder.glob("*.webp") if days and calendar().age(path) > days * DAY]
-    moved = 0
     try:
-        for path in (each for each in (folder / BIN).glob("*") if calendar().age(each) > DAY):
-            path.unlink(missing_ok=True)
-        for path in old:
-            (folder / BIN).mkdir(exist_ok=True)
-            calendar().use(path)  # in the bin its day begins
-            path.replace(folder / BIN / path.name)
-            moved += 1
+        return calendar().put_away(old, folder / "bin")
     except OSError as error:
         log.warning("old kept pictures stay, because the disk refuses (%s)", error.strerror)
-    return moved
+        return 0

@@ -15,7 +15,7 @@ from clipexplore.store.folders import labels_of, reader
 from clipexplore.store.sources import Entry, Rejected, Source
 
 
-def named_pictures(tree: Tree, tables: Mapping[str, Table], recognised: str, notes: Sequence[str] = ()) -> Source:
+def named_pictures(tree: Tree, tables: Mapping[str, Table], recognised: str) -> Source:
     """The pictures of a tree that tables name, by the name of each table; pictures that none names are told."""
     pictures = [name for name in tree.names if name.lower().endswith(suffixes())]
     places = Places(tree.names)
@@ -33,7 +33,7 @@ def named_pictures(tree: Tree, tables: Mapping[str, Table], recognised: str, not
             yield Rejected(name, _("{table} names it nowhere.").format(table=", ".join(tables)[:200]))
 
     count = sum(table.count for table in tables.values()) + len(left)
-    return Source("pictures", count, stream, recognised=recognised, notes=tuple(notes))
+    return Source("pictures", count, stream, recognised=recognised)
 
 
 class Places:

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Collection
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from clipexplore.errors import InputError, NoRoomError
 from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.settings import first_there, settings
-from clipexplore.store.calendar import calendar
+from clipexplore.store.calendar import DAY, calendar
 from clipexplore.store.database import FILE, no_room, read_facts
 from clipexplore.store.published import MANIFEST, parsed
 from clipexplore.store.repair import adopt
@@ -29,9 +29,6 @@ from clipexplore.store.stored import Stored
 WORLD = "emoji-world"  # the bundled collection that all examples are of
 BANKS = ("words", "background")  # bundled texts that serve all others and are not explored themselves
 OWN = "my-"  # before the name of a session's collection
-UNDO_SECONDS = 24 * 3600
-SESSION_SECONDS = 24 * 3600  # after which nobody can come back to what a session made
-BIN = "bin"
 _OWNER = re.compile(r"[0-9a-f]{32}")
 
 
@@ -204,7 +201,7 @@ def deleted(owner: str | None = None) -> dict[str, Path]:
     for root in [shared_folder(), *([own_folder(owner)] if owner else [])]:
         for path in sorted((root / ".deleted").glob("*")):
             when, _, name = path.name.partition("-")
-            if when.isdigit() and calendar().now() - int(when) > UNDO_SECONDS:
+            if when.isdigit() and calendar().now() - int(when) > DAY:
                 shutil.rmtree(path, ignore_errors=True)
             elif when.isdigit():
                 found[name] = path
@@ -256,16 +253,8 @@ def forget_sessions(present: Collection[str] = ()) -> int:
     Nobody could come back to it, those who are `present` apart.
     """
     root = settings().home / "sessions"
-    for path in (each for each in (root / BIN).glob("*") if calendar().age(each) > UNDO_SECONDS):
-        shutil.rmtree(path, ignore_errors=True)
     sessions = (each for each in root.glob("*") if _OWNER.fullmatch(each.name) and each.name not in present)
-    old = [path for path in sessions if calendar().age(path) > SESSION_SECONDS]
-    for path in old:
-        (root / BIN).mkdir(exist_ok=True)
-        calendar().use(path)
-        with suppress(FileNotFoundError):  # another process of this home did
-            path.replace(root / BIN / path.name)
-    return len(old)
+    return calendar().put_away([path for path in sessions if calendar().age(path) > DAY], root / "bin")
 
 
 def size_of(folder: Path) -> int:

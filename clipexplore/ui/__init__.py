@@ -34,7 +34,6 @@ from .expressions import (
     open_in,
     points_of,
     reversed_sum,
-    stack,
     surprise_button,
 )
 from .filters import facet_box, filter_box, say_kept

@@ -4,7 +4,6 @@ from dataclasses import replace
 from functools import lru_cache
 from random import Random
 
-import numpy as np
 import streamlit as st
 
 from clipexplore.errors import InputError
@@ -113,11 +112,6 @@ def points_of(lines: list[str]) -> list[Point]:
         except InputError as error:
             show_error(error, line)
     return points
-
-
-def stack(points: list[Point]) -> np.ndarray:
-    """The vectors of points, `(n, dim)` float32."""
-    return np.stack([point.vector for point in points])
 
 
 def reversed_sum(expression: Expression) -> str:

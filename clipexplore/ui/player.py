@@ -23,7 +23,6 @@ from clipexplore.store.export import csv_file, harmless, npy_file
 from . import spec as go
 from .component import component
 from .drawing import Track
-from .expressions import stack
 from .markdown import escape
 from .plots import MUTED, chart, plain
 from .results import tiles
@@ -66,7 +65,7 @@ def path_view(walk: Walk, tracks: dict[str, Track] | None) -> None:
         "tracks": [{"name": name, "frames": shown} for name, shown in frames.items()],
         "says": [f"{number} · “{hit.name}” {hit.cosine:.3f}" for number, hit in enumerate(walk.captions, 1)],
         "way": _rounded(fit.transform(walk.vectors)),
-        "stops": _rounded(fit.transform(stack(walk.stops))),
+        "stops": _rounded(fit.transform(np.stack([stop.vector for stop in walk.stops]))),
         "labels": [_cut(str(point.expression)) for point in walk.stops],
         "behind": _rounded(behind),
         "speeds": SPEEDS,

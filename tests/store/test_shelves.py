@@ -147,7 +147,7 @@ def test_what_is_deleted_can_be_had_back_for_a_day():
         shelves.undelete(shelves.deleted(ANN)["my-birds"])
     shutil.rmtree(folder)
     waiting = shelves.deleted(ANN)["my-birds"]
-    old = waiting.with_name(f"{int(time.time()) - shelves.UNDO_SECONDS - 5}-my-birds")
+    old = waiting.with_name(f"{int(time.time() - calendars.DAY) - 5}-my-birds")
     waiting.rename(old)
     assert shelves.deleted(ANN) == {} and not old.exists()
     with pytest.raises(InputError, match="The day"):
@@ -156,7 +156,7 @@ def test_what_is_deleted_can_be_had_back_for_a_day():
 
 def test_what_sessions_left_is_forgotten_after_a_day():
     old, new = make("Birds", ANN), make("Fish", BOB)
-    past = time.time() - shelves.SESSION_SECONDS - 5
+    past = time.time() - calendars.DAY - 5
     for path in (old.parent, new.parent):
         os.utime(path, (past, past))
     assert shelves.forget_sessions({BOB}) == 1 and not old.exists() and new.exists(), "BOB is connected"
