@@ -68,14 +68,19 @@ def open_page(page: str, link: dict | None = None) -> AppTest:
 
     What shows more only when it is opened is open.
     """
-    app = AppTest.from_file(APP, default_timeout=120)
-    for box in ("show-code", "show-code-large", "search-all"):
-        app.session_state[box] = True
-    for key, value in (link or {}).items():
-        app.query_params[key] = value
-    app.switch_page(f"pages/{page}.py").run()
+    app = visit(page, link, **{box: True for box in ("show-code", "show-code-large", "search-all")})
     assert_whole(app, page)
     return app
+
+
+def visit(page: str, link: dict | None = None, **state: object) -> AppTest:
+    """The same, whatever comes of it; `state` is what the session begins with."""
+    app = AppTest.from_file(APP, default_timeout=120)
+    for key, value in state.items():
+        app.session_state[key] = value
+    for key, value in (link or {}).items():
+        app.query_params[key] = value
+    return app.switch_page(f"pages/{page}.py").run()
 
 
 def open_link(page: str, query: str) -> AppTest:
@@ -122,22 +127,28 @@ def pictures(app: AppTest, key: str) -> list[str]:
 
 def galleries(app: AppTest) -> dict[str, list[dict]]:
     """What each gallery was given to show, by key."""
-    sent = [each for each in app.get("bidi_component") if each.proto.component_name == "clipexplore_gallery"]
-    return {each.key: json.loads(each.proto.json)["items"] for each in sent}
+    return {each.key: json.loads(each.proto.json)["items"] for each in components(app, "gallery")}
+
+
+def player(app: AppTest) -> dict:
+    """What the player of a walk was given to show."""
+    (found,) = components(app, "player")
+    return json.loads(found.proto.json)
+
+
+def components(app: AppTest, name: str) -> list:
+    """Our own components of a page that are called so."""
+    return [each for each in app.get("bidi_component") if each.proto.component_name == f"clipexplore_{name}"]
 
 
 def figure(app: AppTest, key: str) -> dict:
     """What a chart was given to draw."""
-    (found,) = [each for each in [*app.get("plotly_chart"), *_bars(app)] if each.key == key]
+    (found,) = [each for each in [*app.get("plotly_chart"), *components(app, "bars")] if each.key == key]
     return json.loads(found.proto.json if found.type == "bidi_component" else found.proto.spec)
 
 
 def figures(app: AppTest) -> list[str]:
-    return [each.key for each in [*app.get("plotly_chart"), *_bars(app)]]
-
-
-def _bars(app: AppTest) -> list:
-    return [each for each in app.get("bidi_component") if each.proto.component_name == "clipexplore_bars"]
+    return [each.key for each in [*app.get("plotly_chart"), *components(app, "bars")]]
 
 
 def labels(app: AppTest, key: str) -> list[str]:
@@ -199,9 +210,8 @@ def examples(page: str) -> list[dict]:
 
 def cloud(app: AppTest) -> dict:
     """What the map's canvas was given to draw: the head of cloud.py, with `places`, `colors` and `rows`."""
-    sent = [each.proto for each in app.get("bidi_component")]
-    (head,) = [json.loads(each.json) for each in sent if each.component_name == "clipexplore_cloud"]
-    blocks = dict(block(each.bytes) for each in sent if each.component_name == "clipexplore_block")
+    (head,) = [json.loads(each.proto.json) for each in components(app, "cloud")]
+    blocks = dict(block(each.proto.bytes) for each in components(app, "block"))
     kinds = {"places": "<f4", "colors": "u1", "rows": "<u4"}
     found = {
         slot: np.frombuffer(blocks[f"{head['key']}-{slot}", name], kinds[slot]) for slot, name in head["blocks"].items()

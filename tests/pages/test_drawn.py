@@ -11,7 +11,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from fixtures_drawing import add_checker
-from helpers import captions, errors, figures, open_page, unescaped, values
+from helpers import captions, errors, figures, open_page, player, unescaped, values
 from PIL import Image
 
 from clipexplore import Embedder, Space, links
@@ -37,15 +37,6 @@ def drawn(page, link, slot):
     app.run()
     assert not app.exception and not errors(app)
     return app, job.result
-
-
-def player(app):
-    (found,) = [
-        json.loads(each.proto.json)
-        for each in app.get("bidi_component")
-        if each.proto.component_name == "clipexplore_player"
-    ]
-    return found
 
 
 def infos(app):

@@ -2,9 +2,8 @@
 
 import pytest
 from fixtures_imports import jpeg
-from helpers import APP, PAGES, open_page
+from helpers import PAGES, open_page, visit
 from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.testing.v1 import AppTest
 
 from clipexplore.ui.calls import Call
 from clipexplore.ui.uploads import Uploads
@@ -22,7 +21,7 @@ def test_after_the_browser_has_gone_nothing_more_is_computed(page, monkeypatch):
         return compute(call)
 
     monkeypatch.setattr(Call, "result", property(go))
-    app = AppTest.from_file(APP, default_timeout=120).switch_page(f"pages/{page}.py").run()
+    app = visit(page)
     assert len(computed) == 1 and not app.exception
     assert not app.sidebar.code, "the script has gone on to its end"
 

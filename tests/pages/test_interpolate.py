@@ -1,8 +1,19 @@
-import json
-
 import numpy as np
 import pytest
-from helpers import captions, click, errors, examples, figure, figures, follow, numbers, open_page, the_error, values
+from helpers import (
+    captions,
+    click,
+    errors,
+    examples,
+    figure,
+    figures,
+    follow,
+    numbers,
+    open_page,
+    player,
+    the_error,
+    values,
+)
 
 from clipexplore import Space, links, path
 
@@ -10,16 +21,6 @@ from clipexplore import Space, links, path
 def shown(app) -> list[str]:
     """The pictures of the frames, by what they are said to show."""
     return [each.proto.imgs[0].alt for each in app.image if not each.proto.imgs[0].alt.startswith("@")]
-
-
-def player(app) -> dict:
-    """What the player was given to show."""
-    (found,) = [
-        json.loads(each.proto.json)
-        for each in app.get("bidi_component")
-        if each.proto.component_name == "clipexplore_player"
-    ]
-    return found
 
 
 def test_the_default_view_is_that_of_the_library():

@@ -10,8 +10,7 @@ import pytest
 import streamlit as st
 from fixtures_drawing import build_tiny_diffusion
 from fixtures_models import build_tiny_clip
-from helpers import APP, captions, errors, open_page, pictures, unescaped
-from streamlit.testing.v1 import AppTest
+from helpers import APP, captions, errors, open_page, pictures, unescaped, visit
 
 from clipexplore import Space
 from clipexplore.closing import close_all
@@ -60,17 +59,10 @@ def run_until(app, done, seconds=120):
     return app
 
 
-def visit(page, **link):
-    app = AppTest.from_file(APP, default_timeout=120)
-    for key, value in link.items():
-        app.query_params[key] = value
-    return app.switch_page(f"pages/{page}.py").run()
-
-
 def test_a_model_of_the_operator_embeds_the_collection_once(configured, tmp_path):
     build_tiny_clip(tmp_path / "tiny")
     configured('[[models]]\nkey = "tiny"\ntitle = "Tiny"\nclip = "./tiny"')
-    app = visit("search", model="tiny", q="lion + a very new text")
+    app = visit("search", {"model": "tiny", "q": "lion + a very new text"})
     assert app.title[0].value == "Search" and not pictures(app, "search")
     assert any("Tiny" in each.value and "embedding this collection" in each.value for each in app.markdown)
     run_until(app, lambda: pictures(app, "search"))
@@ -88,7 +80,7 @@ def test_a_large_collection_is_shown_before_the_model_has_embedded_it(configured
     monkeypatch.setattr(ui_models, "embed", lambda *given: gate.wait(120) and embed(*given))
     build_tiny_clip(tmp_path / "tiny")
     configured('[[models]]\nkey = "tiny"\ntitle = "Tiny"\nclip = "./tiny"')
-    app = visit("search", model="tiny", q="@lion-snow-07")
+    app = visit("search", {"model": "tiny", "q": "@lion-snow-07"})
     run_until(app, lambda: pictures(app, "search"))
     (told,) = [each.value for each in app.markdown if "carried over" in each.value]
     assert "**Tiny** is still embedding" in told and "fitted on 300 of its items" in told
@@ -107,7 +99,7 @@ def test_a_large_collection_is_shown_before_the_model_has_embedded_it(configured
 def test_the_background_and_its_map_follow(configured, tmp_path):
     build_tiny_clip(tmp_path / "tiny")
     configured('[[models]]\nkey = "tiny"\nclip = "./tiny"')
-    app = visit("map", model="tiny", method="umap")
+    app = visit("map", {"model": "tiny", "method": "umap"})
     told = set()
     run_until(app, lambda: not told.update(errors(app)) and app.get("bidi_component"), 280)
     assert not errors(app)
@@ -116,7 +108,7 @@ def test_the_background_and_its_map_follow(configured, tmp_path):
 
 def test_missing_weights_are_one_sentence_and_everything_else_works(configured):
     configured("")
-    app = visit("search", model="clip-b32")
+    app = visit("search", {"model": "clip-b32"})
     (told,) = errors(app)
     assert (
         told == "The weights openai/clip-vit-base-patch32 are not on this machine; fetch them with: python "
@@ -125,7 +117,7 @@ def test_missing_weights_are_one_sentence_and_everything_else_works(configured):
     assert not [each for each in app.button if each.key and each.key.startswith("fetch")]
     app.sidebar.selectbox(key="model").set_value("emoji").run()
     assert not errors(app) and pictures(app, "search")
-    assert visit("status", model="clip-b32").title[0].value == "Status"
+    assert visit("status", {"model": "clip-b32"}).title[0].value == "Status"
 
 
 def test_a_visitor_fetches_them_where_the_operator_allows(configured, hub, tmp_path, monkeypatch):
@@ -135,7 +127,7 @@ def test_a_visitor_fetches_them_where_the_operator_allows(configured, hub, tmp_p
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     monkeypatch.setenv("PYTHONPATH", str(APP.parent))
     configured(f'downloads = true\n[[models]]\nkey = "tiny"\nclip = "{REPO}"\nterms = "Not for ducks."')
-    app = visit("search", model="tiny", q="lion")
+    app = visit("search", {"model": "tiny", "q": "lion"})
     assert (
         "Not for ducks" in captions(app)
         and app.button(key="fetch-tiny-all").label == "Fetch the weights · size unknown"
@@ -153,7 +145,7 @@ def table_of_models(app):
 
 def test_sizes_times_and_terms_are_said_before(configured):
     configured("downloads = true")
-    app = visit("search", model="clip-l14")
+    app = visit("search", {"model": "clip-l14"})
     assert [each.label for each in app.button if each.key and each.key.startswith("fetch")] == [
         "Fetch the CLIP alone · 1.7 GB, 2 min at 100 Mbit/s",
         "Fetch all, to draw · 7.7 GB, 10 min at 100 Mbit/s",
@@ -179,7 +171,10 @@ def test_what_draws_is_fetched_where_it_is_missing(configured, hub, tmp_path, mo
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     monkeypatch.setenv("PYTHONPATH", str(APP.parent))
     configured(f'downloads = true\n[[models]]\nkey = "tiny"\nclip = "./tiny"\ndraws_prompts = "{REPO}"')
-    app = visit("interpolate", model="tiny", stops="cat\ndog", frames="2", space="tokens", num_inference_steps="2")
+    app = visit(
+        "interpolate",
+        {"model": "tiny", "stops": "cat\ndog", "frames": "2", "space": "tokens", "num_inference_steps": "2"},
+    )
     run_until(app, lambda: any(each.key == "fetch-tiny-all" for each in app.button))
     assert any("draws this with someone/clip" in unescaped(each.value) for each in app.info)
     app.button(key="fetch-tiny-all").click().run()
@@ -209,7 +204,7 @@ def test_a_download_that_fails_is_told_and_can_be_tried_again(configured, hub, m
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     monkeypatch.setenv("PYTHONPATH", str(APP.parent))
     configured(f'downloads = true\n[[models]]\nkey = "gated"\nclip = "{REPO}"')
-    app = visit("search", model="gated")
+    app = visit("search", {"model": "gated"})
     app.button(key="fetch-gated-all").click().run()
     run_until(app, lambda: app.warning)
     assert "is gated: accept its terms at" in unescaped(app.warning[0].value)
@@ -218,7 +213,7 @@ def test_a_download_that_fails_is_told_and_can_be_tried_again(configured, hub, m
 
 def test_the_sidebar_says_terms_and_shows_all_models(configured):
     configured("")
-    app = visit("search", model="clip-l14")
+    app = visit("search", {"model": "clip-l14"})
     assert "CreativeML OpenRAIL-M" in captions(app) and "Not for anything unlawful" in captions(app)
     assert not app.sidebar.dataframe
     table = table_of_models(app).set_index("model")
@@ -246,6 +241,6 @@ def test_what_was_made_for_a_model_is_gone_with_its_folder(configured, tmp_path)
     """Nothing of it lies in the checkout."""
     build_tiny_clip(tmp_path / "tiny")
     configured('[[models]]\nkey = "tiny"\nclip = "./tiny"')
-    run_until(app := visit("search", model="tiny", q="lion"), lambda: pictures(app, "search"))
+    run_until(app := visit("search", {"model": "tiny", "q": "lion"}), lambda: pictures(app, "search"))
     shutil.rmtree(settings().home / "vectors")
     assert "tiny" not in (settings().assets / "collections/emoji-world/manifest.json").read_text()

@@ -4,8 +4,7 @@ import gettext
 import shutil
 
 import pytest
-from helpers import APP, PAGES
-from streamlit.testing.v1 import AppTest
+from helpers import PAGES, visit
 
 from clipexplore import language as speech
 from clipexplore import links
@@ -32,38 +31,33 @@ def german(monkeypatch):
     monkeypatch.setitem(speech.LANGUAGES, "de", "Deutsch")
 
 
-def opened(page="search", **link):
-    app = AppTest.from_file(APP, default_timeout=120)
-    for key, value in link.items():
-        app.query_params[key] = value
-    return app.switch_page(f"pages/{page}.py").run()
-
-
 @pytest.mark.parametrize(("link", "title"), [({"lang": "de"}, "»Search"), ({}, "Search"), ({"lang": "xx"}, "Search")])
 def test_the_link_chooses_the_language(german, link, title):
-    assert opened(**link).title[0].value == title
+    assert visit("search", link).title[0].value == title
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_options_of_a_choice_are_spoken_and_stand_in_the_link_as_ever(german, page):
-    app = opened(page, lang="de", draw="false")
+    app = visit(page, {"lang": "de", "draw": "false"})
     for choice in app.segmented_control:
         assert {each for each in choice.options if each[0] != "»"} <= PROPER, choice.key
         other = next((each[1:] for each in choice.options if each[0] == "»" and each[1:] != choice.value), None)
         if choice.key in links.PAGES[page] and other:
-            chosen = opened(page, lang="de", draw="false").segmented_control(key=choice.key).set_value(other).run()
+            chosen = (
+                visit(page, {"lang": "de", "draw": "false"}).segmented_control(key=choice.key).set_value(other).run()
+            )
             assert chosen.query_params[choice.key] == chosen.session_state[choice.key] == other
 
 
 def test_a_choice_is_spoken_at_once(german):
-    app = opened()
+    app = visit("search")
     app.selectbox(key="lang").set_value("de").run()
     assert app.title[0].value == "»Search" and not app.exception
 
 
 def test_without_a_choice_the_browser_is_asked(german, monkeypatch):
     monkeypatch.setattr("streamlit.runtime.context.ContextProxy.locale", property(lambda self: "de-AT"))
-    assert opened().title[0].value == "»Search" and opened(lang="en").title[0].value == "Search"
+    assert visit("search").title[0].value == "»Search" and visit("search", {"lang": "en"}).title[0].value == "Search"
 
 
 def test_what_runs_alone_speaks_it_too(german, monkeypatch):
@@ -90,6 +84,6 @@ def test_what_ships_says_of_itself_what_is_translated():
 def test_the_fields_of_the_bundled_collection_are_ours_and_those_of_any_other_are_data(german, home):
     shutil.copytree(settings().assets / "collections" / WORLD, home / "collections" / "mine")
     ours, theirs = (
-        opened("map", lang="de", collection=each).selectbox(key="facet").options for each in (WORLD, "mine")
+        visit("map", {"lang": "de", "collection": each}).selectbox(key="facet").options for each in (WORLD, "mine")
     )
     assert "»place" in ours and "place" in theirs and theirs[0] == ours[0] == "»any"
