@@ -19,6 +19,7 @@ import numpy as np
 
 from clipexplore.errors import DamagedError, InputError, NoRoomError
 from clipexplore.language import _
+from clipexplore.paths import write_whole
 from clipexplore.reports import Report, silent
 from clipexplore.vectors import normalize
 
@@ -278,11 +279,8 @@ def save(path: Path, dictionary: Dictionary, revision: str) -> None:
     tensors = {name: getattr(dictionary, name) for name in _TENSORS if getattr(dictionary, name) is not None}
     about = {"revision": revision, "k": str(dictionary.k)}
     data = as_bytes({name: each.astype(np.float16) for name, each in tensors.items()}, metadata=about)
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        partial.replace(path)
+        write_whole(path, data)
     except OSError as error:
         message = _("Cannot write to {folder}: {reason}; make room or choose another folder.")
         raise NoRoomError(message.format(folder=path.parent, reason=error.strerror or error)) from error

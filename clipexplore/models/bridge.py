@@ -19,6 +19,7 @@ import numpy as np
 
 from clipexplore.errors import DamagedError, InputError
 from clipexplore.language import _
+from clipexplore.paths import write_whole
 from clipexplore.vectors import normalize
 
 LEAST = 10  # anchors
@@ -100,14 +101,13 @@ class Bridge:
 
     def save(self, path: Path) -> None:
         """Writes the bridge as safetensors, with what it says of itself."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         tensors = {"rotation": self.rotation}
         for kind, (ours, theirs) in self.means.items():
             tensors |= {f"{kind}.from": ours, f"{kind}.to": theirs}
         about = {"scale": self.scale, "held_out": self.held_out, "models": self.models, "anchors": self.anchors}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, path, metadata={name: json.dumps(value) for name, value in about.items()})
+        write_whole(path, save(tensors, metadata={name: json.dumps(value) for name, value in about.items()}))
 
     @classmethod
     def load(cls, path: Path) -> Bridge:

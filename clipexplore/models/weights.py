@@ -20,6 +20,7 @@ from typing import Literal, NamedTuple
 from clipexplore.errors import DamagedError, MissingError
 from clipexplore.language import _
 from clipexplore.models import open_clip
+from clipexplore.paths import write_whole
 from clipexplore.settings import settings
 
 Kind = Literal["clip", "pipeline", "lora", "adapter", "prior"]
@@ -260,10 +261,7 @@ def write_licence(repo: str, name: str) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """The value in a file that is whole at every moment."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    write_whole(path, (json.dumps(value, indent=1) + "\n").encode())
 
 
 def variant_of(folder: Path) -> str | None:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from clipexplore.paths import write_whole
 from clipexplore.settings import settings
 
 DAY = 24 * 3600.0
@@ -89,13 +90,8 @@ class Calendar:
         return seconds if math.isfinite(seconds) else None
 
     def _write(self, seconds: float) -> None:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            partial = self._path.with_suffix(f".{os.getpid()}")
-            partial.write_text(f"{seconds:.0f}", encoding="ascii")
-            partial.replace(self._path)
-        except OSError:
-            return
+        with suppress(OSError):
+            write_whole(self._path, f"{seconds:.0f}".encode())
 
 
 def calendar() -> Calendar:

@@ -19,6 +19,7 @@ from zlib import crc32
 
 from clipexplore.errors import DamagedError, InputError, MissingError, NoRoomError
 from clipexplore.language import _
+from clipexplore.paths import sync
 
 FILE, PARTIAL, LOCK = "collection.db", "collection.db.partial", ".lock"
 _VERSION, PAGE = 1, 16_384  # bytes: seven vectors of 512 float32 fit on a page
@@ -269,13 +270,3 @@ def _remove(path: Path) -> None:
     """Deletes a database, and the journal beside it."""
     for each in (path, path.with_name(f"{path.name}-journal")):
         each.unlink(missing_ok=True)
-
-
-def sync(folder: Path) -> None:
-    """Makes a new name in a folder outlast a power failure."""
-    if os.name == "posix":  # elsewhere a folder cannot be opened, nor needs to be
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -5,16 +5,14 @@ then the operator can put it back.
 """
 
 import logging
-import os
 import re
 from pathlib import Path
-from threading import get_ident
 
 from clipexplore.errors import NoRoomError
 from clipexplore.language import _
+from clipexplore.paths import write_whole
 from clipexplore.settings import settings
 from clipexplore.store.calendar import DAY, calendar
-from clipexplore.store.database import sync
 
 _ID = re.compile(r"up-[0-9a-z]{1,64}")
 log = logging.getLogger(__name__)
@@ -35,14 +33,7 @@ def keep(id: str, picture: bytes) -> None:
     """
     path = kept_folder() / f"{id}.webp"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.partial")
-        with partial.open("wb") as file:
-            file.write(picture)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        sync(path.parent)
+        write_whole(path, picture, lasting=True)
     except OSError as error:
         message = _(
             "The picture @{id} was not kept: the server's disk refused it ({reason}); tell who runs the server."

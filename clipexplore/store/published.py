@@ -21,7 +21,7 @@ import numpy as np
 
 from clipexplore.errors import DamagedError, InputError, MissingError, NoRoomError
 from clipexplore.language import _
-from clipexplore.store.database import sync
+from clipexplore.paths import sync
 from clipexplore.store.items import KINDS, Kind
 from clipexplore.vectors import normalize
 

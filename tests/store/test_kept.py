@@ -44,7 +44,7 @@ def test_it_is_synced_to_the_disk_before_it_has_its_name(home, monkeypatch):
     done = []
     sync = os.fsync
     monkeypatch.setattr(
-        kept.os, "fsync", lambda file: done.append([each.suffix for each in home.rglob("up-*")]) or sync(file)
+        os, "fsync", lambda file: done.append([each.suffix for each in home.rglob("up-*")]) or sync(file)
     )
     kept.keep(ID, PICTURE)
     assert done == [[".partial"], [".webp"]], "the picture first, then the folder"
