@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from clipexplore.closing import close_with_process
+from clipexplore.closing import closed_with_process
 from clipexplore.cluster.connection import is_set
 from clipexplore.errors import NoRoomError
 from clipexplore.language import _
@@ -47,7 +47,7 @@ class Batcher:
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
         self._thread.start()
-        close_with_process(self)
+        closed_with_process.add(self)
 
     def call(self, items: Iterable) -> list:
         """The results for `items`, in their order; waits for them.

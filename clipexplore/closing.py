@@ -6,18 +6,14 @@ from time import monotonic
 from typing import Any
 
 _PATIENCE = 30.0  # seconds for threads to end in: what runs may be loading a model
-_open: "weakref.WeakSet[Any]" = weakref.WeakSet()
-
-
-def close_with_process(one: Any) -> None:
-    """Has `close_all` close this too, by its method `close(timeout)`."""
-    _open.add(one)
+#: What `close_all` closes, by its method `close(timeout)`.
+closed_with_process: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
 
 @atexit.register  # a thread that the interpreter ends by force while it is inside torch aborts the process
 def close_all() -> None:
     """Cancel everything on every lane and end all threads, before the process ends; takes at most half a minute."""
-    ending = [*_open]
+    ending = [*closed_with_process]
     for one in ending:
         one.close(0)
     end = monotonic() + _PATIENCE

@@ -15,7 +15,7 @@ from statistics import median
 from time import monotonic
 from typing import Any, TypeVar
 
-from clipexplore.closing import close_with_process
+from clipexplore.closing import closed_with_process
 from clipexplore.errors import InputError, NoRoomError
 from clipexplore.language import _
 
@@ -172,7 +172,7 @@ class Lane:
         self._thread = threading.Thread(target=self._run, name=f"lane-{name}", daemon=True)
         self._thread.start()
         _lanes.add(self)
-        close_with_process(self)
+        closed_with_process.add(self)
 
     @property
     def jobs(self) -> list[Job]:

@@ -66,9 +66,7 @@ def strangers_to(folder: Path, text: str) -> tuple[str, ...] | None:
     return None if known is None else known.strangers(text)
 
 
-@lru_cache(maxsize=8)
-def _loaded(folder: Path) -> Known | None:
-    return Known.load(folder)
+_loaded = lru_cache(maxsize=8)(Known.load)
 
 
 def words_of(text: str) -> list[str]:

@@ -40,6 +40,11 @@ def write_whole(path: Path, data: bytes, lasting: bool = False) -> None:
         sync(path.parent)
 
 
+def bytes_of(folder: Path) -> int:
+    """Those of all files below a folder, 0 where there is none."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def sync(folder: Path) -> None:
     """Makes a new name in a folder outlast a power failure."""
     if os.name == "posix":  # elsewhere a folder cannot be opened, nor needs to be

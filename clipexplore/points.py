@@ -99,6 +99,12 @@ class Point:
         object.__setattr__(self, "of_texts", np.sum([part.of_texts for part in self.terms], axis=0, dtype=np.float32))
         object.__setattr__(self, "weight_of_pictures", sum(part.weight_of_pictures for part in self.terms))
 
+    @classmethod
+    def of_picture(cls, id: str, vector: np.ndarray) -> Point:
+        """The point of a picture that nobody has: a unit vector `(dim,)` among those of pictures, under a name."""
+        term = Term(id, is_id=True)
+        return cls(Expression((term,)), vector, 1.0, (PointTerm(term, vector),))
+
     @property
     def inputs(self) -> frozenset[str]:
         """What went in: the texts, and "@id" for each picture."""

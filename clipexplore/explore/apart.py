@@ -13,7 +13,7 @@ from clipexplore.expression import Expression, Term
 from clipexplore.labs import apart as labs
 from clipexplore.labs.apart import take_apart
 from clipexplore.language import _
-from clipexplore.space import Hit, Point, PointTerm, Space
+from clipexplore.space import Hit, Point, Space
 from clipexplore.vectors import cosine_similarity, normalize
 
 MOST = 16  # terms of a sum
@@ -162,10 +162,7 @@ def _unexplained(space: Space, remainder: np.ndarray) -> tuple[Point | None, lis
     """What is left of a point as a picture, and the pictures nearest to it."""
     if space.kind != "pictures" or np.linalg.norm(remainder) < LEAST:
         return None, []
-    mean = _mean_of_pictures(space)
-    term = Term("remainder", is_id=True)
-    vector = normalize(mean + remainder)
-    drawn = Point(Expression((term,)), vector, 1.0, (PointTerm(term, vector),))
+    drawn = Point.of_picture("remainder", normalize(_mean_of_pictures(space) + remainder))
     return drawn, space.search(normalize(remainder), "pictures", PICTURES)
 
 

@@ -10,9 +10,8 @@ import numpy as np
 from clipexplore.errors import InputError
 from clipexplore.explore.apart import centred
 from clipexplore.explore.concepts import Card, all_cards, dictionary, row_of
-from clipexplore.expression import Expression, Term
 from clipexplore.language import _
-from clipexplore.space import Hit, Point, PointTerm, Space
+from clipexplore.space import Hit, Point, Space
 from clipexplore.vectors import normalize
 
 PICTURES = 6  # nearest to a point
@@ -72,8 +71,7 @@ def turn(space: Space, q: str, turned: str = "") -> Turned:
     levels = before / usual
     parts = [(cards[row], float(levels[row]), asked.get(row, float(levels[row]))) for row in rows]
     about = normalize(np.stack([vector, moved]) - found.mean)
-    term = Term("turned", is_id=True)
-    picture = Point(Expression((term,)), normalize(moved), 1.0, (PointTerm(term, normalize(moved)),))
+    picture = Point.of_picture("turned", normalize(moved))
     nearest = space.search(np.stack([normalize(vector), picture.vector]), "pictures", PICTURES)
     return Turned(point, parts, picture, float(np.clip(about[0] @ about[1], -1, 1)), *nearest)
 

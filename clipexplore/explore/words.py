@@ -104,9 +104,7 @@ def _shipped(space: Space) -> Lexicon | None:
     return found and replace(found, texts=captions)
 
 
-@lru_cache(maxsize=1)
-def _load(path: Path, texts: tuple[str, ...]) -> Lexicon | None:
-    return load(path, texts)
+_load = lru_cache(maxsize=1)(load)
 
 
 def learned(

@@ -30,6 +30,7 @@ from clipexplore.models.weights import (
     write_licence,
     write_lock,
 )
+from clipexplore.paths import bytes_of
 
 Report = Callable[[int, int, str], None]  # bytes done, bytes in all, what is being done; may raise to stop the work
 Receipt = dict[str, dict[str, Any]]
@@ -267,7 +268,7 @@ def remove(weights: Weights) -> int:
         raise InputError(
             f"{weights.name} is a folder of this machine and was not fetched; delete it yourself if you mean to."
         )
-    freed = sum(path.stat().st_size for path in kept.rglob("*") if path.is_file())
+    freed = bytes_of(kept)
     shutil.rmtree(kept, ignore_errors=True)
     return freed
 
@@ -299,10 +300,9 @@ def _alone(name: str) -> Iterator[None]:
 
 def _check_room(wanted: Plan) -> None:
     """Refuses what the disk cannot hold before anything is fetched; what is converted needs room for that too."""
-    here = sum(path.stat().st_size for path in wanted.partial.rglob("*") if path.is_file())
     changed = (".bin", open_clip.WEIGHTS)
     converted = max((file.size for file in wanted.files if file.name.endswith(changed)), default=0)
-    needed, free = wanted.size - here + converted + SPARE, shutil.disk_usage(models_folder()).free
+    needed, free = wanted.size - bytes_of(wanted.partial) + converted + SPARE, shutil.disk_usage(models_folder()).free
     if free < needed:
         raise NoRoomError(
             f"Fetching {wanted.repo} needs {needed / 1e9:.1f} GB and {models_folder()} has {free / 1e9:.1f} GB free; "

@@ -19,6 +19,7 @@ from typing import Any
 from clipexplore.errors import InputError, NoRoomError
 from clipexplore.language import _
 from clipexplore.models import catalog
+from clipexplore.paths import bytes_of
 from clipexplore.settings import first_there, settings
 from clipexplore.store.calendar import DAY, calendar
 from clipexplore.store.database import FILE, no_room, read_facts
@@ -211,7 +212,7 @@ def deleted(owner: str | None = None) -> dict[str, Path]:
 def binned(owner: str, shared: Collection[str] = ()) -> int:
     """The bytes of what a session deleted and can have back: its own, and the shared collections of these names."""
     theirs = (path for path in (shared_folder() / ".deleted").glob("*") if path.name.partition("-")[2] in shared)
-    return sum(map(size_of, [own_folder(owner) / ".deleted", *theirs]))
+    return sum(map(bytes_of, [own_folder(owner) / ".deleted", *theirs]))
 
 
 def check_free(more: int) -> None:
@@ -255,11 +256,6 @@ def forget_sessions(present: Collection[str] = ()) -> int:
     root = settings().home / "sessions"
     sessions = (each for each in root.glob("*") if _OWNER.fullmatch(each.name) and each.name not in present)
     return calendar().put_away([path for path in sessions if calendar().age(path) > DAY], root / "bin")
-
-
-def size_of(folder: Path) -> int:
-    """The bytes of all files below a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def exists(folder: Path) -> bool:
@@ -308,7 +304,7 @@ def _shelved(name: str, folder: Path) -> Shelved | None:
             folder,
             counts["items"],
             counts["pictures"],
-            size_of(folder),
+            bytes_of(folder),
             models,
             waiting or (folder / "import.json").exists(),
             bool(facts.get("bare")),

@@ -241,7 +241,7 @@ def _reembed(folder: Path, model: str, by: Shared, job: Job) -> str:
     return _("Embedded with {model}.").format(model=model)
 
 
-def say_refused() -> None:
+def say_failed() -> None:
     """Why an import of this visitor left no collection."""
     for folder in sorted(st.session_state.get("importing", ())):
         job = jobs().get(str(folder))

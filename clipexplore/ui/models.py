@@ -34,7 +34,7 @@ from .linked import linked
 from .markdown import escape
 from .page import WITHOUT_MODEL
 from .progress import fitted, lane
-from .session import access, carried, embedder, place_of, preset, space, space_of, visitor
+from .session import access, early_spaces, embedder, place_of, preset, space, space_of, visitor
 from .shipped import described, titled
 
 WORTH = 10 * ANCHORS  # items from which a collection is carried over while a model embeds it
@@ -57,7 +57,7 @@ def ready(page: str, title: str) -> bool:
         return True
     if not _is_embedded(model, folder, title):
         return False
-    return place_of(model.key, folder) in carried() or _go_on(model, this)
+    return place_of(model.key, folder) in early_spaces() or _go_on(model, this)
 
 
 def other_ready(key: str) -> bool:
@@ -98,7 +98,7 @@ def _is_embedded(model: Model, folder: Path, title: str = "") -> bool:
     if present and not nothing and not any(missing(each, model) for each in opened):
         return True
     place = place_of(model.key, folder)
-    early = carried().get(place) if title else None
+    early = early_spaces().get(place) if title else None
     if title and not early:
         st.title(title, anchor=False)
     if not present or nothing:
@@ -141,7 +141,7 @@ def _source(model: Model, folder: Path) -> Space | None:
 
 def _show_early(place: tuple[str, ...], job: Job) -> None:
     """Shows the page as soon as there is something on it."""
-    if place in carried():
+    if place in early_spaces():
         st.rerun()
 
 
@@ -155,10 +155,10 @@ def _embed(
     opened: list[Collection], model: Model, by: Any, source: Space | None, place: tuple[str, ...], job: Job
 ) -> bool:
     job.report(0.0, _("Loading the model"))
-    if source and place not in carried():
-        carried()[place] = carry_over(source, model.key, by, report=job.report)
+    if source and place not in early_spaces():
+        early_spaces()[place] = carry_over(source, model.key, by, report=job.report)
     embed(opened, model, by, job.report)
-    carried().pop(place, None)
+    early_spaces().pop(place, None)
     return True
 
 

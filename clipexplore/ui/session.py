@@ -131,7 +131,7 @@ def space_of(model: str) -> Space:
 
 
 @st.cache_resource(show_spinner=False)
-def carried() -> dict[tuple[str, ...], Space]:
+def early_spaces() -> dict[tuple[str, ...], Space]:
     """The space carried over to a model that is still embedding a collection, by `place_of` these."""
     return {}
 
@@ -143,7 +143,7 @@ def place_of(model: str, folder: Path) -> tuple[str, ...]:
 
 def _look_up(model: str, name: str) -> Space:
     folder = shelves.folders(visitor()).get(name)
-    if folder and (early := carried().get(place_of(model, folder))):
+    if folder and (early := early_spaces().get(place_of(model, folder))):
         return early
     version = version_of(folder) if folder else ""  # what has changed is opened again
     present = catalog.get(model).present

@@ -23,7 +23,7 @@ from clipexplore.store.outgoing import forms_for, zipped
 from clipexplore.store.shelves import Shelved
 from clipexplore.units import size
 
-from .imports import import_panel, jobs, reembed, resume, say_refused
+from .imports import import_panel, jobs, reembed, resume, say_failed
 from .markdown import escape
 from .results import tiles
 from .session import access, preset, visitor
@@ -38,7 +38,7 @@ def show_shelf() -> None:
     """Every collection that this visitor sees, one card each, and what was deleted today."""
     _say_deleted()
     cards = shelves.shelf(visitor())
-    say_refused()
+    say_failed()
     with st.grid("auto", min_column_width=300, gap="medium"):
         for card in cards:
             with st.container(border=True):

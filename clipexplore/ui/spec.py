@@ -115,9 +115,7 @@ def _value(name: str, value: Any) -> Any:
     return _packed(value) if packs and name != "range" else value
 
 
-@cache
-def _scale(name: str) -> list:
-    return get_colorscale(name)
+_scale = cache(get_colorscale)
 
 
 def _packed(array: np.ndarray) -> dict:

@@ -85,12 +85,12 @@ def test_a_large_collection_is_shown_before_the_model_has_embedded_it(configured
     (told,) = [each.value for each in app.markdown if "carried over" in each.value]
     assert "**Tiny** is still embedding" in told and "fitted on 300 of its items" in told
     assert re.search(r"captions -?0\.\d\d, pictures -?0\.\d\d", told) and app.get("progress")
-    (own,) = [each.collection for each in ui_models.carried().values()]
+    (own,) = [each.collection for each in ui_models.early_spaces().values()]
     bridge, theirs = own.bridge, Space.open().collection.embeddings("emoji", "pictures")
     np.testing.assert_allclose(own.embeddings("tiny", "pictures"), bridge.carry(theirs, "pictures"))
     gate.set()
     run_until(app, lambda: not [each for each in app.markdown if "carried over" in each.value])
-    assert pictures(app, "search") and not ui_models.carried() and not app.get("progress")
+    assert pictures(app, "search") and not ui_models.early_spaces() and not app.get("progress")
     true = Space.open("tiny").collection.embeddings("tiny", "pictures")
     assert not np.allclose(true, own.embeddings("tiny", "pictures"), atol=0.01)
 

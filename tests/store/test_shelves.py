@@ -11,6 +11,7 @@ import pytest
 from fixtures_imports import fill, take
 
 from clipexplore.errors import InputError, NoRoomError
+from clipexplore.paths import bytes_of
 from clipexplore.settings import settings
 from clipexplore.store import calendar as calendars
 from clipexplore.store import shelves
@@ -109,7 +110,7 @@ def test_the_shelf_says_what_there_is(tmp_path):
         ("toy",),
         False,
     )
-    assert abs(found.bytes - shelves.size_of(folder)) < 10_000 and "words" not in [each.name for each in shelf]
+    assert abs(found.bytes - bytes_of(folder)) < 10_000 and "words" not in [each.name for each in shelf]
     make("Half", ANN)
     (folder / FILE).write_text("{")
     assert [each.title for each in shelves.shelf(ANN) if each.of == "own"] == ["Half"]
