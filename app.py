@@ -16,12 +16,9 @@ def main() -> None:
     mark = str(settings().assets / "mark.svg")
     st.set_page_config(page_title="CLIP Explorer", page_icon=mark, layout="wide")
     st.logo(mark, size="large")
-    ui.begin_choices()
     ui.speak()
     ui.warm_up()
     ui.begin_run()
-    ui.begin_calls()
-    ui.begin_pictures()
 
     page = ui.navigation()
     ui.follow()

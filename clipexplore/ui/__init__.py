@@ -1,7 +1,7 @@
 """What all pages share, and the only place that imports streamlit; a page uses these names as `ui.name`."""
 
 from .apart import apart_as_points, show_curve, show_remainder, show_stability, show_sum, sum_box
-from .calls import begin_calls, call, code, code_lines
+from .calls import call, code, code_lines
 from .chosen import chosen_bar
 from .classify import class_bars, classes_for, where_judged, where_maps, windows_of
 from .complete import complete
@@ -37,11 +37,11 @@ from .expressions import (
     surprise_button,
 )
 from .filters import facet_box, filter_box, say_kept
-from .gallery import begin_pictures, gallery
+from .gallery import gallery
 from .journey import afresh_button, say_missing, say_refused
 from .judged import judged_accuracies, judged_classes, judged_mistakes, judged_trust, label_box
 from .lessons import lesson_list, show_lesson
-from .linked import begin_choices, end_choices
+from .linked import end_choices
 from .making import new_collection
 from .maps import draw_map, fit_settings, laid_out, layout_download, plane_settings, say_neighbours, say_trust
 from .markdown import escape

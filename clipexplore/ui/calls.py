@@ -100,12 +100,6 @@ def call(function: Callable[..., T], **arguments: Any) -> Call[T]:
     return now[key]
 
 
-def begin_calls() -> None:
-    """For the beginning of a run: only calls of the run before are remembered."""
-    st.session_state["calls"] = st.session_state.get("calls", ({}, {}))[1], {}
-    st.session_state["code"] = ""
-
-
 def code(*calls: Call) -> None:
     """The expander "Show code": Python that makes these calls and prints the figures of their results."""
     code_lines(source(calls, st.session_state["names"] if names() else ""))

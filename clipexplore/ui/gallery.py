@@ -43,11 +43,6 @@ def gallery(hits: list[Hit], key: str, into: str | None = "q") -> None:
     _gallery(data=data, key=slot, **told)
 
 
-def begin_pictures() -> None:
-    """For the beginning of a run: no picture is on the page yet."""
-    st.session_state["on-page"] = []
-
-
 def on_page() -> list[str]:
     """The ids of the pictures in all galleries of the page, each once, in its order."""
     return list(dict.fromkeys(st.session_state.get("on-page", ())))

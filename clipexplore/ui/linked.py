@@ -16,11 +16,6 @@ from clipexplore import links
 from .options import naming
 
 
-def begin_choices() -> None:
-    """For the beginning of a run: no choice has been shown yet."""
-    st.session_state["choices"] = set()
-
-
 def end_choices(page: str) -> None:
     """For the end of a page that has run whole: what it no longer shows leaves the link."""
     shown = st.session_state["choices"]

@@ -70,15 +70,16 @@ class Screen:
 
 
 def begin_run() -> None:
-    """Lets this run of the app look at the disk again and take the screen; called once, before anything asks for the
-    space.
+    """Lets this run of the app look at the disk again, show nothing yet, and take the screen; called once, before
+    anything asks for the space.
     """
-    st.session_state.pop("opened", None)
-    if before := st.session_state.get("screen"):
+    state, context = st.session_state, get_script_run_ctx()
+    state.pop("opened", None)
+    state["choices"], state["on-page"], state["code"] = set(), [], ""
+    state["calls"] = state.get("calls", ({}, {}))[1], {}  # those of the run before, and of this one
+    if before := state.get("screen"):
         before.end()
-    context = get_script_run_ctx()
-    st.session_state["screen"] = Screen(context.session_id if context else None)
-    _present()[visitor()] = st.session_state["screen"]
+    state["screen"] = _present()[visitor()] = Screen(context.session_id if context else None)
     calendar().use(own_folder(visitor()))  # what it made grows old from its last run on
 
 
