@@ -74,34 +74,16 @@ class Context:
 
 
 class Banks:
-    """The collection that is explored, a bank of words and a background of texts, all embedded by one model.
-
-    Parameters
-    ----------
-    world
-        The bundled collection, whose pictures can be written as `@id` beside any other, as all examples do: an id that
-        the collection has comes first.
-
-    Raises
-    ------
-    InputError
-        If a collection is not embedded by the model, or by another revision of it.
+    """What a `Space` searches: the collection that is explored, a bank of words and a background of texts, all embedded
+    by one model; and the bundled world, whose pictures can be written as `@id` beside any other.
     """
 
-    def __init__(
-        self,
-        model: catalog.Model,
-        collection: Collection,
-        words: Collection,
-        background: Collection,
-        world: Collection | None = None,
-    ):
-        self.model, self.collection, self.words, self.background = model, collection, words, background
-        self.world = world
-        self.revision = collection.revision(model.key)
-        for other in filter(None, (words, background, world)):
-            if model.key in other.manifest["models"]:  # else it is being embedded, and says so to whoever asks it
-                self._check_revision(other.title, other.revision(model.key))
+    model: catalog.Model
+    collection: Collection
+    words: Collection
+    background: Collection
+    world: Collection | None
+    revision: str
 
     @property
     def kind(self) -> Kind:

@@ -47,13 +47,15 @@ class Space(Banks):
     ----------
     embedder
         What embeds that which is not stored: `embed_texts`, `embed_images`, `count_tokens` and `max_tokens` as in
-        `Embedder`. By default that of the model, loaded when first needed, one copy for all spaces. The others are
-        those of `Banks`.
+        `Embedder`. By default that of the model, loaded when first needed, one copy for all spaces.
+    world
+        The bundled collection, whose pictures can be written as `@id` beside any other, as all examples do: an id that
+        the collection has comes first.
 
     Raises
     ------
     InputError
-        As `Banks`.
+        If a collection is not embedded by the model, or by another revision of it.
     """
 
     def __init__(
@@ -65,8 +67,12 @@ class Space(Banks):
         embedder: Embedder | None = None,
         world: Collection | None = None,
     ):
-        super().__init__(model, collection, words, background, world)
-        self._embedder = embedder
+        self.model, self.collection, self.words, self.background = model, collection, words, background
+        self.world, self._embedder = world, embedder
+        self.revision = collection.revision(model.key)
+        for other in filter(None, (words, background, world)):
+            if model.key in other.manifest["models"]:  # else it is being embedded, and says so to whoever asks it
+                self._check_revision(other.title, other.revision(model.key))
         self._remembered: dict[str, Embedded] = {}  # the oldest first
         self._names: Mapping[str, Expression] = {}
         self._uploads: Mapping[str, np.ndarray] = {}
