@@ -2,6 +2,10 @@
 in the log.
 """
 
+from pathlib import Path
+
+from clipexplore.language import _
+
 
 class InputError(ValueError):
     """Something a visitor or operator can put right.
@@ -30,3 +34,11 @@ class NetworkError(InputError):
 
 class OutOfMemoryError(InputError):
     """The memory of a device or of the machine does not suffice."""
+
+
+def no_room(folder: Path, reason: OSError | str) -> NoRoomError:
+    """What to raise where a disk refuses to write to a folder."""
+    message = _(
+        "Cannot write to {folder}: {reason}; make room or choose another folder; what was stored there before is whole."
+    )
+    return NoRoomError(message.format(folder=folder, reason=getattr(reason, "strerror", None) or reason))

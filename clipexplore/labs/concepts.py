@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clipexplore.errors import DamagedError, InputError, NoRoomError
+from clipexplore.errors import DamagedError, InputError, no_room
 from clipexplore.language import _
 from clipexplore.paths import write_whole
 from clipexplore.reports import Report, silent
@@ -282,8 +282,7 @@ def save(path: Path, dictionary: Dictionary, revision: str) -> None:
     try:
         write_whole(path, data)
     except OSError as error:
-        message = _("Cannot write to {folder}: {reason}; make room or choose another folder.")
-        raise NoRoomError(message.format(folder=path.parent, reason=error.strerror or error)) from error
+        raise no_room(path.parent, error) from error
 
 
 def load(path: Path, revision: str) -> Dictionary | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 from zlib import crc32
 
-from clipexplore.errors import DamagedError, InputError, MissingError, NoRoomError
+from clipexplore.errors import DamagedError, InputError, MissingError, no_room
 from clipexplore.language import _
 from clipexplore.paths import sync
 
@@ -96,7 +96,7 @@ class Database:
             os.replace(partial, folder / FILE)
             sync(folder)
         except OSError as error:
-            raise no_room(folder, error.strerror or str(error)) from error
+            raise no_room(folder, error) from error
         finally:
             with suppress(OSError):
                 _remove(partial)
@@ -243,13 +243,6 @@ def read_facts(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def no_room(folder: Path, reason: str) -> NoRoomError:
-    message = _(
-        "Cannot write to {folder}: {reason}; make room or choose another folder; what was stored there before is whole."
-    )
-    return NoRoomError(message.format(folder=folder, reason=reason))
-
-
 def _write_facts(connection: sqlite3.Connection, facts: Mapping[str, Any]) -> None:
     text = json.dumps(facts, ensure_ascii=False)
     rows = [(copy, text, crc32(text.encode())) for copy in (1, 2)]
@@ -261,7 +254,7 @@ def _open_lock(folder: Path) -> Iterator[Any]:
     try:
         lock = open(folder / LOCK, "wb")  # noqa: SIM115 – closed below
     except OSError as error:
-        raise no_room(folder, error.strerror or str(error)) from error
+        raise no_room(folder, error) from error
     with lock:
         yield lock
 

@@ -6,8 +6,6 @@ on after a kill, a full disk or damage: what is there is known by its content an
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,13 +14,14 @@ from time import monotonic
 
 import numpy as np
 
-from clipexplore.errors import InputError, NoRoomError
+from clipexplore.errors import InputError, no_room
 from clipexplore.images import encode, open_picture, thumbnail
 from clipexplore.language import _
 from clipexplore.models.preparing import batches_ahead
 from clipexplore.reports import Report
 from clipexplore.store.descriptions import description_in
 from clipexplore.store.embedding import COMMIT, Embeds, embed_missing, spaces_of, taken_at_once
+from clipexplore.store.export import csv_file, harmless
 from clipexplore.store.items import NOTHING, Ids, Item, Kind, content_key, fields_json
 from clipexplore.store.sources import Entry, Rejected, Source, groups
 from clipexplore.store.stored import Stored
@@ -291,17 +290,10 @@ def _say(report: Report, source: Source, outcome: Outcome, begun: float) -> None
 
 def _list_rejected(store: Stored, outcome: Outcome) -> None:
     """Writes what was refused and why, as CSV that a spreadsheet does not take for formulas."""
-    out = io.StringIO()
-    rows = csv.writer(out)
-    rows.writerow(["name", "reason"])
-    rows.writerows(
-        ("'" + each.name if each.name.startswith(("=", "+", "-", "@")) else each.name, each.reason)
-        for each in outcome.rejected
-    )
+    rows = [(harmless(each.name), each.reason) for each in outcome.rejected]
     if outcome.refused > LISTED:
-        rows.writerow(["…", _("More was refused, and is not listed.")])
+        rows.append(("…", _("More was refused, and is not listed.")))
     try:
-        (store.folder / REJECTED).write_bytes(out.getvalue().encode("utf-8-sig"))
+        (store.folder / REJECTED).write_bytes(csv_file(["name", "reason"], rows))
     except OSError as error:
-        message = _("Cannot write to {folder}: {reason}; make room, and import once more.")
-        raise NoRoomError(message.format(folder=store.folder, reason=error.strerror)) from error
+        raise no_room(store.folder, error) from error

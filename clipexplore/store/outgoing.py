@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipexplore.errors import InputError, NoRoomError
+from clipexplore.errors import InputError, no_room
 from clipexplore.images import contact_sheet, encode, open_picture
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
@@ -208,8 +208,7 @@ def export(collection: Collection, form: str, folder: Path, model: str, report: 
             raise InputError(message.format(folder=str(folder)))
         FORMS[form](_Outgoing(collection, model, folder, report))
     except OSError as error:
-        message = _("Cannot write to {folder}: {reason}; make room, or choose another place.")
-        raise NoRoomError(message.format(folder=folder, reason=error.strerror or error)) from error
+        raise no_room(folder, error) from error
     report(1.0, _("Written to {folder}").format(folder=folder))
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipexplore.errors import DamagedError, InputError, MissingError, NoRoomError
+from clipexplore.errors import DamagedError, InputError, MissingError, no_room
 from clipexplore.language import _
 from clipexplore.paths import sync
 from clipexplore.store.items import KINDS, Kind
@@ -171,8 +171,7 @@ def publish(collection: Any, folder: Path) -> None:
         sync(folder.parent)
     except OSError as error:
         shutil.rmtree(staged, ignore_errors=True)
-        message = _("Cannot write to {folder}: {reason}; make room or choose another folder.")
-        raise NoRoomError(message.format(folder=folder, reason=error.strerror or error)) from error
+        raise no_room(folder, error) from error
 
 
 def add_model(

@@ -17,9 +17,9 @@ from zlib import crc32
 
 import numpy as np
 
-from clipexplore.errors import DamagedError
+from clipexplore.errors import DamagedError, no_room
 from clipexplore.language import _
-from clipexplore.store.database import FILE, PAGE, PARTIAL, UNREADABLE, no_room
+from clipexplore.store.database import FILE, PAGE, PARTIAL, UNREADABLE
 from clipexplore.store.items import KINDS, Item, content_key, fields_json
 from clipexplore.store.published import COPY, ITEMS, MANIFEST, described, read_manifest, read_parquet
 from clipexplore.store.stored import WHOLE, Stored
@@ -84,7 +84,7 @@ def _salvaged(folder: Path) -> Iterator[sqlite3.Connection]:
         with closing(_read_only(copy if copy.exists() else damaged)) as connection:
             yield connection
     except OSError as error:
-        raise no_room(folder, error.strerror or str(error)) from error
+        raise no_room(folder, error) from error
     finally:
         copy.unlink(missing_ok=True)
 

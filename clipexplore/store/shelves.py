@@ -16,13 +16,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from clipexplore.errors import InputError, NoRoomError
+from clipexplore.errors import InputError, NoRoomError, no_room
 from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.paths import bytes_of
 from clipexplore.settings import first_there, settings
 from clipexplore.store.calendar import DAY, calendar
-from clipexplore.store.database import FILE, no_room, read_facts
+from clipexplore.store.database import FILE, read_facts
 from clipexplore.store.published import MANIFEST, parsed
 from clipexplore.store.repair import adopt
 from clipexplore.store.stored import Stored
@@ -145,7 +145,7 @@ def _claims(folder: Path) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise no_room(folder.parent, error.strerror or str(error)) from error
+        raise no_room(folder.parent, error) from error
     return True
 
 
