@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from random import Random
 
 import numpy as np
 import pandas as pd
 
 from clipexplore.explore.presence import least_of, presence
+from clipexplore.expression import Expression, Term, format
 from clipexplore.labs.presence import Presence
 from clipexplore.space import Context, Hit, Point, Space, What
 
@@ -85,3 +87,14 @@ def rows_with(fields: pd.DataFrame, facet: str, only: Sequence[str]) -> np.ndarr
     if facet not in fields or not only:
         return None
     return np.flatnonzero(fields[facet].astype("string").isin(list(only)).to_numpy(bool))
+
+
+def surprise(space: Space, rng: Random) -> str:
+    """What to look for when one does not know what: the sum of two pictures of the collection, or of two words where it
+    has no pictures and there are words.
+    """
+    if (space.kind == "pictures" or "words" not in space.searchable) and len(space.collection) > 1:
+        terms = [Term(space.collection.ids[row], is_id=True) for row in rng.sample(range(len(space.collection)), 2)]
+    else:
+        terms = [Term(space.words.captions[row]) for row in rng.sample(range(len(space.words)), 2)]
+    return format(Expression(tuple(terms)))

@@ -7,8 +7,7 @@ from random import Random
 import streamlit as st
 
 from clipexplore.errors import InputError
-from clipexplore.explore.search import search
-from clipexplore.explore.surprise import surprise
+from clipexplore.explore.search import search, surprise
 from clipexplore.expression import MAX_CHARACTERS, Expression, ExpressionError, Term, format, notice
 from clipexplore.images import open_picture
 from clipexplore.known import is_drawn

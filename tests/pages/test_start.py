@@ -4,7 +4,7 @@ import pytest
 from helpers import click, errors, examples, follow, labels, open_page, pictures, the_error, values
 
 from clipexplore import Space, links
-from clipexplore.explore.surprise import surprise
+from clipexplore.explore.search import surprise
 from clipexplore.expression import parse
 
 
