@@ -102,23 +102,29 @@ def call(function: Callable[..., T], **arguments: Any) -> Call[T]:
 
 def code(*calls: Call) -> None:
     """The expander "Show code": Python that makes these calls and prints the figures of their results."""
-    code_lines(source(calls, st.session_state["names"] if names() else ""))
+    _code_box(lambda: source(calls, st.session_state["names"] if names() else ""))
 
 
 def code_lines(lines: str) -> None:
     """The expander "Show code" of what no single call computes."""
+    _code_box(lambda: lines)
+
+
+def _code_box(write: Callable[[], str]) -> None:
+    """The expander of code that is written when somebody wants to see it."""
     key = "show-code-large" if st.session_state["code"] else "show-code"  # of a picture that is shown large
-    st.session_state["code"] = st.session_state["code"] or lines
-    # What draws code in colours is fetched by the browser once somebody wants to see it.
+    st.session_state["code"] = st.session_state["code"] or write
+    # What draws code in colours is fetched by the browser then, too.
     with st.expander(_("Show code"), icon=":material/code:", key=key, on_change="rerun") as box:
         if box.open:
             st.caption(_("The same result in a notebook:"))
-            st.code(lines, language="python")
+            st.code(write(), language="python")
 
 
 def shown_code() -> str:
     """The code that the page shows in this run, of the first expander; empty where it shows none."""
-    return st.session_state["code"]
+    write = st.session_state["code"]
+    return write() if write else ""
 
 
 def source(calls: Sequence[Call], named: str = "") -> str:

@@ -75,7 +75,7 @@ def begin_run() -> None:
     """
     state, context = st.session_state, get_script_run_ctx()
     state.pop("opened", None)
-    state["choices"], state["on-page"], state["code"] = set(), [], ""
+    state["choices"], state["on-page"], state["code"] = set(), [], None
     state["calls"] = state.get("calls", ({}, {}))[1], {}  # those of the run before, and of this one
     if before := state.get("screen"):
         before.end()
