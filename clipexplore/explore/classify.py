@@ -29,6 +29,7 @@ from clipexplore.models.weights import Scale
 from clipexplore.reports import Report as Tell
 from clipexplore.reports import silent
 from clipexplore.space import Point, Space
+from clipexplore.store.readable import folded
 
 LEAST = 3  # pictures that a class of a collection needs
 MOST = 60  # classes of a collection: the most frequent
@@ -143,7 +144,7 @@ def classify(
 def _check_different(class_names: Sequence[str]) -> None:
     seen: set[str] = set()
     for name in class_names:
-        if (said := " ".join(name.lower().split())) in seen:
+        if (said := folded(name)) in seen:
             message = _("The class {name!r} is there twice, so that its probability would be split; leave one out.")
             raise InputError(message.format(name=name))
         seen.add(said)

@@ -19,6 +19,7 @@ from clipexplore.labs.contrast import (
 from clipexplore.language import _
 from clipexplore.space import Point, Space
 from clipexplore.store.collection import Collection
+from clipexplore.store.readable import folded
 from clipexplore.vectors import cosine_similarity
 
 HARDEST = 5  # negatives that are listed
@@ -214,7 +215,7 @@ def different(captions: Sequence[str], count: int, seed: int) -> list[int]:
     """At most `count` rows in a random order, no two of the same caption as CLIP reads it."""
     rows: dict[str, int] = {}
     for row in np.random.default_rng(seed).permutation(len(captions)).tolist():
-        rows.setdefault(" ".join(captions[row].lower().split()), row)
+        rows.setdefault(folded(captions[row]), row)
         if len(rows) == count:
             break
     return list(rows.values())

@@ -190,7 +190,7 @@ def _lines(body: Lines, separator: str | None, report: Report) -> Iterator[Row]:
         plain = line.rstrip("\r\n")
         text = plain if separator is None else (_cells(plain, separator) or [""])[0]
         if text.strip():
-            yield Row(number, _clean(text))
+            yield Row(number, in_one_line(text))
 
 
 def _cells(line: str, separator: str) -> list[str]:
@@ -236,7 +236,7 @@ def _row(
             cells = [cell.strip() for cell in cells]
             return Row(
                 number,
-                _clean(separator.join(cells)),
+                in_one_line(separator.join(cells)),
                 wrong=wrong.format(cells=len(cells), header=len(header), separator=separator),
             )
         cells = [*cells[:place], separator.join(cells[place:])]  # a caption in the last column, without quotes
@@ -244,7 +244,7 @@ def _row(
     cells = [cell.strip() for cell in cells] + [""] * -extra
     said = {role: cells[place] for role, place in roles.items()}
     fields: dict[str, object] = {name: cells[place] or None for name, place in further.items()}
-    return Row(number, _clean(said.get("caption", "")), said.get("file", ""), said.get("id", ""), fields)
+    return Row(number, in_one_line(said.get("caption", "")), said.get("file", ""), said.get("id", ""), fields)
 
 
 def _json_table(lines: Lines, name: str, report: Report) -> Table:
@@ -301,7 +301,7 @@ def table_rows(header: Sequence[str], rows: Iterable[dict]) -> Iterator[Row]:
 
     for number, row in enumerate(rows, 1):
         fields = {name: row.get(name) for name in further}
-        yield Row(number, _clean(value(row, "caption")), value(row, "file"), value(row, "id"), fields)
+        yield Row(number, in_one_line(value(row, "caption")), value(row, "file"), value(row, "id"), fields)
 
 
 def check_columns(header: Collection[str]) -> None:
@@ -314,5 +314,6 @@ def check_columns(header: Collection[str]) -> None:
         raise InputError(message.format(name=long[:40], most=MOST_NAME))
 
 
-def _clean(caption: str) -> str:
+def in_one_line(caption: str) -> str:
+    """A caption as it is kept: in one line, and of at most 2,000 characters."""
     return " ".join(caption.split())[:MOST_CHARACTERS]

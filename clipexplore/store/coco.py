@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.store.captions import Row, Table
+from clipexplore.store.captions import Row, Table, in_one_line
 from clipexplore.store.files import Tree
 from clipexplore.store.json_stream import values_of
 from clipexplore.store.named import named_pictures
@@ -87,7 +87,7 @@ def _note(image: _Annotated, annotation: dict, categories: dict[object, str]) ->
     number = annotation.get("id")
     if isinstance(caption := annotation.get("caption"), str):
         if len(image.captions) < _MOST_CAPTIONS:
-            image.captions.append((number if isinstance(number, int) else 0, " ".join(caption.split())[:2000]))
+            image.captions.append((number if isinstance(number, int) else 0, in_one_line(caption)))
     elif "keypoints" not in annotation and (thing := categories.get(annotation.get("category_id"))):
         image.things[thing] += 1
 

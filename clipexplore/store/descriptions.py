@@ -11,6 +11,7 @@ from contextlib import suppress
 from xml.etree import ElementTree
 
 from clipexplore.images import metadata
+from clipexplore.store.captions import in_one_line
 
 _MOST = 1_000_000  # bytes of XMP that are read
 _DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
@@ -31,7 +32,8 @@ def description_in(data: bytes) -> str:
     said = metadata(data)
     texts = [in_xmp(said.xmp), _text(said.iptc.get(_IPTC_CAPTION)), _exif_text(said.exif.get(_EXIF_DESCRIPTION))]
     texts += [_utf16(said.exif.get(tag)) for tag in _WINDOWS]
-    return next((text for text in map(_plain, texts) if not _BY_ITSELF.fullmatch(text)), "")
+    plain = (in_one_line(text.replace("\0", " ")) for text in texts)
+    return next((text for text in plain if not _BY_ITSELF.fullmatch(text)), "")
 
 
 def in_xmp(data: bytes) -> str:
@@ -73,7 +75,3 @@ def _utf16(value: object) -> str:
     with suppress(UnicodeDecodeError, TypeError, ValueError):
         return bytes(value).decode("utf-16-le") if isinstance(value, bytes | tuple) else ""
     return ""
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.replace("\0", " ").split())[:2000]

@@ -14,7 +14,7 @@ from clipexplore.images import encode, open_picture, thumbnail
 from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.reports import Report, silent
-from clipexplore.store.captions import MOST_CHARACTERS
+from clipexplore.store.captions import in_one_line
 from clipexplore.store.descriptions import description_in
 from clipexplore.store.items import Kind
 from clipexplore.store.sources import Entry, Rejected, Source
@@ -116,7 +116,7 @@ def captioned_by(source: Source, column: str) -> Source:
             if isinstance(entry, Rejected) or column not in entry.fields:
                 yield entry
                 continue
-            said = " ".join(str(entry.fields[column] or "").split())[:MOST_CHARACTERS]
+            said = in_one_line(str(entry.fields[column] or ""))
             before = {"caption_before": entry.caption} if entry.caption else {}
             others = {name: value for name, value in entry.fields.items() if name != column}
             yield replace(entry, caption=said, fields={**others, **before})

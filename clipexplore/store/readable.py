@@ -110,7 +110,7 @@ class Readable:
 
     def rows_captioned(self, text: str) -> list[int]:
         """The rows with that caption, in their order; letter case and the number of spaces do not count, as in CLIP."""
-        return self._rows_by_caption.get(_folded(text), [])
+        return self._rows_by_caption.get(folded(text), [])
 
     def picture(self, id: str) -> bytes:
         """The encoded picture of an item, as it was stored.
@@ -216,7 +216,7 @@ class Readable:
     def _rows_by_caption(self) -> dict[str, list[int]]:
         rows: dict[str, list[int]] = {}
         for row, caption in enumerate(self.captions):
-            rows.setdefault(_folded(caption), []).append(row)
+            rows.setdefault(folded(caption), []).append(row)
         return rows
 
     def _entry(self, model: str) -> dict[str, Any] | None:
@@ -266,5 +266,6 @@ class Readable:
         return MissingError(_("{title} holds texts only; choose a collection with pictures.").format(title=self.title))
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """A text as CLIP reads it: in small letters, with single spaces."""
     return " ".join(text.lower().split())

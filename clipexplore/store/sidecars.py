@@ -15,7 +15,7 @@ from clipexplore.errors import InputError
 from clipexplore.images import suffixes
 from clipexplore.language import _
 from clipexplore.store.arrays import Array
-from clipexplore.store.captions import table_rows
+from clipexplore.store.captions import in_one_line, table_rows
 from clipexplore.store.descriptions import in_xmp
 from clipexplore.store.files import Tree
 from clipexplore.store.items import Kind
@@ -114,7 +114,7 @@ def _read(data: bytes, name: str) -> Said:
 def first_line(data: bytes) -> str:
     """The caption that a text file holds: its first line that is not empty."""
     lines = data[:100_000].decode("utf-8-sig", "replace").split("\n")
-    return next((" ".join(line.split())[:2000] for line in lines if line.strip()), "")
+    return next((in_one_line(line) for line in lines if line.strip()), "")
 
 
 #: What img2dataset writes of each picture and nobody looks at: that it was fetched, and how.

@@ -20,6 +20,7 @@ from pathlib import PurePosixPath
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
+from clipexplore.store.captions import in_one_line
 from clipexplore.store.files import Tree
 from clipexplore.store.folders import reader, why_not
 from clipexplore.store.sidecars import pictures_of
@@ -53,7 +54,8 @@ def read(tree: Tree, report: Report = silent) -> Source | None:
             except InputError as error:
                 yield Rejected(name, str(error))
                 continue
-            yield Entry(name, _caption(said), {**_album(name), **_fields(said)}, read=reader(tree, name))
+            caption = in_one_line(str(said.get("description") or ""))
+            yield Entry(name, caption, {**_album(name), **_fields(said)}, read=reader(tree, name))
         for name in left:
             yield Rejected(name, _why_left(name))
 
@@ -114,10 +116,6 @@ def _photo(tree: Tree, name: str) -> dict:
         if isinstance(said, dict) and "photoTakenTime" in said:
             return said
     return {}
-
-
-def _caption(said: dict) -> str:
-    return " ".join(str(said.get("description") or "").split())[:2000]
 
 
 def _fields(said: dict) -> dict[str, object]:

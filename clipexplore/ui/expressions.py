@@ -13,6 +13,7 @@ from clipexplore.images import open_picture
 from clipexplore.known import is_drawn
 from clipexplore.language import _
 from clipexplore.space import Point, PointTerm, Space
+from clipexplore.store.readable import folded
 
 from .calls import call
 from .complete import completing
@@ -98,7 +99,7 @@ def different(lines: list[str]) -> list[str]:
     """Lines without those that mean the same as one before; the case of letters means something in ids alone."""
     found: dict[str, str] = {}
     for line in lines:
-        found.setdefault(line if "@" in line else " ".join(line.lower().split()), line)
+        found.setdefault(line if "@" in line else folded(line), line)
     return [*found.values()]
 
 
