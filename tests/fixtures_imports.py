@@ -1,5 +1,6 @@
 """What the tests of imports share: pictures that tell themselves apart, and an embedder that counts its work."""
 
+import errno
 import io
 from contextlib import closing
 
@@ -10,6 +11,11 @@ from clipexplore.store.database import FILE
 from clipexplore.store.importing import REJECTED, add
 from clipexplore.store.recognise import open_source
 from clipexplore.store.stored import Stored
+
+
+def full_disk(*_arguments: object) -> None:
+    """What a system call does when the disk is full."""
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def jpeg(number: int, size: tuple[int, int] = (40, 30), format: str = "JPEG", **options) -> bytes:

@@ -1,10 +1,11 @@
-import errno
+import os
 import threading
 from dataclasses import replace
 from functools import wraps
 from io import BytesIO
 
 import pytest
+from fixtures_imports import full_disk
 from helpers import (
     captions,
     click,
@@ -28,7 +29,6 @@ from clipexplore.explore.memory import Remembered
 from clipexplore.explore.presence import presence
 from clipexplore.explore.search import search
 from clipexplore.settings import settings
-from clipexplore.store import kept
 from clipexplore.ui import results, session
 
 
@@ -291,10 +291,7 @@ def test_a_disk_that_is_full_is_told_and_the_page_stays(monkeypatch):
     app = open_page("search")
     app.file_uploader(key="files").upload("a.png", png(), "image/png").run()
 
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(kept.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full_disk)
     (keep,) = [button for button in app.button if button.key.startswith("keep-up-")]
     keep.click().run()
     assert "No space left" in the_error(app) and len(pictures(app, "search")) == 24 and not app.exception

@@ -1,6 +1,5 @@
 """A collection written and read again, with everything that can go wrong in between."""
 
-import errno
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from fixtures_imports import full_disk
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -326,7 +326,7 @@ def test_a_full_disk_publishes_nothing(collection, tmp_path, monkeypatch, functi
     def full(*arguments):
         calls.append(arguments)
         if len(calls) > at:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            full_disk()
         return real(*arguments)
 
     with monkeypatch.context() as patch:
@@ -371,10 +371,7 @@ def test_where_nothing_can_be_written_a_collection_is_read(collection, monkeypat
     for cache in collection.store.folder.glob("cache/*"):
         cache.unlink()
 
-    def refuse(*arguments):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", refuse)
+    monkeypatch.setattr(os, "replace", full_disk)
     array = again(collection).embeddings("m", "pictures")
     np.testing.assert_allclose(array, vectors(), atol=1e-6)
     assert not array.flags.writeable

@@ -3,7 +3,6 @@
 And collections that an earlier version made: taken over once, or read as they are.
 """
 
-import errno
 import os
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures_imports import Toy, contents, fill, store_in, take
+from fixtures_imports import Toy, contents, fill, full_disk, store_in, take
 
 from clipexplore.errors import DamagedError, InputError, NoRoomError
 from clipexplore.images import open_picture
@@ -155,10 +154,7 @@ def test_a_repair_on_a_full_disk_changes_nothing(whole, copy, monkeypatch):
     harm(copy, 3, "noise")
     before = (copy / FILE).read_bytes()
 
-    def refuse(*arguments):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", refuse)
+    monkeypatch.setattr(os, "replace", full_disk)
     with pytest.raises(NoRoomError, match="make room"):
         repair(copy)
     assert (copy / FILE).read_bytes() == before
@@ -221,11 +217,8 @@ def test_what_was_taken_over_is_known_and_added_to(older, tmp_path):
 def test_on_a_full_disk_the_older_collection_opens_and_nothing_is_lost(older, tmp_path, monkeypatch):
     shutil.copytree(older, tmp_path / "before")
 
-    def refuse(*arguments):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", refuse)
+        patch.setattr(os, "replace", full_disk)
         same(open_for(older, TOY), Collection.open(tmp_path / "before"))
     files = {path.relative_to(older) for path in older.rglob("*") if "cache" not in path.parts}
     assert files == {path.relative_to(tmp_path / "before") for path in (tmp_path / "before").rglob("*")}
