@@ -43,18 +43,12 @@ class Muon(torch.optim.Optimizer):
 
 def orthogonal(matrix: torch.Tensor, iterations: int) -> torch.Tensor:
     """A matrix `(m, n)` with the same singular vectors and singular values near 1 (.7 to 1.2), by Newton–Schulz
-    iterations on the smaller of its two squares.
+    iterations on the smaller of its two squares; under autocast in bfloat16, which is enough.
     """
     a, b, c = QUINTIC
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     wide = wide / (wide.norm() + 1e-7)
-    square, product = wide @ wide.T, None
-    for _ in range(
-        iterations
-    ):  # each would multiply `wide` by a polynomial of its square: the polynomials alone are multiplied, and it once
-        polynomial = b * square + c * square @ square
-        polynomial.diagonal().add_(a)
-        product = polynomial if product is None else polynomial @ product
-        square = polynomial @ square @ polynomial
-    wide = product @ wide
+    for _ in range(iterations):
+        square = wide @ wide.T
+        wide = torch.addmm(wide, torch.addmm(square, square, square, beta=b, alpha=c), wide, beta=a)
     return wide if matrix.shape[0] <= matrix.shape[1] else wide.T

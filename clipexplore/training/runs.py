@@ -175,7 +175,8 @@ class Run:
         value.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
-            optimizer.step()
+            with autocast(self.device):
+                optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         keep = min(self.keep, self.step / (self.step + 10))  # the first values are random and soon forgotten
         torch._foreach_lerp_(list(self.average.values()), [each.detach() for each in self.model.parameters()], 1 - keep)

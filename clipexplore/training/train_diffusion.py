@@ -59,11 +59,11 @@ from .train_text import reworded
 
 RUN = Path("runs/drawing")
 WIDTHS, LAYERS, HEADS = (96, 160, 256), 2, 4  # 23 M parameters: what two CPU cores can train; (128, 192, 320) has 35 M
-RATE, KEEP, DECAY, BETAS, WARMUP = 6e-4, 0.9995, 0.01, (0.9, 0.99), 60
+RATE, KEEP, DECAY, BETAS, WARMUP = 8e-4, 0.999, 0.01, (0.9, 0.99), 60
 SNR_CAP = 5.0
 # What a picture is drawn from, at random: a text's tokens; these and its embedding, carried over; that alone; the
 # picture's embedding; nothing.
-SOURCES, SHARES = ("tokens", "text", "carried", "picture", "nothing"), (0.2, 0.3, 0.08, 0.32, 0.1)
+SOURCES, SHARES = ("tokens", "text", "carried", "picture", "nothing"), (0.08, 0.3, 0.17, 0.37, 0.08)
 CLEAN, MOST_NOISE = (
     0.9,
     600,
@@ -400,7 +400,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument("--clip", type=Path, default=CLIP)
     parser.add_argument("--autoencoder", type=Path, default=AUTOENCODER)
-    parser.add_argument("--batch", type=int, default=32, help="pictures a step")
+    parser.add_argument("--batch", type=int, default=64, help="pictures a step")
     parser.add_argument(
         "--widths", type=int, nargs="+", default=WIDTHS, help="of a new run's U-Net, each a multiple of 32"
     )
