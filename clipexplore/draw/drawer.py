@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from clipexplore.cluster.connection import is_set
-from clipexplore.draw.pipelines import WITHHELD, has_checker, read_gap, revision, sees_points, usual_settings
+from clipexplore.draw.pipelines import WITHHELD, has_checker, read_facts, read_gap, revision, sees_points, usual_settings
 from clipexplore.draw.prior import Prior
 from clipexplore.draw.walks import changes
 from clipexplore.models.bridge import Bridge
@@ -88,6 +88,11 @@ class Drawer:
     def settings(self) -> dict[str, float]:
         """The `num_inference_steps` and `guidance_scale` it is best used with."""
         return usual_settings(self.folder, bool(self.lora))
+
+    @property
+    def reads_both(self) -> bool:
+        """Whether it learned texts as their token states together with the points that they lead to across the gap."""
+        return bool(read_facts(self.folder).get("reads_both"))
 
     def load(self) -> Renderer | ClusterRenderer:
         """The loaded pipeline, one copy for everybody; takes seconds when it is not in memory. Where a cluster is set,

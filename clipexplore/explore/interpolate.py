@@ -130,7 +130,8 @@ class WalkDrawing:
     points
         By curve, `(frames, dim)`; none for token states, and none of an even walk that has to be found.
     stops
-        Their points, as they are drawn, `(stops, dim)`; for token states those of the texts.
+        Their points, as they are drawn, `(stops, dim)`; for token states those of the texts, moved across the gap where
+        the drawer reads both.
     places
         Of an even walk that was found before.
     texts
@@ -271,7 +272,8 @@ class WalkDrawing:
     def _drawing_tokens(self, curve: Curve, **settings: Any) -> Generator[None, None, Drawn]:
         renderer = self.drawer.load()
         states = prompt_path(renderer.encode_prompts(self.texts), self.frames, curve, self.easing)
-        return Drawn((yield from renderer.drawing(prompt_embeds=states, **settings)))
+        points = path(self.stops, self.frames, curve, self.easing).points if self.drawer.reads_both else None
+        return Drawn((yield from renderer.drawing(prompt_embeds=states, embeddings=points, **settings)))
 
 
 def draw_walk(
@@ -297,7 +299,8 @@ def draw_walk(
         As in `walk`; of "both" each curve is drawn. An "even" walk without places finds them, from half as many frames
         more; only points of the joint space are walked evenly.
     draw_from
-        "joint" for points of the joint space, "tokens" for token states, which exist where every stop is one text;
+        "joint" for points of the joint space, "tokens" for token states, which exist where every stop is one text, with
+        the points that the texts lead to where the drawer reads both;
         "auto" for tokens where they exist and something draws them, else joint.
     shift
         Whether texts are moved across the modality gap before they are drawn.
@@ -323,7 +326,7 @@ def draw_walk(
             )
         )
     frames, curves = max(frames, len(points)), curves_of(curve)
-    gap = gap_of(space, drawer) if shift and kind == "joint" else None
+    gap = gap_of(space, drawer) if (shift if kind == "joint" else drawer.reads_both) else None
     ends = np.stack([across_gap(point, gap) for point in points])
     known = [each for each in curves if each != "even" or places] if kind == "joint" else []
     ways = {str(each): _way(ends, frames, each, easing, places).points for each in known}

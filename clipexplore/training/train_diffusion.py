@@ -388,7 +388,7 @@ def export(
         image_encoder=None,
         feature_extractor=None,
     ).save_pretrained(folder, max_shard_size=SHARD_SIZE)
-    (folder / FACTS).write_text(json.dumps({"norm": conditions.norm, **DEFAULTS}))
+    (folder / FACTS).write_text(json.dumps({"norm": conditions.norm, "reads_both": True, **DEFAULTS}))
     save_crossing(folder, clip, conditions.gap, conditions.picture_map.cpu())
     (folder / "training.json").write_text(json.dumps(run.ledger()) + "\n")
 

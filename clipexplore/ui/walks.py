@@ -184,12 +184,13 @@ def walk_drawing(route: Arguments, points: list[Point], settings: Arguments | No
     if kind == "joint":
         st.caption(_("Drawn from the **joint space**: each frame is one vector. Any expression can be a stop."))
     else:
-        st.caption(
-            _(
-                "Drawn from **token states**: each frame is one state for every token, between those of two texts. "
-                "These are not embeddings: the charts below show the joint space."
-            )
+        says = _(
+            "Drawn from **token states**: each frame is one state for every token, between those of two texts. "
+            "These are not embeddings: the charts below show the joint space."
         )
+        if artist.reads_both:
+            says += " " + _("This model is given the point of each frame too, moved to where pictures lie.")
+        st.caption(says)
     return call(draw_walk, **route, **settings, checked=access().must_check)
 
 
