@@ -206,20 +206,30 @@ def edges(pictures: list[Image.Image]) -> float:
     return float(np.mean([np.abs(np.diff(levels, axis=axis)).mean() for axis in (1, 2)]))
 
 
+def conditions_of(renderer: Renderer, embedder: Embedder, texts: list[str]) -> dict[str, np.ndarray]:
+    """What texts are drawn from, as a walk between them is: token states, and the points that they lead to across the
+    gap.
+    """
+    vectors, gap = embedder.embed_texts(texts), renderer.gap
+    assert gap is not None
+    crossed = vectors + gap if gap.ndim == 1 else vectors @ gap[:-1] + gap[-1]
+    return {"prompt_embeds": renderer.encode_prompts(texts), "embeddings": crossed}
+
+
 def drawn(
     renderer: Renderer, say: Callable[[str], object] = lambda line: None, **conditions: np.ndarray
 ) -> list[Image.Image]:
-    """A picture of each row of the one condition given, each dozen from a seed of its own."""
-    ((name, rows),) = conditions.items()
-    pictures = []
-    for seed, start in enumerate(range(0, len(rows), TOGETHER)):
-        pictures += renderer.render(**{name: rows[start : start + TOGETHER]}, seed=seed)
-        say(f"{len(pictures)} of {len(rows)} {name}")
+    """A picture of each row of the conditions given, each dozen from a seed of its own."""
+    count, pictures = len(next(iter(conditions.values()))), []
+    for seed, start in enumerate(range(0, count, TOGETHER)):
+        some = {name: rows[start : start + TOGETHER] for name, rows in conditions.items()}
+        pictures += renderer.render(**some, seed=seed)
+        say(f"{len(pictures)} of {count} {' and '.join(conditions)}")
     return pictures
 
 
 def show(renderer: Renderer, space: Space, path: Path, expressions: Sequence[str] = SHOWN) -> None:
-    """Draws each as the app does – a text from its tokens, a sum from its vector, across the gap – into one picture
+    """Draws each as the app does – a text from its tokens too, all from their vectors across the gap – into one picture
     without labels, in random order; what is where is written beside it, for afterwards.
     """
     order = sample(expressions, len(expressions))
@@ -227,7 +237,7 @@ def show(renderer: Renderer, space: Space, path: Path, expressions: Sequence[str
     for point in map(space.point, order):
         text = one_text(point)
         given = {"prompt_embeds": renderer.encode_prompts([text])} if text else {}
-        pictures += renderer.render(**given or {"embeddings": across_gap(point, renderer.gap)[None]})
+        pictures += renderer.render(**given, embeddings=across_gap(point, renderer.gap)[None])
     contact_sheet(pictures, renderer.side, 6).save(path)
     path.with_suffix(".txt").write_text("\n".join(order) + "\n")
 
@@ -336,7 +346,7 @@ def asked(
     """
 
     def of_texts(scenes: list[Scene]) -> list[Image.Image]:
-        return drawn(renderer, say, prompt_embeds=renderer.encode_prompts([captions.literal(one) for one in scenes]))
+        return drawn(renderer, say, **conditions_of(renderer, embedder, [captions.literal(one) for one in scenes]))
 
     scenes, several, beside = prompts(number), counted(number // 3), sided(number // 3)
     pictures, truth = of_texts(scenes), [draw(one) for one in scenes]

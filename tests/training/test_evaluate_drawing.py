@@ -123,7 +123,7 @@ def test_rows_of_a_classifier_that_is_not_there_are_left_out_with_a_word(table, 
 
 
 def test_what_a_person_is_to_name_is_drawn_as_the_app_draws_it(table, clip, tmp_path):
-    """A text from its tokens, a sum of texts from its vector on the other side of the gap, wherever it stands."""
+    """A text from its tokens too, all from their vectors on the other side of the gap, wherever they stand."""
     from clipexplore.draw.drawer import across_gap
     from clipexplore.draw.renderer import Renderer
     from clipexplore.space import Space
@@ -134,11 +134,11 @@ def test_what_a_person_is_to_name_is_drawn_as_the_app_draws_it(table, clip, tmp_
     table.show(renderer, space, tmp_path / "shown.png", ("lion", "pizza", "lion - snow"))
     sheet, order = Image.open(tmp_path / "shown.png"), (tmp_path / "shown.txt").read_text().splitlines()
     assert sorted(order) == ["lion", "lion - snow", "pizza"] and len(table.SHOWN) == 24
-    vector = across_gap(space.point("lion - snow"), renderer.gap)
     for expression, given in (
         ("pizza", {"prompt_embeds": renderer.encode_prompts(["pizza"])}),
-        ("lion - snow", {"embeddings": vector[None]}),
+        ("lion - snow", {}),
     ):
+        given["embeddings"] = across_gap(space.point(expression), renderer.gap)[None]
         left, side = order.index(expression) * renderer.side, renderer.side
         tile = np.asarray(sheet.crop((left, 0, left + side, side)))
         np.testing.assert_array_equal(tile, np.asarray(renderer.render(**given)[0]))
