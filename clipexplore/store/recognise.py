@@ -132,7 +132,7 @@ def _streamed(held: TemporaryDirectory, stream: Callable[[], Iterator[Entry | Re
 def _imagefolder(tree: Tree, report: Report) -> Source | None:
     """Pictures that tables caption which are named as `datasets` has them, in any folder."""
     metadata = [name for name in tree.names if PurePosixPath(name).name.lower() in METADATA]
-    tables = {name: table for name in metadata if (table := _table(tree, name, report)).names_files}
+    tables = {name: table for name in metadata if (table := _table(partial(tree.open, name), name, report)).names_files}
     said = _("An imagefolder of Hugging Face: {tables} caption the pictures.")
     return named_pictures(tree, tables, said.format(tables=", ".join(tables)[:200])) if tables else None
 
@@ -144,15 +144,15 @@ def _table_at_the_top(tree: Tree, report: Report) -> Source | None:
         inside = name.removeprefix(top)
         if "/" in inside or name in beside or not name.lower().endswith(TABLES):
             continue
-        if (table := _table(tree, name, report)).names_files:
+        if (table := _table(partial(tree.open, name), name, report)).names_files:
             said = _("A folder in which {table} names pictures, each row one item.")
             return named_pictures(tree, {name: table}, said.format(table=name))
     return None
 
 
-def _table(tree: Tree, name: str, report: Report) -> Table:
+def _table(open: Open, name: str, report: Report) -> Table:
     read = read_rows if name.lower().endswith(".parquet") else read_table
-    return read(partial(tree.open, name), name, report)
+    return read(open, name, report)
 
 
 #: What a tree may be, asked one after the other; None says that it is something else.
@@ -182,8 +182,7 @@ def _table_source(path: Path, report: Report) -> Source:
     if path.stat().st_size > _MOST_TABLE:
         message = _("{name!r} is larger than 1,000 MB, the most that is read of captions; split it.")
         raise InputError(message.format(name=path.name))
-    read = read_rows if path.suffix.lower() == ".parquet" else read_table
-    table = read(_opened(path), path.name, report)
+    table = _table(_opened(path), path.name, report)
     if table.names_files:
         said = _("A table that names the pictures beside it, each row one item.")
         return named_pictures(Folder(path.parent, report), {path.name: table}, said)

@@ -34,7 +34,7 @@ from clipexplore.store.captions import (
 )
 from clipexplore.store.files import Folder, check_unpacked
 from clipexplore.store.items import Kind
-from clipexplore.store.mapped import FAISS, Mapped, open_faiss, open_safetensors
+from clipexplore.store.mapped import Mapped, open_faiss, open_safetensors
 from clipexplore.store.parquet import Columns, needed, values_of
 from clipexplore.store.sources import Entry, Rejected, Source
 
@@ -65,10 +65,13 @@ def open_vectors(path: Path) -> Source:
         If there is no array of numbers of two dimensions, two are no pairs, or the file is damaged, would have to be
         unpickled, or unpacks to many times its size.
     """
-    readers = {".npy": _open_npy, ".npz": _open_npz, ".parquet": _open_parquet, ".safetensors": _open_safetensors}
-    readers |= dict.fromkeys(FAISS, _open_faiss)
+    ending = path.suffix.lower()
     with _readable(path):
-        return readers[path.suffix.lower()](path)
+        if ending == ".parquet":
+            return _open_parquet(path)
+        if ending in (".npz", ".safetensors"):
+            return _of_arrays(path, open_npz(path) if ending == ".npz" else open_safetensors(path))
+        return _source(path, {"captions": open_npy(path) if ending == ".npy" else open_faiss(path)}, {})
 
 
 def has_vectors(path: Path) -> bool:
@@ -86,22 +89,6 @@ def _readable(path: Path) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 – a damaged file raises anything, from zipfile.BadZipFile to pyarrow's own
         message = _("{name!r} cannot be read as vectors ({error}); save it again, without objects in it.")
         raise InputError(message.format(name=path.name, error=str(error)[:120])) from error
-
-
-def _open_npy(path: Path) -> Source:
-    return _source(path, {"captions": open_npy(path)}, {})
-
-
-def _open_faiss(path: Path) -> Source:
-    return _source(path, {"captions": open_faiss(path)}, {})
-
-
-def _open_safetensors(path: Path) -> Source:
-    return _of_arrays(path, open_safetensors(path))
-
-
-def _open_npz(path: Path) -> Source:
-    return _of_arrays(path, open_npz(path))
 
 
 def _of_arrays(path: Path, found: Mapping[str, Array | Mapped]) -> Source:
