@@ -15,7 +15,7 @@ from . import spec as go
 from .expressions import EXCERPT, points_of
 from .gallery import gallery
 from .markdown import escape
-from .plots import ACCENT, chart, plain
+from .plots import ACCENT, chart, plain, short
 from .results import metrics
 from .widgets import text_line
 
@@ -63,7 +63,7 @@ def _sliders(found: dict[Name, float], weights: dict[Name, float]) -> None:
 
 def _written(name: Name) -> str:
     text, is_id = name
-    return escape(f"{'@' * is_id}{text if len(text) <= EXCERPT else text[: EXCERPT - 1] + '…'}")
+    return escape(f"{'@' * is_id}{short(text, EXCERPT)}")
 
 
 def _weigh(key: str, name: Name, weights: dict[Name, float]) -> None:

@@ -21,6 +21,7 @@ from .journey import carried
 from .markdown import escape
 from .names import name_box
 from .page import name_of, page_here, pages
+from .plots import short
 from .session import preset, space
 from .shipped import titled
 from .stand_ins import stand_in
@@ -241,9 +242,8 @@ def _show_term(term: PointTerm) -> None:
     if term.is_picture:
         st.image(picture_url(term.term.text), width=44, alt=f"@{term.term.text}")
     name = f"@{term.term.text}" if term.term.is_id else term.term.text
-    shown = name if len(name) <= EXCERPT else name[: EXCERPT - 1] + "…"
     st.badge(
-        f"{sign} {times}{escape(shown)}",
+        f"{sign} {times}{escape(short(name, EXCERPT))}",
         color="orange" if term.known is False else "red" if term.term.weight < 0 else "green",
         help=term.meaning and escape(str(term.meaning.expression)),
     )

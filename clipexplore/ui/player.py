@@ -24,7 +24,7 @@ from . import spec as go
 from .component import component
 from .drawing import Track
 from .markdown import escape
-from .plots import MUTED, chart, plain
+from .plots import MUTED, chart, plain, short
 from .results import tiles
 from .session import space
 from .uploads import picture_url
@@ -66,7 +66,7 @@ def path_view(walk: Walk, tracks: dict[str, Track] | None) -> None:
         "says": [f"{number} · “{hit.name}” {hit.cosine:.3f}" for number, hit in enumerate(walk.captions, 1)],
         "way": _rounded(fit.transform(walk.vectors)),
         "stops": _rounded(fit.transform(np.stack([stop.vector for stop in walk.stops]))),
-        "labels": [_cut(str(point.expression)) for point in walk.stops],
+        "labels": [short(str(point.expression), 28) for point in walk.stops],
         "behind": _rounded(behind),
         "speeds": SPEEDS,
         "texts": {"play": _("Play"), "pause": _("Pause"), "frame": _("Frame"), "speed": _("Speed"), "alt": alt},
@@ -87,10 +87,6 @@ def _source(data: bytes) -> str:
 
 def _rounded(places: np.ndarray) -> list[list[float]]:
     return np.round(places.astype(float), 4).tolist()
-
-
-def _cut(label: str) -> str:
-    return label if len(label) <= 28 else label[:27] + "…"
 
 
 def frame_strip(walk: Walk) -> None:
