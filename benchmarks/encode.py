@@ -116,7 +116,7 @@ def pictures(folder: Path, files: list[Path]) -> None:
         }
     )
     table(f"{len(files)} photographs", found, len(files))
-    bar = (5 if ours.family.reading == "end" else 4) if has_bfloat16() else 1.8
+    bar = (5 if ours.family.model == "CLIPModel" else 4) if has_bfloat16() else 1.8
     say("pictures against one by one", found["one by one"][0] / found["ours"][0], bar)
     say("share of the model alone", found["the model alone"][0] / found["ours"][0], 0.8)
     print(
@@ -147,7 +147,7 @@ def texts(folder: Path, count: int) -> None:
         f"{count} captions of {np.mean(ours.count_tokens(captions)):.0f} tokens\n    one by one "
         f"{each[0] * 1000:8.1f} ms each\n    ours       {each[1] * 1000:8.1f} ms each"
     )
-    bar = (20 if has_bfloat16() else 5) if ours.family.reading == "end" else 4 if has_bfloat16() else 1.8
+    bar = (20 if has_bfloat16() else 5) if ours.family.model == "CLIPModel" else 4 if has_bfloat16() else 1.8
     say("captions against one by one", each[0] / each[1], bar)
     print(
         "    smallest cosine with the vectors of the loop: "

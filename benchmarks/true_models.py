@@ -2,7 +2,7 @@
 and tests that need sizes, not meaning.
 
     python -m benchmarks.true_models clip-b32 /tmp/b32      # 303 MB; clip-l14, sd15 and sd15-unet likewise
-    python -m benchmarks.true_models siglip2-b16 /tmp/s     # 750 MB; tipsv2-b14 likewise
+    python -m benchmarks.true_models siglip2-b16 /tmp/s     # 750 MB; metaclip2-b32, tipsv2-b14 likewise
 
 Speed, memory and the number of parameters do not depend on the values. Files are written in 16 bits to spare the disk;
 a loader turns them into what it runs in.
@@ -41,6 +41,14 @@ FAMILIES = {  # class and configuration, class and settings of the processor
         "Siglip",
         {"text_config": {**TOWER, "vocab_size": 256_000}, "vision_config": {**TOWER, "image_size": 224}},
         {"size": {"height": 224, "width": 224}, "resample": 2},
+    ),
+    "metaclip2-b32": (  # what its configuration says if nothing else is said, and the vocabulary of XLM-V
+        "MetaClip2",
+        {
+            "text_config": {"vocab_size": 901_629, "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1},
+            "vision_config": {},
+        },
+        {},
     ),
     "tipsv2-b14": (
         "Tipsv2",
@@ -99,7 +107,13 @@ def write_family(folder: Path, name: str) -> Path:
     config.dtype = "float16"
     _write_random(folder / "model.safetensors", lambda: model(config))
     config.save_pretrained(folder)
-    transformers.SiglipImageProcessorPil(**seen).save_pretrained(folder)
+    processor = "CLIPImageProcessorPil" if kind == "MetaClip2" else "SiglipImageProcessorPil"
+    getattr(transformers, processor)(**seen).save_pretrained(folder)
+    if kind == "MetaClip2":
+        pieces = ["<s>", "<pad>", "</s>", "<unk>", "▁", *string.ascii_lowercase, "<mask>"]
+        scored = [(piece, -float(number)) for number, piece in enumerate(pieces)]
+        transformers.XLMRobertaTokenizer(vocab=scored, model_max_length=77).save_pretrained(folder)
+        return folder
     tokens = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁"]
     vocab = {token: number for number, token in enumerate([*tokens, *string.ascii_lowercase])}
     reads = {"Siglip": {"add_bos_token": False, "add_eos_token": True, "padding_side": "right"}}.get(kind, {})

@@ -104,10 +104,10 @@ class Embedder:
         model, processor = family.load_model(folder, dtype), family.load_processor(folder)
         reader = family.load_reader(folder, model.config.text_config.max_position_embeddings)
         _check_match(folder, model, reader)
-        if family.reading == "end":  # the towers of CLIP
+        if family.first:
             _skip_what_is_not_read(model)
         if place.type == "cpu" and dtype is torch.bfloat16 and has_bfloat16():
-            pack(model.vision_model.encoder)
+            pack(model.vision_model)
         # The scale is that of the file: 100 would be 99 in bfloat16.
         return cls(family, model.to(place), reader, processor, read_scale(folder), revisions or revisions_of(folder))
 
@@ -232,8 +232,15 @@ def _skip_what_is_not_read(model: Any) -> None:
     What it does token by token gets the first alone; the outcome is added to every token, and is right for the one
     that counts.
     """
-    last = model.vision_model.encoder.layers[-1]
-    for part in (last.self_attn.out_proj, last.mlp):
+    encoder = model.vision_model.encoder
+    if hasattr(encoder, "layers"):
+        last = encoder.layers[-1]
+        attention, projection = last.self_attn, last.self_attn.out_proj
+    else:  # as TIPS calls them
+        last = encoder.layer[-1]
+        attention, projection = last.attention, last.attention.o_proj
+    attention.reads_first = True
+    for part in (projection, last.mlp):
         part.register_forward_pre_hook(lambda module, inputs: (inputs[0][:, :1],))
 
 

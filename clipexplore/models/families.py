@@ -53,6 +53,8 @@ class Family:
         What the image processor is told beside its configuration.
     start
         In which pixel the middle of a picture begins, given half of what is left over.
+    first
+        Whether of a picture the first token alone is read out, and not all of them.
     """
 
     title: str
@@ -65,6 +67,7 @@ class Family:
     clean: Callable[[str], str] = str
     pixels: dict[str, Any] = field(default_factory=dict)
     start: Callable[[float], int] = math.floor
+    first: bool = True
 
     def load_model(self, folder: Path, dtype: torch.dtype) -> Any:
         """The model of a folder, ready to compute.
@@ -237,6 +240,7 @@ SIGLIP = Family(
     "unigram",
     "sigmoid",
     clean=_without_punctuation,
+    first=False,
 )
 SIGLIP_2 = Family(
     "SigLIP 2",
@@ -247,6 +251,7 @@ SIGLIP_2 = Family(
     "merged",
     "sigmoid",
     clean=str.lower,
+    first=False,
 )
 TIPS_2 = Family(
     "TIPSv2",

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from fixtures_families import build
 from PIL import Image
 
 from clipexplore.models import cpu
@@ -19,7 +20,7 @@ def models(tiny_clip):
     exact, plain, packed = (
         CLIP.load_model(tiny_clip, dtype) for dtype in (torch.float32, torch.bfloat16, torch.bfloat16)
     )
-    pack(packed.vision_model.encoder)
+    pack(packed.vision_model)
     return exact, plain, packed
 
 
@@ -62,10 +63,44 @@ def test_models_are_laid_out_where_it_helps(tiny_clip):
     assert (half.embed_images([picture]) * full.embed_images([picture])).sum() > 0.999
 
 
+@pytest.fixture(scope="module", params=["metaclip2", "siglip", "siglip2", "tips2"])
+def folder(request, tmp_path_factory):
+    return build(request.param, tmp_path_factory.mktemp("family") / request.param)
+
+
+def test_pictures_of_every_family_are_no_farther_from_the_exact_ones(folder):
+    """With its GELU in the layer before and attention written out, of which the last layer's may be asked for one token
+    alone.
+    """
+    exact, packed = (Embedder.load(folder, device="cpu", dtype=dtype) for dtype in (torch.float32, torch.bfloat16))
+    plain = exact.family.load_model(folder, torch.bfloat16)
+    rng = np.random.default_rng(0)
+    pictures = [Image.fromarray(rng.integers(0, 256, (40, 32, 3), dtype=np.uint8)) for _ in range(24)]
+    seen = packed._prepare.normalized(torch.stack([packed._prepare(each) for each in pictures]), torch.bfloat16)
+    with torch.inference_mode():
+        before = torch.nn.functional.normalize(plain.get_image_features(seen).pooler_output.float()).numpy()
+    true, after = exact.embed_images(pictures), packed.embed_images(pictures)
+    assert 0 < np.linalg.norm(after - true, axis=1).mean() < 1.3 * np.linalg.norm(before - true, axis=1).mean()
+    names = {type(part).__name__ for part in packed._model.vision_model.encoder.modules()}
+    assert "Packed" in names and not {"GELUActivation", "GELUTanh", "QuickGELUActivation", "Linear"} & names
+
+
+@pytest.mark.parametrize("length", [3, 50, 800])
+def test_attention_is_what_torch_computes(length):
+    """In float32, to which bfloat16 has added nothing; 800 tokens are more than stay in the cache at once."""
+    query, key, value = torch.randn(3, 2, 3, length, 16, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, scale=0.3).transpose(1, 2)
+    module = torch.nn.Module()
+    torch.testing.assert_close(cpu._by_heads(module, query, key, value, None, scaling=0.3)[0], expected)
+    module.reads_first = True
+    first = cpu._by_heads(module, query, key, value, None, scaling=0.3)[0]
+    torch.testing.assert_close(first, expected[:, :1].expand_as(expected))
+
+
 def test_a_torch_without_the_operations_keeps_its_layers(tiny_clip, monkeypatch):
     monkeypatch.setattr(cpu, "OPERATIONS", ("_linear_pointwise", "_of_no_torch"))
     model = CLIP.load_model(tiny_clip, torch.bfloat16)
-    pack(model.vision_model.encoder)
+    pack(model.vision_model)
     assert {type(part) for part in model.vision_model.encoder.modules() if isinstance(part, torch.nn.Linear)} == {
         torch.nn.Linear
     }
