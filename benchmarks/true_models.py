@@ -1,7 +1,7 @@
 """Models of the true configurations with random weights, as their repositories on the hub lay them out: for benchmarks
 and tests that need sizes, not meaning.
 
-    python -m benchmarks.true_models clip-b32 /tmp/b32      # 303 MB; clip-l14, sd15 and sd15-unet likewise
+    python -m benchmarks.true_models clip-b32 /tmp/b32      # 303 MB; clip-l14, laion-h14, sd15 … likewise
     python -m benchmarks.true_models siglip2-b16 /tmp/s     # 750 MB; metaclip2-b32, tipsv2-b14 likewise
 
 Speed, memory and the number of parameters do not depend on the values. Files are written in 16 bits to spare the disk;
@@ -33,6 +33,46 @@ CLIPS = {
             "projection_dim": 768,
         },
         "projection_dim": 768,
+    },
+    "laion-h14": {
+        "text_config": {
+            "hidden_size": 1024,
+            "intermediate_size": 4096,
+            "num_hidden_layers": 24,
+            "num_attention_heads": 16,
+            "projection_dim": 1024,
+            "hidden_act": "gelu",
+        },
+        "vision_config": {
+            "hidden_size": 1280,
+            "intermediate_size": 5120,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 16,
+            "patch_size": 14,
+            "projection_dim": 1024,
+            "hidden_act": "gelu",
+        },
+        "projection_dim": 1024,
+    },
+    "laion-bigg": {
+        "text_config": {
+            "hidden_size": 1280,
+            "intermediate_size": 5120,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 20,
+            "projection_dim": 1280,
+            "hidden_act": "gelu",
+        },
+        "vision_config": {
+            "hidden_size": 1664,
+            "intermediate_size": 8192,
+            "num_hidden_layers": 48,
+            "num_attention_heads": 16,
+            "patch_size": 14,
+            "projection_dim": 1280,
+            "hidden_act": "gelu",
+        },
+        "projection_dim": 1280,
     },
 }
 TOWER = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12}

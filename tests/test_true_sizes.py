@@ -1,5 +1,5 @@
 """The true configurations of OpenAI's CLIP and Stable Diffusion 1.5, with random weights in folders as on the hub:
-loaded offline, and run.
+loaded offline, and run; of the larger models of the catalogue, the memory that they need.
 
 What the weights mean is tested where they are, by `pytest -m external`.
 """
@@ -10,14 +10,17 @@ import socket
 
 import numpy as np
 import pytest
+from fixtures_models import hollow
 from PIL import Image
 
-from benchmarks.true_models import write_clip, write_unet
+from benchmarks.true_models import CLIPS, FAMILIES, UNET, VAE, write_clip, write_unet
 from clipexplore.draw.pipelines import share_weights
-from clipexplore.models import catalog
+from clipexplore.errors import OutOfMemoryError
+from clipexplore.models import catalog, devices
 from clipexplore.models.cpu import has_bfloat16
 from clipexplore.models.embedder import Embedder
 from clipexplore.models.families import CLIP
+from clipexplore.models.residents import SPARE, Residents, size_of
 from clipexplore.models.weights import Revisions
 from clipexplore.settings import settings
 
@@ -124,3 +127,76 @@ def test_the_unet_of_stable_diffusion_runs_a_step(tmp_path):
     with torch.inference_mode():
         step = unet(torch.randn(1, 4, 64, 64, dtype=dtype), 500, torch.randn(1, 77, 768, dtype=dtype)).sample
     assert step.shape == (1, 4, 64, 64) and step.isfinite().all() and step.std() > 0
+
+
+KANDINSKY = {  # the decoder's U-Net
+    "sample_size": 64,
+    "in_channels": 4,
+    "out_channels": 8,
+    "layers_per_block": 3,
+    "block_out_channels": (384, 768, 1152, 1536),
+    "attention_head_dim": 64,
+    "cross_attention_dim": 768,
+    "encoder_hid_dim": 1280,
+    "encoder_hid_dim_type": "image_proj",
+    "addition_embed_type": "image",
+    "resnet_time_scale_shift": "scale_shift",
+    "mid_block_type": "UNetMidBlock2DSimpleCrossAttn",
+    "down_block_types": ("ResnetDownsampleBlock2D", *["SimpleCrossAttnDownBlock2D"] * 3),
+    "up_block_types": (*["SimpleCrossAttnUpBlock2D"] * 3, "ResnetUpsampleBlock2D"),
+}
+
+
+def built(name):
+    """The networks of a part of the catalogue at their true size, without their numbers."""
+    import diffusers
+    import torch
+    import transformers
+
+    with torch.device("meta"):
+        if name in CLIPS:
+            return [transformers.CLIPModel(transformers.CLIPConfig(**CLIPS[name]))]
+        if name in FAMILIES:
+            kind, told, _ = FAMILIES[name]
+            return [getattr(transformers, f"{kind}Model")(getattr(transformers, f"{kind}Config")(**told))]
+        if name == "sd15":
+            text = transformers.CLIPTextModel(transformers.CLIPTextConfig(**CLIPS["clip-l14"]["text_config"]))
+            return [diffusers.UNet2DConditionModel(**UNET), diffusers.AutoencoderKL(**VAE), text]
+        if name == "kandinsky":
+            return [diffusers.UNet2DConditionModel(**KANDINSKY)]
+        return [diffusers.PriorTransformer(embedding_dim=1280)]  # as the prior of Kandinsky 2.2
+
+
+MEMORY = [  # the part of an entry, what it is, and GB of it in 16 bits, as docs/models.md says
+    ("siglip2-b16", "clip", "siglip2-b16", 0.8),
+    ("metaclip2-b32", "clip", "metaclip2-b32", 1.2),
+    ("tipsv2-b14", "clip", "tipsv2-b14", 0.4),
+    ("laion-h14", "clip", "laion-h14", 2.0),
+    ("laion-h14", "adapts", "sd15", 2.1),
+    ("laion-bigg", "clip", "laion-bigg", 5.1),
+    ("laion-bigg", "draws_embeddings", "kandinsky", 2.5),
+    ("laion-bigg", "prior", "prior", 2.1),
+]
+
+
+@pytest.mark.parametrize(("key", "part", "name", "gigabytes"), MEMORY)
+@pytest.mark.parametrize("computes", [True, False])
+def test_a_model_of_the_catalogue_is_loaded_where_its_true_size_fits(
+    tmp_path, monkeypatch, key, part, name, gigabytes, computes
+):
+    """Refused with what it needs and what is free, before a byte of it is read; its files hold 32 bits a number."""
+    import torch
+
+    for number, network in enumerate(built(name)):
+        hollow(tmp_path / f"{number}/model.safetensors", dict(network.named_parameters()))
+    monkeypatch.setattr(devices, "has_bfloat16", lambda: computes)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    need, known = size_of(tmp_path), getattr(catalog.get(key), part).parameters
+    assert need / 1e9 == pytest.approx(gigabytes * (1 if computes else 2), abs=0.051 * (1 if computes else 2))
+    wide = 2 if computes else 4
+    # of Stable Diffusion the catalogue counts the safety checker, of Kandinsky the autoencoder
+    assert not known or need / wide == pytest.approx(known, rel={"sd15": 0.25, "kandinsky": 0.06}.get(name, 0.03))
+    room = int(need * (1 + SPARE))
+    assert Residents(free=lambda: room + 1).get(key, lambda: "loaded", needs=lambda: size_of(tmp_path)) == "loaded"
+    with pytest.raises(OutOfMemoryError, match=f"needs about {need * (1 + SPARE) / 1e9:.1f} GB of memory and"):
+        Residents(free=lambda: room - 9).get(key, lambda: 1 / 0, needs=lambda: size_of(tmp_path))

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from clipexplore.errors import OutOfMemoryError
 from clipexplore.language import _
 from clipexplore.models.devices import default_device, default_dtype, free_memory, give_back_memory, if_memory_suffices
-from clipexplore.models.weights import weight_files
+from clipexplore.models.weights import count_numbers, weight_files
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -97,12 +97,12 @@ class Residents:
 
 
 def size_of(folder: Path) -> int:
-    """The most bytes that the weights in a folder take when loaded: those of its files, of 16-bit files twice as many
-    where this machine computes in 32.
+    """The bytes that the weights in a folder take when loaded: as many numbers as its files name, each as wide as this
+    machine computes, whatever the files hold.
     """
-    sizes = {path: path.stat().st_size for path in weight_files(folder)}
-    wide = default_dtype(default_device(), sum(sizes.values())).itemsize == 4
-    return sum(size * (2 if wide and ".fp16." in path.name else 1) for path, size in sizes.items())
+    files = weight_files(folder)
+    wide = default_dtype(default_device(), sum(path.stat().st_size for path in files)).itemsize
+    return wide * sum(map(count_numbers, files))
 
 
 shared = Residents()

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from clipexplore.errors import DamagedError, MissingError
 from clipexplore.language import _
@@ -46,6 +46,7 @@ _NEEDED = {
     "adapter": (ADAPTER,),
 }
 _TOWERS = {"pictures": ("vis", "vision_config"), "texts": ("text", "text_config")}  # how names of tensors begin
+_LONGEST_HEADER = 100_000_000  # bytes, as the format has it
 _TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt")
 
 
@@ -274,6 +275,15 @@ def weight_files(folder: Path) -> list[Path]:
     return sorted([*folder.glob("*.safetensors"), *folder.glob("*/*.safetensors")])
 
 
+def count_numbers(path: Path) -> int:
+    """How many numbers a file of safetensors holds, by its header; none where that is damaged, which loading tells."""
+    try:
+        header, _start = _header(path)
+        return sum(math.prod(about["shape"]) for name, about in header.items() if name != "__metadata__")
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return 0
+
+
 class Scale(NamedTuple):
     """What makes logits of cosines: logits = logit_scale × cosine + logit_bias.
 
@@ -352,15 +362,21 @@ def _tower_hash(path: Path, size: int, modified: int, configured: int, tower: st
 
 def _tensors(path: Path, prefix: str) -> Iterator[bytes]:
     """Name, type and shape of each tensor whose name begins so, in the order of names, each followed by its bytes."""
+    header, data = _header(path)
     with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
         for name in sorted(name for name in header if name.startswith(prefix)):
             about = header[name]
             start, end = about["data_offsets"]
             yield json.dumps([name, about["dtype"], about["shape"]]).encode()
-            file.seek(8 + length + start)
+            file.seek(data + start)
             yield file.read(end - start)
+
+
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """What a file of safetensors says of each tensor, by name, and where their bytes begin."""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        return json.loads(file.read(min(length, _LONGEST_HEADER))), 8 + length
 
 
 def _is_whole(folder: Path, kind: Kind) -> bool:

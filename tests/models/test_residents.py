@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from fixtures_models import hollow
 
 from clipexplore.errors import InputError
 from clipexplore.models import devices
@@ -124,16 +125,23 @@ def test_what_is_loaded_is_not_measured_again(residents):
     assert residents.get("it", object, needs=lambda: 1 / 0) is residents.find("it")
 
 
-def test_the_size_of_a_folder_is_that_of_its_weights(tiny_clip):
-    assert size_of(tiny_clip) == (tiny_clip / "model.safetensors").stat().st_size
+def test_the_size_of_a_folder_is_that_of_its_numbers(tiny_clip, tmp_path):
+    model = Embedder.load(tiny_clip, device="cpu")._model
+    assert size_of(tiny_clip) == 4 * sum(
+        each.numel() for each in model.state_dict().values() if each.is_floating_point()
+    )
     assert size_of(tiny_clip / "nothing") == 0
+    for damaged in (b"", b"x", b"\xff" * 99, b"\2\0\0\0\0\0\0\0[]", b'\7\0\0\0\0\0\0\0{"a":1}'):
+        (tmp_path / "model.safetensors").write_bytes(damaged)
+        assert size_of(tmp_path) == 0, "that it is damaged is said when it is loaded"
 
 
-@pytest.mark.parametrize(("computes", "factor"), [(True, 1), (False, 2)])
-def test_16_bits_take_twice_as_much_where_32_are_computed(tmp_path, monkeypatch, computes, factor):
-    (tmp_path / "unet").mkdir()
-    with open(tmp_path / "unet/diffusion_pytorch_model.fp16.safetensors", "wb") as file:
-        file.truncate(2 * devices.SMALL)
+@pytest.mark.parametrize("held", ["F16", "F32"])
+@pytest.mark.parametrize("computes", [True, False])
+def test_weights_take_as_much_as_they_are_computed_in(tmp_path, monkeypatch, held, computes):
+    shape = [2000, devices.SMALL // 2000]
+    with torch.device("meta"):
+        hollow(tmp_path / "unet/a.safetensors", {"a": torch.empty(shape)}, held)
     monkeypatch.setattr(devices, "has_bfloat16", lambda: computes)
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
-    assert size_of(tmp_path) == 2 * devices.SMALL * factor
+    assert size_of(tmp_path) == devices.SMALL * (2 if computes else 4)
