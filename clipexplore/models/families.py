@@ -55,6 +55,8 @@ class Family:
         In which pixel the middle of a picture begins, given half of what is left over.
     first
         Whether of a picture the first token alone is read out, and not all of them.
+    multilingual
+        Whether it was trained on texts of many languages.
     """
 
     title: str
@@ -68,6 +70,7 @@ class Family:
     pixels: dict[str, Any] = field(default_factory=dict)
     start: Callable[[float], int] = math.floor
     first: bool = True
+    multilingual: bool = False
 
     def load_model(self, folder: Path, dtype: torch.dtype) -> Any:
         """The model of a folder, ready to compute.
@@ -230,7 +233,7 @@ def _without_punctuation(text: str) -> str:
 CLIP = Family("CLIP", "CLIPModel", "CLIPTokenizer", clean=_as_from_the_web)
 #: Trained with open_clip, whose crop begins a pixel later where what is left over is an odd number of halves.
 OPEN_CLIP = replace(CLIP, start=round)  # to the even one
-METACLIP_2 = Family("MetaCLIP 2", "MetaClip2Model", "XLMRobertaTokenizer", pieces="unigram")
+METACLIP_2 = Family("MetaCLIP 2", "MetaClip2Model", "XLMRobertaTokenizer", pieces="unigram", multilingual=True)
 SIGLIP = Family(
     "SigLIP",
     "SiglipModel",
@@ -252,6 +255,7 @@ SIGLIP_2 = Family(
     "sigmoid",
     clean=str.lower,
     first=False,
+    multilingual=True,
 )
 TIPS_2 = Family(
     "TIPSv2",

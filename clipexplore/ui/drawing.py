@@ -304,7 +304,11 @@ def draw_toggle(kinds: tuple[Kind, ...] = ("joint",)) -> bool:
         _("Draw"),
         disabled=bool(reason),
         help=reason
-        or _("Turns the vectors shown here into pictures, with the diffusion model that belongs to this CLIP."),
+        or _(
+            "Turns the vectors shown here into pictures, with the diffusion model that belongs to this CLIP. Several "
+            "pictures with weights, and what is not to be seen, are one expression: `0.7*@lion-jungle-07 + "
+            "0.4*@man-top-hat - 0.3*snow`."
+        ),
     )
 
 

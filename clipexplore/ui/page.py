@@ -178,13 +178,19 @@ def _show_examples(page: str) -> None:
 
 
 def _examples_here(page: str) -> list[dict]:
-    """Those of the page; they are of Emoji World, and none of another model's that is not here."""
-    return examples().get(page, []) if page in WITHOUT_MODEL or space().can_embed else []
+    """Those of the page; they are of Emoji World, and none of another model's that is not here. One in a language of
+    its own only where the model was trained on many.
+    """
+    if page not in WITHOUT_MODEL and not space().can_embed:
+        return []
+    return [each for each in examples().get(page, []) if "language" not in each or space().model.family.multilingual]
 
 
 @cache
 def examples() -> dict[str, list[dict]]:
-    """The examples of each page: a label in English and, by code, in the other languages, and what it sets."""
+    """The examples of each page: a label in English and, by code, in the other languages, and what it sets; with a
+    `language`, those of one text in that language for all visitors.
+    """
     return json.loads((settings().assets / "examples.json").read_text(encoding="utf-8"))
 
 

@@ -125,6 +125,8 @@ def test_the_documentation_says_what_a_family_does(named, row, folders):
         pictures = rows_of_the_documentation()[row - 1][2]
     assert ("scaled to a square" in pictures) == square == ("middle cropped" not in pictures)
     assert ("in 0…1" in pictures) == (family.pixels == {"do_normalize": False})
+    assert ("the first token is read out" in pictures) == family.first != ("all tokens are read out" in pictures)
+    assert ("languages" in texts) == family.multilingual
     assert ("lower case" in texts) == family.clean("Don't GO").islower()
     assert ("no punctuation" in texts) == ("'" not in family.clean("Don't GO"))
     assert ("mended" in texts) == (family.clean("a ﬁsh") == "a fish")

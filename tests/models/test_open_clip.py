@@ -11,6 +11,7 @@ from fixtures_models import build_tiny_clip
 from PIL import Image
 
 from clipexplore.errors import InputError
+from clipexplore.images import open_picture
 from clipexplore.models import catalog, downloads, open_clip
 from clipexplore.models.embedder import Embedder
 from clipexplore.models.weights import Weights
@@ -183,6 +184,26 @@ def test_vectors_are_those_of_open_clip(tmp_path, pictures, options):
     np.testing.assert_allclose(embedder.project_texts(TEXTS), texts, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(embedder.project_images(pictures), seen, rtol=1e-3, atol=1e-3)
     assert embedder.logit_scale == pytest.approx(model.logit_scale.exp().item())
+
+
+def test_open_clip_leaves_transparency_out_and_here_it_lies_on_white(tmp_path):
+    """What lies hidden in a clear pixel, most often black, is what open_clip shows its models. Here every model sees
+    what people see; of the picture as it is shown, both make the same.
+    """
+    theirs = pytest.importorskip("open_clip")
+    source = write(tmp_path / "model")
+    _model, prepare = theirs.create_model_from_pretrained(f"local-dir:{source}")
+    hidden = np.zeros((SIDE, SIDE, 4), np.uint8)
+    hidden[8:24, 8:24] = (200, 30, 60, 255)
+    Image.fromarray(hidden).save(tmp_path / "clear.png")
+    ours, std = convert(source)._prepare, np.array([0.2, 0.3, 0.4])[:, None, None]
+    mean = np.array([0.5, 0.4, 0.3])[:, None, None]
+    seen = ours(tmp_path / "clear.png").numpy()
+    with Image.open(tmp_path / "clear.png") as clear:
+        black = prepare(clear).numpy() * std + mean
+    white = prepare(open_picture(tmp_path / "clear.png")).numpy() * std + mean
+    assert black[:, 0, 0] == pytest.approx(0, abs=1e-6) and (seen[:, 0, 0] == 255).all()
+    np.testing.assert_allclose(seen, white * 255, atol=1.001)
 
 
 @pytest.mark.parametrize(("left_over", "start"), [(3, 2), (5, 2), (7, 4), (8, 4)])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import streamlit as st
 from fixtures_drawing import build_tiny_diffusion
+from fixtures_families import build
 from fixtures_models import build_tiny_clip
 from helpers import APP, captions, errors, open_page, pictures, unescaped, visit
 
@@ -70,6 +71,21 @@ def test_a_model_of_the_operator_embeds_the_collection_once(configured, tmp_path
     assert "average is" in captions(app)  # the context of scores is that of this model
     again = open_page("search", {"model": "tiny", "q": "lion"})
     assert pictures(again, "search")  # at once
+
+
+def test_a_model_of_many_languages_offers_an_example_in_another(configured, tmp_path):
+    build("metaclip2", tmp_path / "many")
+    build("tips2", tmp_path / "english")
+    configured("\n".join(f'[[models]]\nkey = "{key}"\nclip = "./{key}"' for key in ("many", "english")))
+    offered = {}
+    for key in ("english", "many"):
+        app = visit("search", model=key)
+        run_until(app, lambda app=app: pictures(app, "search"))
+        offered[key] = [each.label for each in app.button]
+    assert "雪の中のライオン" in offered["many"] and "猫" in offered["many"]
+    assert "雪の中のライオン" not in offered["english"] and "猫" in offered["english"]
+    (button,) = [each for each in app.button if each.label == "雪の中のライオン"]
+    assert button.click().run().session_state["q"] == "雪の中のライオン" and pictures(app, "search")
 
 
 def test_a_large_collection_is_shown_before_the_model_has_embedded_it(configured, tmp_path, monkeypatch):
