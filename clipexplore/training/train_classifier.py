@@ -32,7 +32,7 @@ from .things import things
 RUN = Path("runs/classifier")
 CLASSIFIER = Path("runs/classifier.safetensors")
 WIDTHS = (32, 64, 128, 256)  # channels at 32, 16, 8 and 4 places a side
-RATE, KEEP, DECAY, WARMUP = 4e-3, 0.998, 0.02, 200
+RATE, KEEP, DECAY, WARMUP = 4e-3, 0.998, 0.02, 60
 
 
 class Block(nn.Module):
@@ -167,7 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     arguments(parser)
     parser.add_argument("--run", type=Path, default=RUN)
-    parser.add_argument("--batch", type=int, default=64, help="pictures a step")
+    parser.add_argument("--batch", type=int, default=32, help="pictures a step")
     parser.add_argument("--export", type=Path, help="write the averaged weights here, in float16")
     parser.add_argument("--measure", type=Path, help="print how many held-out scenes an export names right")
     options = parser.parse_args()

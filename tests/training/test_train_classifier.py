@@ -12,7 +12,7 @@ def trained(world, tmp_path_factory):
     from clipexplore.training import train_classifier as recipe
 
     run = recipe.Training(tmp_path_factory.mktemp("run"), recipe.Classifier(PAIR, (8, 16, 16)), "cpu")
-    batches = recipe.Batches(PAIR, 16)
+    run.warmup, batches = 200, recipe.Batches(PAIR, 16)
     for number in range(80):
         run._update(recipe.step_loss, batches[number], 60.0)  # times the full rate, which the first step is far from
         run.step += 1
