@@ -13,7 +13,7 @@ from .page import pages
 from .session import access
 from .speech import speaking
 
-EVERY = 0.8  # seconds between two looks at what is asked
+EVERY = 0.5  # seconds between two looks at what is asked
 LOOK = 1.5  # seconds between two looks at what is shown to the room
 
 

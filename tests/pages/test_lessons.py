@@ -186,13 +186,27 @@ def test_a_phone_at_another_lesson_is_asked_above_it(in_class):
     assert f"Your answer: **{ALL['gap'].options[0]}**" in shown(app) and ALL["gap"].why not in shown(app)
 
 
-def test_after_the_end_nothing_is_left_of_the_answers(in_class):
+def test_after_the_end_nothing_is_left_of_the_answers(in_class, home):
     front, app = teacher(), phone()
     press(front, "ask")
     click(app.run(), ALL["hat"].options[0])
+    press(front, "show")
     press(front, "end")
     app.run()
     assert ALL["hat"].why in shown(app) and not bars(app) and room().asked is None
+    assert {path.name for path in home.rglob("*") if path.is_file()} <= {"calendar"}, "that of the jobs"
+
+
+def test_a_phone_that_comes_late_sees_the_question_until_it_answers(in_class):
+    lesson, front = ALL["hat"], teacher()
+    press(front, "ask")
+    press(front, "show")
+    late = phone()
+    for _ in range(3):  # it looks again and again
+        assert options(late.run()) == list(lesson.options) and not bars(late) and lesson.why not in shown(late)
+    assert bars(click(late, lesson.options[1]))[1] == f"{lesson.options[1]} · **1**"
+    press(front, "end")
+    assert not options(late.run()) and not bars(late)
 
 
 # What the teacher shows

@@ -6,8 +6,11 @@ const BEGUN = /(?:^|[\s*])@([\p{L}\p{N}._-]*)$/u;
 class Completion {
   constructor(field) {
     this.field = field;
-    field.setAttribute("role", "combobox");
+    this.line = field.matches("input"); // a combobox is one line; a field of several stays a text field that has a list
+    if (this.line) field.setAttribute("role", "combobox");
+    else field.setAttribute("aria-haspopup", "listbox");
     field.setAttribute("aria-autocomplete", "list");
+    this.close();
     field.addEventListener("input", () => this.typed());
     field.addEventListener("blur", () => this.close());
     field.addEventListener("keydown", (event) => this.pressed(event));
@@ -36,7 +39,7 @@ class Completion {
     Object.assign(list.style, { left: `${box.left}px`, top: `${box.bottom + 4}px`, width: `${Math.min(box.width, 420)}px` });
     if (!list.matches(":popover-open")) list.showPopover();
     this.field.setAttribute("aria-controls", list.id);
-    this.field.setAttribute("aria-expanded", "true");
+    if (this.line) this.field.setAttribute("aria-expanded", "true");
     this.select(0);
   }
 
@@ -91,7 +94,7 @@ class Completion {
 
   close() {
     if (this.list?.matches(":popover-open")) this.list.hidePopover();
-    this.field.setAttribute("aria-expanded", "false");
+    if (this.line) this.field.setAttribute("aria-expanded", "false");
     this.field.removeAttribute("aria-activedescendant");
   }
 }

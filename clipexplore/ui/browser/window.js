@@ -43,6 +43,7 @@ export default function ({ data, setTriggerValue }) {
   tell = setTriggerValue;
   document.documentElement.classList.toggle("presenting", data.presenting);
   document.documentElement.style.setProperty("--more", JSON.stringify(data.more));
+  document.querySelector("[data-testid=stTopNav] .rc-overflow-item-rest button")?.setAttribute("aria-label", data.more);
   if (place !== location.pathname) [place, example] = [location.pathname, -1];
   if (Object.hasOwn(history, "pushState")) return; // for the whole time that the window is open
   history.pushState = history.replaceState = write;
