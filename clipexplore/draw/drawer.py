@@ -15,7 +15,15 @@ import numpy as np
 from PIL import Image
 
 from clipexplore.cluster.connection import is_set
-from clipexplore.draw.pipelines import WITHHELD, has_checker, read_facts, read_gap, revision, sees_points, usual_settings
+from clipexplore.draw.pipelines import (
+    WITHHELD,
+    has_checker,
+    read_facts,
+    read_gap,
+    revision,
+    sees_points,
+    usual_settings,
+)
 from clipexplore.draw.prior import Prior
 from clipexplore.draw.walks import changes
 from clipexplore.models.bridge import Bridge
