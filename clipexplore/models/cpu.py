@@ -94,7 +94,7 @@ def _packed(linear: torch.nn.Linear, gelu: str | None = None) -> torch.nn.Module
     """A layer laid out, and behind it GELU, while its numbers are still in float32."""
     import torch
 
-    after = ("none", [], "") if gelu is None else ("gelu", [], gelu)
+    after: tuple[str, list, str] = ("none", [], "") if gelu is None else ("gelu", [], gelu)
 
     class Packed(torch.nn.Module):
         def __init__(self) -> None:
