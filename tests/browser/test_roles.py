@@ -1,11 +1,12 @@
-"""Somebody curious, and a teacher with a class, walk through the pages as they would. What each sees
-at the turning points is compared with pictures that are kept.
+"""The three people of the product walk through it as they would: somebody curious, a teacher with a class, and a
+researcher with pictures of their own. What each sees at the turning points is compared with pictures that are kept.
 
 REDRAW=1 pytest tests/browser/test_roles.py    # keeps what is seen now, to be looked at before it is committed
 """
 
 import os
 import re
+import zipfile
 from io import BytesIO
 from pathlib import Path
 
@@ -21,6 +22,7 @@ SIDE = 8  # pixels of a window that are one of a kept picture
 FAR = 24  # grey levels by which a kept pixel counts as another: fonts are drawn otherwise here and there by fewer
 SHARE = 0.04  # of the pixels that may
 CODE = "class-of-nine"
+COLOURS = ["red", "green", "blue"]
 PHONE = {"width": 390, "height": 844}
 
 
@@ -163,3 +165,41 @@ def test_a_teacher_and_a_class(visitor, chromium, watched, school):
     phone.get_by_test_id("stProgress").first.wait_for(state="detached")
     context.close()
     late.context.close()
+
+
+# A researcher
+
+
+@pytest.mark.timeout(600)
+def test_a_researcher(visitor, stranger, server, tmp_path):
+    """Brings pictures with captions, finds and measures, and sends a colleague what is on screen."""
+    with zipfile.ZipFile(tmp_path / "plates.zip", "w") as archive:
+        for number, colour in enumerate(COLOURS * 4):
+            file = BytesIO()
+            Image.new("RGB", (64, 48 + number), colour).save(file, "PNG")
+            archive.writestr(f"{colour}/{colour}-{number}.png", file.getvalue())
+    window = open_view(visitor(), f"{server.url}/collections")
+    if not window.locator("input[type=file]").count():
+        window.get_by_text("Add pictures, captions or vectors").click()
+    window.locator("input[type=file]").first.set_input_files(tmp_path / "plates.zip")
+    window.get_by_text("plates.zip").wait_for()
+    window.get_by_role("button", name="Look first").click()
+    window.get_by_text(f"{4 * len(COLOURS)} entries, of which these come first:").wait_for()
+    window.get_by_role("button", name="Import").click()
+    window.get_by_text(re.compile(rf"{4 * len(COLOURS)} added")).first.wait_for(timeout=240_000)
+    settle(window)
+    window.get_by_role("button", name="Explore").last.click()
+    window.wait_for_url(re.compile("collection="))
+    settle(window)
+    name = re.search("collection=([^&]+)", window.url)[1]
+    window.goto(f"{server.url}/search?collection={name}&q=red&k=4")
+    window.get_by_text("Show code").wait_for()
+    found = shown(window)
+    assert len(found["pictures"]) == 4
+    open_view(window, f"{server.url}/classify?collection={name}&task=collection")
+    assert "Something went wrong" not in shown(window)["text"]
+    window.goto(f"{server.url}/search?collection={name}&q=red&k=4")
+    window.get_by_text("Show code").wait_for()
+    arrive(stranger, window.url)  # who imports on the server's own machine is its operator, and shares with everybody
+    stranger.get_by_text("Show code").wait_for()
+    assert shown(stranger)["pictures"] == found["pictures"]
