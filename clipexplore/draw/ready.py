@@ -11,7 +11,6 @@ in collections.
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +21,7 @@ from PIL import Image
 
 from clipexplore.errors import InputError
 from clipexplore.images import encode, open_picture
+from clipexplore.paths import write_whole
 from clipexplore.vectors import normalize
 
 log = logging.getLogger(__name__)
@@ -50,8 +50,8 @@ class Ready:
 
     @property
     def pictures(self) -> list[Image.Image]:
-        side = self.strip.width
         """Each frame, `n` of them."""
+        side = self.strip.width
         return [self.strip.crop((0, top, side, top + side)) for top in range(0, self.strip.height, side)]
 
     def passes(self, stops: np.ndarray) -> bool:
@@ -91,10 +91,7 @@ def write(
     }
     if embeddings is not None:
         tensors["embeddings"] = embeddings.astype(np.float16)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(save(tensors, {"recipe": _written(recipe), "checksum": _checksum(tensors)}))
-    os.replace(partial, path)
+    write_whole(path, save(tensors, {"recipe": _written(recipe), "checksum": _checksum(tensors)}))
 
 
 @lru_cache(maxsize=16)
