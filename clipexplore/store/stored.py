@@ -74,7 +74,8 @@ class Stored(Contents):
             for rows in self.stream(f"SELECT rowid, * FROM {table}", ()):
                 if not all(WHOLE[table](row[1:]) for row in rows):
                     raise self.damage(_("a row of {table} is not what was stored").format(table=table))
-        self.table()
+        if "items" in self.facts:  # from the first `show` on
+            self.table()
         for entry in self.facts["models"].values():
             for kind in entry["digests"]:
                 if self._lacks(entry["spaces"][kind], kind):

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,13 @@ def test_of_a_file_that_is_lost_the_source_makes_another(whole, copy, data):
 
 def test_what_is_whole_is_left_alone(whole, copy):
     assert repair(copy) == [] and not (copy / ASIDE).exists() and contents(copy) == contents(whole / "it")
+
+
+def test_a_collection_whose_first_import_has_yet_to_show_anything_is_whole(whole, tmp_path):
+    with closing(store_in(tmp_path / "it")) as store:
+        assert repair(store.folder) == [] and not (store.folder / ASIDE).exists()
+    take(tmp_path / "it", whole / "photos")
+    assert repair(tmp_path / "it") == []
 
 
 def test_a_repair_on_a_full_disk_changes_nothing(whole, copy, monkeypatch):
