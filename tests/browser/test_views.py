@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
-from views import comes_to_show, open_view, query, settle, shown, write
+from views import arrive, comes_to_show, open_view, query, settle, shown, write
 
 from clipexplore import links
 
@@ -15,6 +15,14 @@ FITS = """() => [
     ...document.querySelectorAll("[data-testid=stMain], [data-testid=stMainBlockContainer]"),
   ]
   .every((each) => each.scrollWidth <= innerWidth)"""
+
+
+# By how many pixels the navigation on top cuts off its last name, which may also be that of what it folds away.
+CUT = """() => {
+  const top = document.querySelector("[data-testid=stTopNav]"), { right } = top.getBoundingClientRect();
+  const shown = [...top.children].filter((each) => getComputedStyle(each).opacity !== "0" && each.offsetWidth);
+  return Math.max(...shown.map((each) => each.getBoundingClientRect().right)) - right;
+}"""
 
 
 def address(server, page: str) -> str:
@@ -133,6 +141,14 @@ def test_a_picture_of_ones_own(visitor, stranger, server, tmp_path):
     theirs = shown(open_view(stranger, window.url))["pictures"]
     assert len(theirs) >= 25 and theirs == [each for each in mine if each in theirs]
     assert window.evaluate("window.__pwn === undefined")
+
+
+def test_the_navigation_cuts_off_no_name_however_wide_the_window_is(visitor, server):
+    window = arrive(visitor(), f"{server.url}/status?lang=de")
+    for width in range(1440, 1300, -7):
+        window.set_viewport_size({"width": width, "height": 700})
+        window.wait_for_timeout(100)
+        window.wait_for_function(f"() => ({CUT})() <= 0", timeout=5000)
 
 
 def test_an_error_on_a_phone(visitor, server):
