@@ -144,11 +144,14 @@ def test_a_picture_of_ones_own(visitor, stranger, server, tmp_path):
 
 
 def test_the_navigation_cuts_off_no_name_however_wide_the_window_is(visitor, server):
-    window = arrive(visitor(), f"{server.url}/status?lang=de")
+    window = visitor()
+    window.set_viewport_size({"width": 1900, "height": 700})  # nothing is folded away yet
+    arrive(window, f"{server.url}/status?lang=de")
     for width in range(1440, 1300, -7):
         window.set_viewport_size({"width": width, "height": 700})
         window.wait_for_timeout(100)
         window.wait_for_function(f"() => ({CUT})() <= 0", timeout=5000)
+    window.get_by_test_id("stTopNav").get_by_role("button", name="Mehr", exact=True).wait_for()
 
 
 def test_an_error_on_a_phone(visitor, server):

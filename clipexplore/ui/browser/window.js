@@ -39,11 +39,19 @@ function present(event) {
   event.preventDefault();
 }
 
+// What the navigation folds away is there only while the window is too narrow for all.
+let more;
+
+function nameFolded() {
+  document.querySelector("[data-testid=stTopNav] .rc-overflow-item-rest button")?.setAttribute("aria-label", more);
+}
+
 export default function ({ data, setTriggerValue }) {
   tell = setTriggerValue;
   document.documentElement.classList.toggle("presenting", data.presenting);
   document.documentElement.style.setProperty("--more", JSON.stringify(data.more));
-  document.querySelector("[data-testid=stTopNav] .rc-overflow-item-rest button")?.setAttribute("aria-label", data.more);
+  more = data.more;
+  nameFolded();
   if (place !== location.pathname) [place, example] = [location.pathname, -1];
   if (Object.hasOwn(history, "pushState")) return; // for the whole time that the window is open
   history.pushState = history.replaceState = write;
@@ -51,4 +59,6 @@ export default function ({ data, setTriggerValue }) {
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => (acted = true), true);
   addEventListener("keydown", toTheBox);
   addEventListener("keydown", present);
+  const header = document.querySelector("[data-testid=stHeader]"); // a page in another's frame has none
+  if (header) new MutationObserver(nameFolded).observe(header, { childList: true, subtree: true });
 }
