@@ -104,10 +104,10 @@ class Embedder:
         model, processor = family.load_model(folder, dtype), family.load_processor(folder)
         reader = family.load_reader(folder, model.config.text_config.max_position_embeddings)
         _check_match(folder, model, reader)
-        if family.first:
-            _skip_what_is_not_read(model)
         if place.type == "cpu" and dtype is torch.bfloat16 and has_bfloat16():
             pack(model.vision_model)
+        if family.first:
+            _skip_what_is_not_read(model)
         # The scale is that of the file: 100 would be 99 in bfloat16.
         return cls(family, model.to(place), reader, processor, read_scale(folder), revisions or revisions_of(folder))
 
