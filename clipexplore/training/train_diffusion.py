@@ -388,6 +388,10 @@ def export(
         image_encoder=None,
         feature_extractor=None,
     ).save_pretrained(folder, max_shard_size=SHARD_SIZE)
+    for path in folder.rglob("config.json"):  # which would name the folders that its parts were read from
+        config = json.loads(path.read_text())
+        config.pop("_name_or_path", None)
+        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     (folder / FACTS).write_text(json.dumps({"norm": conditions.norm, "reads_both": True, **DEFAULTS}))
     save_crossing(folder, clip, conditions.gap, conditions.picture_map.cpu())
     (folder / "training.json").write_text(json.dumps(run.ledger()) + "\n")

@@ -156,6 +156,7 @@ def test_an_exported_folder_draws(recipe, start, cache, conditions, small_clip, 
     renderer = Renderer.load(folder, small_clip, device="cpu")
     assert renderer.draws_embeddings and renderer.side == 128
     facts = json.loads((folder / "drawing.json").read_text())
+    assert not any("_name_or_path" in path.read_text() for path in folder.rglob("config.json")), "a folder of ours"
     assert (
         renderer.num_inference_steps == facts["num_inference_steps"] <= 15
         and json.loads((folder / "training.json").read_text())["step"] == 1
