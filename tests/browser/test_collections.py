@@ -17,7 +17,7 @@ def test_a_drop_is_cancelled_goes_on_and_is_explored(visitor, server, tmp_path):
     window.goto(f"{server.url}/collections")
     window.get_by_text("Show code").wait_for()
     settle(window)
-    if not window.locator("input[type=file]").count():
+    if not window.get_by_test_id("stFileUploaderDropzone").first.is_visible():
         window.get_by_text("Add pictures, captions or vectors").click()
     window.locator("input[type=file]").first.set_input_files(tmp_path / "birds.zip")
     window.get_by_text("birds.zip").wait_for()
