@@ -179,7 +179,7 @@ def test_a_researcher(visitor, stranger, server, tmp_path):
             Image.new("RGB", (64, 48 + number), colour).save(file, "PNG")
             archive.writestr(f"{colour}/{colour}-{number}.png", file.getvalue())
     window = open_view(visitor(), f"{server.url}/collections")
-    if not window.get_by_test_id("stFileUploaderDropzone").first.is_visible():  # once there is a collection of one's own
+    if not window.get_by_test_id("stFileUploaderDropzone").first.is_visible():
         window.get_by_text("Add pictures, captions or vectors").click()
     window.locator("input[type=file]").first.set_input_files(tmp_path / "plates.zip")
     window.get_by_text("plates.zip").wait_for()
