@@ -19,7 +19,8 @@ FITS = """() => [
 
 # By how many pixels the navigation on top cuts off its last name, which may also be that of what it folds away.
 CUT = """() => {
-  const top = document.querySelector("[data-testid=stTopNav]"), { right } = top.getBoundingClientRect();
+  const top = document.querySelector("[data-testid=stTopNav]");
+  const right = document.querySelector("[data-testid=stMainMenu]").getBoundingClientRect().left;
   const shown = [...top.children].filter((each) => getComputedStyle(each).opacity !== "0" && each.offsetWidth);
   return Math.max(...shown.map((each) => each.getBoundingClientRect().right)) - right;
 }"""
@@ -152,6 +153,10 @@ def test_the_navigation_cuts_off_no_name_however_wide_the_window_is(visitor, ser
         window.wait_for_timeout(100)
         window.wait_for_function(f"() => ({CUT})() <= 0", timeout=5000)
     window.get_by_test_id("stTopNav").get_by_role("button", name="Mehr", exact=True).wait_for()
+    window.set_viewport_size({"width": 1400, "height": 700})
+    arrive(window, f"{server.url}/arithmetic?lang=de")  # measured before the name is there
+    window.wait_for_function(f"() => ({CUT})() <= 0", timeout=5000)
+    assert window.get_by_test_id("stTopNav").evaluate("top => getComputedStyle(top).overflow") == "visible"
 
 
 def test_an_error_on_a_phone(visitor, server):
