@@ -120,6 +120,14 @@ def where(request):
     return request.param
 
 
+@pytest.fixture(scope="session")
+def unclip(tiny_unclip, tiny_clip):
+    """The loaded `tiny_unclip`, in the data type that nodes like this machine draw in."""
+    from clipexplore.draw.renderer import Renderer
+
+    return Renderer.load(tiny_unclip, tiny_clip)
+
+
 @pytest.fixture
 def drawer(tiny_unclip, tiny_clip):
     return Drawer(Weights("pipeline", "none", path=tiny_unclip), Weights("clip", "none", path=tiny_clip))
