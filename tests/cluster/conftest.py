@@ -35,12 +35,17 @@ class Nodes:
         for once more.
         """
         for _attempt in range(5):
-            if self.alive == 3:
+            gone = [
+                name
+                for name in ("node 2", "node 3")
+                if name not in self._workers or self._workers[name].poll() is not None
+            ]
+            if not gone and self.alive == 3:
                 return
-            for name in ("node 2", "node 3"):
-                if name not in self._workers or self._workers[name].poll() is not None:
-                    self._workers[name] = self._local.start_node(self.port, name, cpus=2)
-                    until(lambda: self.is_there(name) or self._workers[name].poll() is not None)  # noqa: B023
+            for name in gone:
+                until(lambda: not self.is_there(name))  # noqa: B023 – the head notices only after a while
+                self._workers[name] = self._local.start_node(self.port, name, cpus=2)
+                until(lambda: self.is_there(name) or self._workers[name].poll() is not None)  # noqa: B023
         pytest.fail("the nodes do not start")
 
     def kill_that_runs(self, actor: str) -> str:
