@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from clipexplore.errors import InputError
-from clipexplore.images import encode, open_picture
+from clipexplore.images import contact_sheet, encode, open_picture
 from clipexplore.paths import write_whole
 from clipexplore.vectors import normalize
 
@@ -84,7 +84,7 @@ def write(
     """Writes a walk; the file is whole at every moment. A strip has at most 16,383 rows of pixels."""
     from safetensors.numpy import save
 
-    frames = encode(_below_each_other(pictures), "WEBP", lossless=True, quality=100, method=6)
+    frames = encode(contact_sheet(list(pictures), pictures[0].width, 1), "WEBP", lossless=True, quality=100, method=6)
     tensors: dict[str, np.ndarray] = {
         "frames": np.frombuffer(frames, np.uint8),
         "stops": normalize(stops).astype(np.float16),
@@ -123,11 +123,3 @@ def _checksum(tensors: Mapping[str, np.ndarray]) -> str:
     for name in sorted(tensors):
         digest.update(name.encode() + tensors[name].tobytes())
     return digest.hexdigest()
-
-
-def _below_each_other(pictures: Sequence[Image.Image]) -> Image.Image:
-    side = pictures[0].width
-    strip = Image.new("RGB", (side, side * len(pictures)))
-    for number, picture in enumerate(pictures):
-        strip.paste(picture, (0, side * number))
-    return strip
