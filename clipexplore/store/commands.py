@@ -23,8 +23,8 @@ from clipexplore.store import shelves
 from clipexplore.store.claims import ready_made
 from clipexplore.store.collection import Collection
 from clipexplore.store.embedding import AT_ONCE, Embeds
+from clipexplore.store.export import FORMS, export
 from clipexplore.store.importing import REJECTED, Outcome, add
-from clipexplore.store.outgoing import FORMS, export
 from clipexplore.store.preview import captioned_by, look, told
 from clipexplore.store.recognise import open_source
 from clipexplore.store.repair import repair

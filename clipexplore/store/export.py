@@ -1,26 +1,48 @@
-"""What other programs read: tables as CSV, arrays as NPY, and a whole collection as CSV, Parquet, NPY or ZIP."""
+"""What other programs read: tables as CSV, arrays as NPY, and a whole collection as a file or in the form of a tool.
+
+Every form is a folder of files with ids, captions and fields; most have the pictures, those of vectors have these as
+float32. Sources: the documentation of each tool, named at its function; `tests/store/test_export.py` reads all of them
+back.
+"""
+
+from __future__ import annotations
 
 import csv
+import io
+import json
+import tarfile
+import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from io import BytesIO, StringIO
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
+from clipexplore.errors import InputError, no_room
+from clipexplore.images import contact_sheet, encode, open_picture
+from clipexplore.language import _
+from clipexplore.reports import Report, silent
 from clipexplore.store.collection import Collection
+from clipexplore.store.items import Kind
+from clipexplore.store.sources import groups
+
+GROUP, TEXTS, SHARD = 100, 10_000, 1_000  # items written together with pictures and without, and in one tar
+COLUMNS: dict[Kind, str] = {"pictures": "image_vectors", "captions": "text_vectors"}
+_SPRITE, _SIDE = 8_192, 32  # pixels: the longest side of a sprite that TensorBoard shows, and of a picture in it
 
 
-def csv_file(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """A table as CSV in UTF-8, as spreadsheets read it; texts of visitors have to be made `harmless` before."""
-    out = StringIO()
+def csv_file(header: Sequence[str], rows: Iterable[Sequence[object]], encoding: str = "utf-8-sig") -> bytes:
+    """A table as CSV, as spreadsheets read it; texts of visitors have to be made `harmless` before."""
+    out = io.StringIO()
     csv.writer(out).writerows([header, *rows])
-    return out.getvalue().encode("utf-8-sig")
+    return out.getvalue().encode(encoding)
 
 
 def npy_file(array: np.ndarray) -> bytes:
     """An array as NPY."""
-    out = BytesIO()
+    out = io.BytesIO()
     np.save(out, array, allow_pickle=False)
     return out.getvalue()
 
@@ -30,38 +52,30 @@ def harmless(cell: str) -> str:
     return "'" + cell if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
+# One file
+
+
 def as_csv(folder: Path) -> bytes:
     """Id, caption and fields of the items."""
     collection = Collection.open(folder)
-    return csv_file(["id", "caption", *collection.fields.columns], _rows(collection, collection.ids))
+    return _table(collection, {"id": "{}"})
 
 
 def as_npy(folder: Path, model: str) -> bytes:
     """The embeddings `(n, dim)` of the pictures, or of the captions where there are none, in the order of the CSV."""
-    collection = Collection.open(folder)
-    return npy_file(
-        collection.embeddings(model, "pictures" if "pictures" in collection.embedded(model) else "captions")
-    )
+    return npy_file(_own_vectors(Collection.open(folder), model))
 
 
 def as_parquet(folder: Path) -> bytes:
     """Id, caption, fields, and a column of embeddings for each model and kind."""
-    import pyarrow as pa
-
-    from clipexplore.store.published import parquet
-
-    collection = Collection.open(folder)
-    fields = pa.Table.from_pandas(collection.fields, preserve_index=False)
-    table = pa.table(
-        {"id": collection.ids, "caption": collection.captions}
-        | dict(zip(fields.column_names, fields.columns, strict=True))
-    )
-    for model in sorted(collection.models):
-        for kind in sorted(collection.embedded(model), reverse=True):  # pictures first: none of them lacks a vector
-            array = collection.embeddings(model, kind)
-            column = pa.FixedSizeListArray.from_arrays(pa.array(array.ravel()), array.shape[1])
-            table = table.append_column(f"{model} {kind}", column)
-    return parquet(table)
+    collection, data = Collection.open(folder), io.BytesIO()
+    vectors = {
+        f"{model} {kind}": collection.embeddings(model, kind)
+        for model in sorted(collection.models)
+        for kind in sorted(collection.embedded(model), reverse=True)  # pictures first: none of them lacks a vector
+    }
+    _write_parquet(collection, data, vectors, pictures=False)
+    return data.getvalue()
 
 
 def as_zip(folder: Path) -> bytes:
@@ -72,18 +86,272 @@ def as_zip(folder: Path) -> bytes:
 
 def some_as_zip(collection: Collection, ids: Sequence[str]) -> bytes:
     """The same of some items, in the order given."""
-    out = BytesIO()
+    out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for id in ids:
             archive.writestr(f"{id}.webp", collection.picture(id))
-        rows = ([f"{id}.webp", *others] for id, (_, *others) in zip(ids, _rows(collection, ids), strict=True))
-        archive.writestr("items.csv", csv_file(["file", "caption", *collection.fields.columns], rows))
+        archive.writestr("items.csv", _table(collection, {"file": "{}.webp"}, ids))
     return out.getvalue()
 
 
-def _rows(collection: Collection, ids: Sequence[str]) -> Iterator[list[str]]:
-    """Id, caption and fields of some items, as harmless texts."""
-    rows = [collection.row(id) for id in ids]
-    fields = collection.fields.iloc[rows].astype("string").fillna("").itertuples(index=False)
-    for row, values in zip(rows, fields, strict=True):
-        yield [harmless(each) for each in (collection.ids[row], collection.captions[row], *values)]
+def _table(
+    collection: Collection,
+    called: Mapping[str, str],
+    ids: Sequence[str] | None = None,
+    text: Callable[[str], str] = harmless,
+    encoding: str = "utf-8-sig",
+) -> bytes:
+    """A table of items: the columns that their ids are written to in these ways, captions and fields."""
+    header = [*called, "caption", *map(str, collection.fields.columns)]
+    rows = ([*(way.format(id) for way in called.values()), *row.values()] for id, row in _rows(collection, ids))
+    return csv_file(header, (["" if cell is None else text(str(cell)) for cell in row] for row in rows), encoding)
+
+
+def _rows(
+    collection: Collection, ids: Sequence[str] | None = None, report: Report = silent
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The id of items, by default of all, and caption and fields of each by their names, None where it has none."""
+    ids = collection.ids if ids is None else ids
+    fields = collection.fields.iloc[[collection.row(id) for id in ids]].astype(object)
+    values = fields.where(fields.notna(), None).itertuples(index=False, name=None)
+    names = [str(name) for name in fields.columns]
+    for number, (id, row) in enumerate(zip(ids, values, strict=True)):
+        if number % GROUP == 0:
+            report(number / len(ids), _("Writing {name}").format(name=id))
+        yield id, {"caption": collection.captions[collection.row(id)], **dict(zip(names, row, strict=True))}
+
+
+def _own_vectors(collection: Collection, model: str) -> np.ndarray:
+    """Those of the pictures, else those of the captions; raises a MissingError if the model has made none."""
+    return collection.embeddings(model, "pictures" if "pictures" in collection.embedded(model) else "captions")
+
+
+# Forms
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A collection on its way into a folder, with what one model made of it."""
+
+    collection: Collection
+    model: str
+    folder: Path
+    report: Report
+
+    def vectors(self) -> dict[str, np.ndarray]:
+        """Those of each kind that the model has embedded, by the names of their columns."""
+        kinds = self.collection.embedded(self.model) if self.model in self.collection.models else []
+        return {COLUMNS[kind]: self.collection.embeddings(self.model, kind) for kind in kinds}
+
+    def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        return _rows(self.collection, report=self.report)
+
+    def write_table(self, name: str, called: Mapping[str, str], text: Callable[[str], str] = harmless) -> None:
+        (self.folder / name).write_bytes(_table(self.collection, called, text=text, encoding="utf-8"))
+
+    def write_pictures(self, folder: str) -> None:
+        (self.folder / folder).mkdir(parents=True, exist_ok=True)
+        for id, _row in self.rows():
+            (self.folder / folder / f"{id}.webp").write_bytes(self.collection.picture(id))
+
+
+def huggingface(out: Outgoing) -> None:
+    """One Parquet file with pictures inside, as `push_to_hub` writes it: huggingface.co/docs/datasets, "Image"."""
+    path = out.folder / "data" / "train-00000-of-00001.parquet"
+    path.parent.mkdir()
+    _write_parquet(out.collection, path, out.vectors(), out.collection.has_files, out.report)
+
+
+def embedding_atlas(out: Outgoing) -> None:
+    """A table with the vectors and the map: apple.github.io/embedding-atlas, "Command Line Utility".
+
+    `embedding-atlas dataset.parquet --text caption --image image --x projection_x --y projection_y` opens it.
+    """
+    vectors = _own_vectors(out.collection, out.model)
+    x, y = _places(out, vectors).T
+    columns = {"vector": vectors, "projection_x": x, "projection_y": y}
+    _write_parquet(out.collection, out.folder / "dataset.parquet", columns, out.collection.has_files, out.report)
+
+
+def webdataset(out: Outgoing) -> None:
+    """Tars of 1,000 items: a picture, caption as text, fields as JSON, vectors as NPY: webdataset.github.io."""
+    vectors = out.vectors()
+    for shard, rows in enumerate(groups(out.rows(), SHARD)):
+        with tarfile.open(out.folder / f"{shard:05d}.tar", "w") as archive:
+            for number, (id, row) in enumerate(rows, shard * SHARD):
+                fields = {"id": id, **{name: value for name, value in row.items() if value is not None}}
+                files = {"webp": out.collection.picture(id), "txt": row["caption"].encode()}
+                files["json"] = json.dumps(fields, ensure_ascii=False, default=str).encode()
+                files |= {f"{name}.npy": npy_file(array[number]) for name, array in vectors.items()}
+                for ending, data in files.items():
+                    entry = tarfile.TarInfo(f"{id.replace('.', '_')}.{ending}")
+                    entry.size = len(data)
+                    archive.addfile(entry, io.BytesIO(data))
+
+
+def tensorboard(out: Outgoing) -> None:
+    """The projector's files: tensorflow.org/tensorboard/tensorboard_projector_plugin."""
+    vectors, place = _own_vectors(out.collection, out.model), out.folder / "00000" / "default"
+    place.mkdir(parents=True)
+    with open(place / "tensors.tsv", "w", encoding="utf-8") as file:
+        for row in vectors:
+            file.write("\t".join(f"{value:.7g}" for value in row) + "\n")
+    with open(place / "metadata.tsv", "w", encoding="utf-8", newline="") as file:
+        names = ["id", "caption", *map(str, out.collection.fields.columns)]
+        file.write("\t".join(map(_cell, names)) + "\n")
+        for id, row in out.rows():
+            file.write("\t".join(map(_cell, [id, *row.values()])) + "\n")
+    across = int(np.ceil(np.sqrt(len(vectors))))
+    config = 'tensor_name: "default:00000"\n  tensor_path: "00000/default/tensors.tsv"\n'
+    config += '  metadata_path: "00000/default/metadata.tsv"\n'
+    if out.collection.has_files and across * _SIDE <= _SPRITE:
+        small = [open_picture(out.collection.picture(id)) for id in out.collection.ids]
+        (place / "sprite.png").write_bytes(encode(contact_sheet(small, _SIDE, across), "PNG"))
+        config += f'  sprite {{\n    image_path: "00000/default/sprite.png"\n    single_image_dim: {_SIDE}\n'
+        config += f"    single_image_dim: {_SIDE}\n  }}\n"
+    (out.folder / "projector_config.pbtxt").write_text(f"embeddings {{\n  {config}}}\n", encoding="utf-8")
+
+
+def fiftyone(out: Outgoing) -> None:
+    """A folder that FiftyOne imports as `fiftyone.types.CSVDataset`: docs.voxel51.com, "Importing datasets"."""
+    out.write_pictures("data")
+    out.write_table("labels.csv", {"filepath": "{}.webp", "id_here": "{}"}, str)
+
+
+def pictures_and_csv(out: Outgoing) -> None:
+    """The pictures and a table of them, for spreadsheets, and for `datasets`, which calls it an imagefolder."""
+    if not out.collection.has_files:
+        out.write_table("captions.csv", {"id": "{}"})
+        return
+    out.write_pictures("pictures")
+    out.write_table("metadata.csv", {"file_name": "pictures/{}.webp", "id": "{}"})
+
+
+def npz(out: Outgoing) -> None:
+    """Arrays for NumPy: ids, captions, and the vectors of pictures and of texts."""
+    texts = {"id": np.array(out.collection.ids), "caption": np.array(out.collection.captions)}
+    np.savez(out.folder / "vectors.npz", allow_pickle=False, **texts, **out.vectors())
+
+
+#: The forms, and what a collection must have to take each: pictures, vectors, or neither.
+FORMS: dict[str, tuple[Callable[[Outgoing], None], str]] = {
+    "huggingface": (huggingface, ""),
+    "webdataset": (webdataset, "pictures"),
+    "embedding-atlas": (embedding_atlas, "vectors"),
+    "tensorboard": (tensorboard, "vectors"),
+    "fiftyone": (fiftyone, "pictures"),
+    "csv": (pictures_and_csv, ""),
+    "npz": (npz, "vectors"),
+}
+
+
+def forms_for(pictures: bool, vectors: bool) -> list[str]:
+    """The forms that a collection can take that has pictures, or vectors, or not."""
+    has = {"": True, "pictures": pictures, "vectors": vectors}
+    return [form for form, (_write, needs) in FORMS.items() if has[needs]]
+
+
+def export(collection: Collection, form: str, folder: Path, model: str, report: Report = silent) -> None:
+    """Writes a collection into a new folder, in one of `FORMS`, with the vectors that a model made of it.
+
+    Raises
+    ------
+    InputError
+        If there is something in the folder, the form needs pictures and there are none, or it needs vectors and the
+        model has made none.
+    NoRoomError
+        If the disk refuses.
+    """
+    write, needs = FORMS[form]
+    if needs == "pictures" and not collection.has_files:
+        message = _("{title} holds texts only, and this form is of pictures; choose another.")
+        raise InputError(message.format(title=collection.title))
+    if needs == "vectors":
+        _own_vectors(collection, model)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            message = _("There is something in {folder!r}; name a new folder.")
+            raise InputError(message.format(folder=str(folder)))
+        write(Outgoing(collection, model, folder, report))
+    except OSError as error:
+        raise no_room(folder, error) from error
+    report(1.0, _("Written to {folder}").format(folder=folder))
+
+
+def zipped(folder: Path, form: str, model: str) -> bytes:
+    """The collection of a folder in one of `FORMS`, as one ZIP.
+
+    Raises
+    ------
+    InputError
+        As `export`.
+    """
+    data = io.BytesIO()
+    with tempfile.TemporaryDirectory() as place:
+        export(Collection.open(folder), form, Path(place) / form, model)
+        with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
+            for path in sorted(path for path in Path(place).rglob("*") if path.is_file()):
+                archive.write(path, path.relative_to(place).as_posix())
+    return data.getvalue()
+
+
+def _places(out: Outgoing, vectors: np.ndarray) -> np.ndarray:
+    """The map of the items, `(n, 2)`: the stored one, else their two principal components."""
+    from clipexplore.maps.pca import pca
+
+    stored = out.collection.map_of(out.model, "umap")
+    if stored is not None:
+        return np.asarray(stored)
+    return pca(vectors).transform(vectors) if len(vectors) > 1 else np.zeros((len(vectors), 2), np.float32)
+
+
+def _write_parquet(
+    collection: Collection,
+    to: Path | IO[bytes],
+    more: Mapping[str, np.ndarray],
+    pictures: bool,
+    report: Report = silent,
+) -> None:
+    """A table of all items with further columns of numbers or vectors, a group of rows at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    fields = pa.Table.from_pandas(collection.fields, preserve_index=False).replace_schema_metadata()
+    texts = {"id": collection.ids, "caption": collection.captions}
+    columns = {name: pa.chunked_array([pa.array(each, pa.string())]) for name, each in texts.items()}
+    columns |= dict(zip(fields.column_names, fields.columns, strict=True))
+    numbers = {name: pa.chunked_array([pa.array(each, pa.float32())]) for name, each in more.items() if each.ndim == 1}
+    lists = {name: pa.list_(pa.float32(), each.shape[1]) for name, each in more.items() if each.ndim == 2}
+    plain = {name: each.type for name, each in (columns | numbers).items()}
+    picture = {"image": pa.struct({"bytes": pa.binary(), "path": pa.string()})} if pictures else {}
+    size = GROUP if pictures else TEXTS
+    with parquet.ParquetWriter(to, pa.schema({**picture, **plain, **lists}, _features(picture, plain, lists))) as file:
+        for start in range(0, len(collection), size):
+            ids = collection.ids[start : start + size]
+            report(start / len(collection), _("Writing {name}").format(name=ids[0]))
+            shown = ({"bytes": collection.picture(id), "path": f"{id}.webp"} for id in ids)
+            row = [pa.array(shown, kind) for kind in picture.values()]
+            row += [each.slice(start, size).combine_chunks() for each in (columns | numbers).values()]
+            blocks = ((kind, np.float32(more[name][start : start + size])) for name, kind in lists.items())
+            row += [pa.FixedSizeListArray.from_arrays(block.ravel(), type=kind) for kind, block in blocks]
+            file.write_table(pa.Table.from_arrays(row, schema=file.schema))
+
+
+def _features(picture: Mapping, plain: Mapping, lists: Mapping) -> dict[str, str]:
+    """What `datasets` wants to know of the columns, in the metadata of the schema."""
+    said: dict[str, Any] = {name: {"_type": "Image"} for name in picture}
+    said |= {name: {"dtype": _dtype(kind), "_type": "Value"} for name, kind in plain.items()}
+    number = {"dtype": "float32", "_type": "Value"}
+    said |= {name: {"feature": number, "length": kind.list_size, "_type": "Sequence"} for name, kind in lists.items()}
+    return {"huggingface": json.dumps({"info": {"features": said}})}
+
+
+def _dtype(kind: object) -> str:
+    """The name that `datasets` has for a type of Arrow."""
+    return {"double": "float64", "float": "float32"}.get(str(kind), str(kind))
+
+
+def _cell(value: object) -> str:
+    """A cell of a TSV, which has no quotes: in one line."""
+    return "" if value is None else " ".join(str(value).split())

@@ -18,8 +18,8 @@ from clipexplore.models.catalog import UNNAMED
 from clipexplore.space import Hit
 from clipexplore.store import export, shelves
 from clipexplore.store.collection import Collection
+from clipexplore.store.export import forms_for, zipped
 from clipexplore.store.importing import REJECTED
-from clipexplore.store.outgoing import forms_for, zipped
 from clipexplore.store.shelves import Shelved
 from clipexplore.units import size
 

@@ -22,7 +22,7 @@ from helpers import captions, errors, figures, labels, open_page, pictures, the_
 from clipexplore import links
 from clipexplore.access import Caller
 from clipexplore.settings import settings
-from clipexplore.store import export, outgoing, shelves
+from clipexplore.store import export, shelves
 from clipexplore.store.collection import Collection
 from clipexplore.store.recognise import open_source
 from clipexplore.store.stored import Stored
@@ -498,6 +498,6 @@ def test_a_look_shows_what_would_be_imported_and_takes_the_column_that_is_chosen
 def test_a_collection_is_taken_away_in_the_form_of_another_tool(app, tmp_path):
     settle(drop(app, *jpegs(3), ("p1.txt", b"said")))
     folder = shelves.folders(app.session_state["visitor"])["my-holidays"]
-    assert app.selectbox(key="form-my-holidays").options == [*outgoing.FORMS]
-    (tmp_path / "out.zip").write_bytes(outgoing.zipped(folder, "csv", "emoji"))
+    assert app.selectbox(key="form-my-holidays").options == [*export.FORMS]
+    (tmp_path / "out.zip").write_bytes(export.zipped(folder, "csv", "emoji"))
     assert sorted(each.caption for each in open_source(tmp_path / "out.zip")) == ["", "", "said"]

@@ -16,7 +16,7 @@ from PIL import Image
 from clipexplore.__main__ import main
 from clipexplore.errors import InputError
 from clipexplore.store.collection import Collection
-from clipexplore.store.outgoing import export
+from clipexplore.store.export import export
 from clipexplore.store.recognise import open_source
 from clipexplore.store.sources import Entry
 
