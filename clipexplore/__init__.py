@@ -14,7 +14,7 @@ _MODULES = {
     "InputError": "errors",
     "Renderer": "draw.renderer",
     "Space": "space",
-    "across_gap": "draw.drawer",
+    "across_gap": "points",
     "additive": "labs.properties",
     "Bridge": "models.bridge",
     "best_box": "labs.relevance",

@@ -36,7 +36,6 @@ from clipexplore.vectors import normalize
 if TYPE_CHECKING:
     from clipexplore.draw.on_cluster import ClusterRenderer
     from clipexplore.draw.renderer import Renderer
-    from clipexplore.points import Point
     from clipexplore.space import Space
 
 Kind = Literal["joint", "tokens"]  # points of the joint space, or token states
@@ -182,7 +181,7 @@ def drawer_of(model: Model, kind: Kind, checked: bool = False) -> Drawer | None:
 
 
 def gap_of(space: Space, drawer: Drawer) -> np.ndarray | None:
-    """How texts cross the modality gap before they are drawn, see `across_gap`; None where nothing is known.
+    """How texts cross the modality gap before they are drawn, see `points.across_gap`; None where nothing is known.
 
     What is stored with the drawer, else the mean picture minus the mean caption of the collection.
     """
@@ -239,29 +238,3 @@ def drawing_vectors(space: Space, drawer: Drawer, vectors: np.ndarray, **setting
     there = drawer.bridge.carry(normalize(vectors)) if drawer.bridge else vectors
     pictures = yield from drawer.load().drawing(embeddings=there, **settings)
     return Drawn(pictures, space.embedder.embed_images(pictures), vectors)
-
-
-def across_gap(point: Point, gap: np.ndarray | None) -> np.ndarray:
-    """The vector of a point `(dim,)`, unit norm, moved to where pictures lie.
-
-    A decoder knows picture embeddings, and texts lie across the modality gap: a matched pair has a cosine of a third.
-    So each text in the sum counts as the picture it would caption. A name counts as the texts it is made of; pictures
-    stay where they are, and without a gap everything does.
-
-    Parameters
-    ----------
-    gap
-        How a text crosses: the offset `(dim,)` that is added to it, which cancels in a difference of two texts; or a
-        linear map `(dim + 1, dim)`, the row of a constant last.
-    """
-    texts = point.of_texts
-    if gap is None or not texts.any():
-        return point.vector
-    moved = texts[-1] * gap if gap.ndim == 1 else texts @ gap - texts[:-1]
-    return normalize(point.vector * np.float32(point.length) + moved)
-
-
-def one_text(point: Point) -> str | None:
-    """The text of a point that is one text alone, and so has token states; None for any other."""
-    terms = point.expression.terms
-    return terms[0].text if len(terms) == 1 and not terms[0].is_id and terms[0].weight > 0 else None

@@ -229,7 +229,7 @@ def usual_settings(folder: Path, few_steps: bool = False) -> dict[str, float]:
 
 def read_gap(folder: Path) -> np.ndarray | None:
     """How unit vectors of texts cross the modality gap, float32: the linear map `(dim + 1, dim)` where one was learned,
-    else the mean picture minus the mean text `(dim,)`; None without either. See `drawer.across_gap`.
+    else the mean picture minus the mean text `(dim,)`; None without either. See `crossed`.
     """
     if not (folder / GAP).is_file():
         return None

@@ -6,7 +6,7 @@ Source: Ramesh et al. 2022, "Hierarchical Text-Conditional Image Generation with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,6 @@ from clipexplore.vectors import normalize
 if TYPE_CHECKING:
     import torch
     from diffusers import KandinskyV22PriorPipeline
-
-    from clipexplore.points import Point
 
 STEPS, GUIDANCE = 25, 4.0
 
@@ -104,31 +102,6 @@ class Prior:
                 )
                 rows.append(found.image_embeds.float().cpu().numpy())
         return normalize(np.concatenate(rows))
-
-
-def texts_of(point: Point) -> list[str]:
-    """The texts that a point is made of, those behind names included, each once."""
-    inside = [
-        texts_of(part.meaning) if part.meaning is not None else [] if part.term.is_id else [part.term.text]
-        for part in point.terms
-    ]
-    return list(dict.fromkeys(text for texts in inside for text in texts))
-
-
-def with_pictures(point: Point, imagined: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The vector of a point `(dim,)`, unit norm, in which each text counts as the picture that was imagined for it."""
-    return normalize(_sum(point, imagined))
-
-
-def _sum(point: Point, imagined: Mapping[str, np.ndarray]) -> np.ndarray:
-    total = np.zeros_like(point.vector)
-    for part in point.terms:
-        if part.meaning is not None:
-            vector = _sum(part.meaning, imagined) / part.meaning.length
-        else:
-            vector = part.vector if part.term.is_id else imagined[part.term.text]
-        total = total + np.float32(part.term.weight) * vector
-    return total
 
 
 @cache

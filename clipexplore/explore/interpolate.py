@@ -18,10 +18,8 @@ from clipexplore.draw.drawer import (
     Drawer,
     Drawn,
     Kind,
-    across_gap,
     drawing_vectors,
     gap_of,
-    one_text,
     weights_for,
 )
 from clipexplore.draw.renderer import Report as Steps
@@ -32,6 +30,7 @@ from clipexplore.explore.bridges import drawer_for
 from clipexplore.jobs import run_through
 from clipexplore.language import _
 from clipexplore.maps.pca import PCA, pca
+from clipexplore.points import across_gap
 from clipexplore.reports import Report, silent
 from clipexplore.space import Hit, Point, Space
 from clipexplore.vectors import Curve, Easing, Path, cosine_similarity, path, path_at
@@ -332,7 +331,7 @@ def draw_walk(
     ways = {str(each): _way(ends, frames, each, easing, places).points for each in known}
     if curve == "even" and kind != "joint":
         raise InputError(_("Only points of the joint space are walked evenly; choose another path."))
-    texts = () if kind == "joint" else tuple(one_text(point) or "" for point in points)
+    texts = () if kind == "joint" else tuple(point.one_text or "" for point in points)
     sampling = {
         "seed": seed,
         "num_inference_steps": num_inference_steps,
@@ -374,7 +373,7 @@ def kind_of(space: Space, points: Sequence[Point], draw_from: str) -> Kind:
     Where that draws nothing on this machine and the other does, the other; through a bridge only where the model has
     nothing of its own to fetch.
     """
-    if not all(one_text(point) for point in points):
+    if not all(point.one_text for point in points):
         return "joint"
     first: Kind
     second: Kind

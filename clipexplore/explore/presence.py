@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from clipexplore.draw.drawer import one_text
 from clipexplore.errors import InputError
 from clipexplore.explore.memory import remembered
 from clipexplore.labs.presence import ALIKE, Presence, calibrate, signs, true_of
@@ -42,7 +41,7 @@ def least_of(space: Space, point: Point) -> float | None:
     """The cosine from which a picture counts as an answer to a point; None where nothing can be said: where `presence`
     knows nothing, and of points that are not one text, which nothing was learned of.
     """
-    if not one_text(point) or (learned := presence(space)) is None:
+    if not point.one_text or (learned := presence(space)) is None:
         return None
     pictures = space.collection.embeddings(space.model.key, "pictures")
     return float(learned.least(signs(point.vector[None], pictures, _bank(space), space.model.logit_scale))[0])

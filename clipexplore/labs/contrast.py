@@ -177,6 +177,20 @@ def modality_gap(images: np.ndarray, texts: np.ndarray) -> np.ndarray:
     )
 
 
+def crossed(texts: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """Where texts lie once they are across the modality gap, among pictures: `(…, dim)`.
+
+    Parameters
+    ----------
+    texts
+        `(…, dim + 1)`: sums of texts, and last how many texts each is, by their weights: 1 for a single one.
+    gap
+        How one text crosses: the offset `(dim,)` that is added to it, which cancels in a difference of two texts; or a
+        linear map `(dim + 1, dim)`, the row of a constant last.
+    """
+    return texts[..., :-1] + texts[..., -1:] * gap if gap.ndim == 1 else texts @ gap
+
+
 def close_gap(images: np.ndarray, texts: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Both clouds moved towards each other along the gap, and normalised again.
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from clipexplore.errors import DamagedError, InputError
+from clipexplore.labs.contrast import crossed
 from clipexplore.language import _
 from clipexplore.paths import write_whole
 from clipexplore.vectors import normalize
@@ -84,13 +85,13 @@ class Bridge:
         Parameters
         ----------
         gap
-            Of the other space: an offset `(other,)`, or a linear map `(other + 1, other)`, the row of a constant last.
+            Of the other space, as `crossed` takes it.
         """
         turn, back = self.rotation * self.scale, self.rotation.T / self.scale
         ours, theirs = self.means["captions"]
         there = np.vstack([turn, theirs - ours @ turn])
         constant = np.eye(len(there))[:, -1:]  # 1 for the row of the constant
-        across = there + constant * gap if gap.ndim == 1 else np.hstack([there, constant]) @ gap
+        across = crossed(np.hstack([there, constant]), gap)
         ours, theirs = self.means["pictures"]
         return (across @ back + constant * (ours - theirs @ back)).astype(np.float32)
 

@@ -19,11 +19,12 @@ from random import Random, sample
 import numpy as np
 from PIL import Image
 
-from ..draw.drawer import across_gap, one_text
 from ..draw.renderer import Renderer
 from ..images import contact_sheet
+from ..labs.contrast import crossed
 from ..labs.zeroshot import class_embeddings
 from ..models.embedder import Embedder
+from ..points import across_gap
 from ..settings import settings
 from ..space import Space
 from ..vectors import normalize
@@ -210,10 +211,14 @@ def conditions_of(renderer: Renderer, embedder: Embedder, texts: list[str]) -> d
     """What texts are drawn from, as a walk between them is: token states, and the points that they lead to across the
     gap.
     """
-    vectors, gap = embedder.embed_texts(texts), renderer.gap
-    assert gap is not None
-    crossed = vectors + gap if gap.ndim == 1 else vectors @ gap[:-1] + gap[-1]
-    return {"prompt_embeds": renderer.encode_prompts(texts), "embeddings": crossed}
+    assert renderer.gap is not None
+    points = crossed(_as_sums(embedder.embed_texts(texts)), renderer.gap)
+    return {"prompt_embeds": renderer.encode_prompts(texts), "embeddings": points}
+
+
+def _as_sums(vectors: np.ndarray) -> np.ndarray:
+    """Sums of texts `(n, dim)` whose weights add up to 1, as `crossed` takes them."""
+    return np.pad(vectors, ((0, 0), (0, 1)), constant_values=1)
 
 
 def drawn(
@@ -235,8 +240,7 @@ def show(renderer: Renderer, space: Space, path: Path, expressions: Sequence[str
     order = sample(expressions, len(expressions))
     pictures = []
     for point in map(space.point, order):
-        text = one_text(point)
-        given = {"prompt_embeds": renderer.encode_prompts([text])} if text else {}
+        given = {"prompt_embeds": renderer.encode_prompts([point.one_text])} if point.one_text else {}
         pictures += renderer.render(**given, embeddings=across_gap(point, renderer.gap)[None])
     contact_sheet(pictures, renderer.side, 6).save(path)
     path.with_suffix(".txt").write_text("\n".join(order) + "\n")
@@ -293,9 +297,9 @@ def arithmetic(number: int) -> tuple[list[Scene], list[list[Scene]]]:
 def _with_and_without(
     renderer: Renderer, embedder: Embedder, map: np.ndarray, name: str, vectors: np.ndarray, scenes: list[Scene]
 ) -> dict[str, float]:
-    """`vectors` are sums of texts whose weights add up to 1: the constant of the map, its last row, is added once."""
-    crossed, plain = (_cosine(renderer, embedder, each, scenes) for each in (vectors @ map[:-1] + map[-1], vectors))
-    return {f"{name}, across the map: cosine": crossed, f"{name}, not across: cosine": plain}
+    """`vectors` are sums of texts whose weights add up to 1."""
+    across, plain = (_cosine(renderer, embedder, each, scenes) for each in (crossed(_as_sums(vectors), map), vectors))
+    return {f"{name}, across the map: cosine": across, f"{name}, not across: cosine": plain}
 
 
 def _cosine(renderer: Renderer, embedder: Embedder, vectors: np.ndarray, scenes: list[Scene]) -> float:

@@ -14,8 +14,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from clipexplore.draw.drawer import Drawer, Drawn, Kind, across_gap, drawing_vectors, gap_of, weights_for
-from clipexplore.draw.prior import texts_of, with_pictures
+from clipexplore.draw.drawer import Drawer, Drawn, Kind, drawing_vectors, gap_of, weights_for
 from clipexplore.draw.renderer import Report
 from clipexplore.errors import InputError
 from clipexplore.explore.bridges import drawer_for
@@ -25,6 +24,7 @@ from clipexplore.expression import Expression, Term
 from clipexplore.images import data_url, encode
 from clipexplore.jobs import Job
 from clipexplore.language import _
+from clipexplore.points import across_gap
 from clipexplore.space import Hit, Point
 
 from .expressions import resolved, show_error
@@ -243,13 +243,13 @@ def draw_points(points: dict[str, Point], slot: str) -> None:
     moved = {label: across_gap(point, gap) for label, point in points.items()}
     plain = {label: point.vector for label, point in points.items() if not np.array_equal(moved[label], point.vector)}
     rows = np.stack([*moved.values(), *plain.values()])
-    asked = {label: point for label, point in points.items() if artist.prior and texts_of(point)}
+    asked = {label: point for label, point in points.items() if artist.prior and point.texts}
 
     def draw(report: Report, shown: Shown) -> Steps:
         watch = {"report": report, "shown": partial(shown, "points")}
-        texts = list(dict.fromkeys(text for point in asked.values() for text in texts_of(point)))
+        texts = list(dict.fromkeys(text for point in asked.values() for text in point.texts))
         imagined = artist.imagine(texts, partial(report, 0.0, None))
-        targets = np.stack([*rows, *(with_pictures(point, imagined) for point in asked.values())])
+        targets = np.stack([*rows, *(point.with_pictures(imagined) for point in asked.values())])
         return {"points": (yield from drawing_vectors(here, artist, targets, seed=0, **watch))}
 
     tracks = drawn(draw, ("points",), (artist.name, "points", rows.tobytes()), slot)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from clipexplore.draw.drawer import one_text
 from clipexplore.explore.presence import presence
 from clipexplore.explore.search import SearchResult
 from clipexplore.images import contact_sheet, encode, open_picture
@@ -48,7 +47,7 @@ def can_judge(point: Point, what: What) -> bool:
     """Whether a search can say at once what counts as a match, or that nobody knows; while that is learned of a
     collection, the progress is on screen.
     """
-    asked = what == "pictures" and one_text(point) is not None
+    asked = what == "pictures" and point.one_text is not None
     return not asked or presence.known(space()) or call(presence).awaited("presence") is not None
 
 

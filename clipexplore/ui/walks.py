@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 
 from clipexplore import links
-from clipexplore.draw.drawer import Kind, one_text
+from clipexplore.draw.drawer import Kind
 from clipexplore.draw.even import SHARE
 from clipexplore.draw.recipe import from_png
 from clipexplore.draw.renderer import RANGES
@@ -210,7 +210,7 @@ def _why_not(wanted: str, points: list[Point]) -> str:
             "This model draws no points of the joint space; every stop is one text, so the walk leads through token "
             "states."
         )
-    if all(one_text(point) for point in points):
+    if all(point.one_text for point in points):
         return _("What draws token states is not here, so the walk leads through the joint space instead.")
     return _(
         "Token states exist for one text only, and a stop here is a sum or a picture: the walk leads through the joint "

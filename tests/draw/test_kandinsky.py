@@ -11,7 +11,7 @@ from fixtures_drawing import SIDE, build_tiny_kandinsky, build_tiny_prior
 from fixtures_models import build_tiny_clip
 
 from clipexplore.draw.drawer import Drawer, drawer_of
-from clipexplore.draw.prior import GUIDANCE, STEPS, Prior, texts_of, with_pictures
+from clipexplore.draw.prior import GUIDANCE, STEPS, Prior
 from clipexplore.draw.renderer import Renderer
 from clipexplore.errors import InputError
 from clipexplore.models import catalog
@@ -174,11 +174,11 @@ def test_in_a_sum_each_text_counts_as_its_picture():
 
     space = Space.open(names="place = jungle - snow")
     point = space.point("2*@lion-jungle-07 - cat + 0.5*@place")
-    assert texts_of(point) == ["cat", "jungle", "snow"]
-    same = {text: space.point(text).vector for text in texts_of(point)}
-    np.testing.assert_allclose(with_pictures(point, same), point.vector, atol=1e-6)
+    assert list(point.texts) == ["cat", "jungle", "snow"]
+    same = {text: space.point(text).vector for text in point.texts}
+    np.testing.assert_allclose(point.with_pictures(same), point.vector, atol=1e-6)
     picture = space.point("@man").vector
-    moved = with_pictures(point, {**same, "cat": picture})
+    moved = point.with_pictures({**same, "cat": picture})
     expected = point.vector * point.length + same["cat"] - picture
     np.testing.assert_allclose(moved, normalize(expected), atol=1e-6)
 

@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipexplore.draw.drawer import across_gap, one_text
 from clipexplore.draw.walks import changes, prompt_path
 from clipexplore.errors import InputError
 from clipexplore.expression import combine, parse
-from clipexplore.space import Point, PointTerm
+from clipexplore.points import Point, PointTerm, across_gap
 from clipexplore.vectors import normalize, path
 
 DIM = 6
@@ -59,7 +58,7 @@ def test_a_name_counts_as_its_texts():
     name, name_of_a_name = named(sum_itself), named(named(sum_itself))
     for each in (name, name_of_a_name):
         np.testing.assert_allclose(across_gap(each, GAP), across_gap(sum_itself, GAP), atol=1e-6)
-        assert one_text(each) is None
+        assert each.one_text is None
 
 
 def test_names_behind_names_cost_what_they_are_not_what_they_stand_for():
@@ -73,6 +72,7 @@ def test_names_behind_names_cost_what_they_are_not_what_they_stand_for():
         chained = named(chained)
     for each in (doubled, chained):
         np.testing.assert_allclose(across_gap(each, GAP), across_gap(point("hat"), GAP), atol=1e-6)
+        np.testing.assert_allclose(each.texts["hat"], each.of_texts, atol=1e-6)
 
 
 def named(meaning):
@@ -82,8 +82,8 @@ def named(meaning):
 
 
 def test_token_states_are_those_of_one_text():
-    assert one_text(point("man")) == "man" and one_text(point("2*man")) == "man"
-    assert one_text(point("@man")) is one_text(point("man + hat")) is one_text(point("-man")) is None
+    assert point("man").one_text == "man" and point("2*man").one_text == "man"
+    assert point("@man").one_text is point("man + hat").one_text is point("-man").one_text is None
 
 
 @pytest.mark.parametrize("curve", ["slerp", "lerp"])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from clipexplore import Space
-from clipexplore.draw.drawer import across_gap, gap_of
+from clipexplore.draw.drawer import gap_of
 from clipexplore.draw.pipelines import read_gap
 from clipexplore.errors import InputError
 from clipexplore.explore import bridges
@@ -15,6 +15,7 @@ from clipexplore.explore.bridges import bridge_between, carry_over, drawer_for
 from clipexplore.labs.contrast import recall_at
 from clipexplore.models import catalog
 from clipexplore.models.bridge import Bridge
+from clipexplore.points import across_gap
 from clipexplore.store.collection import Collection
 from clipexplore.store.embedding import embed, open_for
 from clipexplore.vectors import normalize

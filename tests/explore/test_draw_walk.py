@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from clipexplore import Space
-from clipexplore.draw.drawer import Drawer, across_gap, gap_of
+from clipexplore.draw.drawer import Drawer, gap_of
 from clipexplore.draw.walks import prompt_path
 from clipexplore.explore.interpolate import draw_walk
+from clipexplore.points import across_gap
 from clipexplore.vectors import path
 
 STOPS = ["cat", "dog"]

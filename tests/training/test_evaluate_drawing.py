@@ -124,8 +124,8 @@ def test_rows_of_a_classifier_that_is_not_there_are_left_out_with_a_word(table, 
 
 def test_what_a_person_is_to_name_is_drawn_as_the_app_draws_it(table, clip, tmp_path):
     """A text from its tokens too, all from their vectors on the other side of the gap, wherever they stand."""
-    from clipexplore.draw.drawer import across_gap
     from clipexplore.draw.renderer import Renderer
+    from clipexplore.points import across_gap
     from clipexplore.space import Space
 
     folder = settings().assets / "models/emoji/clip"
