@@ -9,7 +9,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,7 +20,7 @@ from clipexplore.errors import NoRoomError
 from clipexplore.language import _
 from clipexplore.models.devices import calibrate_threads
 from clipexplore.models.embedder import Embedder
-from clipexplore.models.residents import Residents, shared, size_of
+from clipexplore.models.residents import Residents, shared
 from clipexplore.models.weights import Revisions
 
 if TYPE_CHECKING:
@@ -135,11 +134,8 @@ class SharedEmbedder:
 
     @property
     def _model(self) -> Embedder:
-        return self._residents.get(("clip", self._folder), self._load, needs=partial(size_of, self._folder))
-
-    def _load(self) -> Embedder:
         calibrate_threads()
-        return Embedder.load(self._folder, revisions=self._revisions)
+        return Embedder.resident(self._folder, self._revisions, self._residents)
 
     @property
     def max_tokens(self) -> int:

@@ -23,7 +23,6 @@ from clipexplore.known import strangers_to
 from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.models.embedder import Embedder
-from clipexplore.models.residents import shared, size_of
 from clipexplore.models.weights import Scale
 from clipexplore.names import define
 from clipexplore.points import Embedded, Point, PointTerm, Resolver, Uploaded
@@ -298,14 +297,8 @@ class Space(Banks):
 
 def _loaded(model: catalog.Model) -> Embedder:
     """What embeds for a model, one copy for all spaces of this process; on the cluster where one is set."""
-    folder = model.clip.folder
-    if is_set():
-        return cast(Embedder, shared_embedder(model.require(), model.clip.revisions))
-
-    def load() -> Embedder:
-        return Embedder.load(model.require(), revisions=model.clip.revisions)
-
-    return shared.get(("clip", folder), load, needs=partial(size_of, folder))
+    folder, revisions = model.require(), model.clip.revisions
+    return cast(Embedder, shared_embedder(folder, revisions)) if is_set() else Embedder.resident(folder, revisions)
 
 
 def _if_embedded(world: Path, model: catalog.Model) -> Collection | None:

@@ -136,9 +136,7 @@ class Drawer:
 
     def _embedder(self) -> Embedder:
         """The model whose points are drawn, in memory from here on: it sees what is drawn too."""
-        clip = self.clip.folder
-        load = partial(Embedder.load, clip, revisions=self.clip.revisions)
-        return shared.get(("clip", clip), load, partial(size_of, clip))
+        return Embedder.resident(self.clip.folder, self.clip.revisions)
 
 
 @lru_cache(maxsize=16)

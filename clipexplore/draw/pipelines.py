@@ -19,13 +19,13 @@ from PIL import Image
 
 from clipexplore.draw.decoders import Adapted, Classic, Kandinsky, Unclip
 from clipexplore.draw.schedulers import own_scheduler
-from clipexplore.errors import DamagedError, InputError, MissingError
+from clipexplore.errors import InputError, MissingError
 from clipexplore.images import open_picture
 from clipexplore.language import _
 from clipexplore.models.cpu import has_amx, has_bfloat16
 from clipexplore.models.devices import default_device
 from clipexplore.models.embedder import Embedder
-from clipexplore.models.residents import shared
+from clipexplore.models.residents import or_damaged, shared
 from clipexplore.models.weights import ADAPTER, WEIGHTS, revision_of, variant_of
 from clipexplore.settings import settings
 from clipexplore.store.collection import Collection
@@ -66,14 +66,8 @@ def load_pipeline(
 
     device = torch.device(device) if device else default_device()
     dtype = dtype or _usual_dtype(device)
-    try:
+    with or_damaged(_("The model in {folder} cannot be loaded: {error}; fetch or train it again."), folder=folder):
         pipeline = _load(folder, kind, clip, dtype)
-    except (OSError, ValueError, RuntimeError, LookupError) as error:
-        raise DamagedError(
-            _("The model in {folder} cannot be loaded: {error}; fetch or train it again.").format(
-                folder=folder, error=error
-            )
-        ) from error
     if adapter is not None:
         _add_adapter(pipeline, adapter)
     pipeline = _prepared(pipeline, device)
@@ -92,14 +86,9 @@ def load_checker(folder: Path, pipeline: Pipeline) -> SafetyChecker:
     InputError
         If the folder has none, or it is damaged.
     """
-    try:
+    says = _("The safety checker in {folder} cannot be loaded: {error}; fetch the model again.")
+    with or_damaged(says, folder=folder):
         return SafetyChecker(folder, pipeline.device, pipeline.dtype, variant_of(folder))
-    except (OSError, ValueError, RuntimeError, LookupError) as error:
-        raise DamagedError(
-            _("The safety checker in {folder} cannot be loaded: {error}; fetch the model again.").format(
-                folder=folder, error=error
-            )
-        ) from error
 
 
 def decoder_of(pipeline: Pipeline, clip: Path | None) -> Classic:
@@ -114,8 +103,7 @@ def decoder_of(pipeline: Pipeline, clip: Path | None) -> Classic:
         return Unclip(pipeline)
     if not hasattr(pipeline, "movq") and pipeline.unet.encoder_hid_proj is None:
         return Classic(pipeline)
-    seeing = _embedder(clip) if clip else None
-    blank = seeing.project_blank() if seeing else np.zeros((1, 0), np.float32)
+    blank = Embedder.resident(clip).project_blank() if clip else np.zeros((1, 0), np.float32)
     found = Kandinsky(pipeline, blank) if hasattr(pipeline, "movq") else Adapted(pipeline)
     if found.dim != blank.shape[1]:
         raise InputError(
@@ -136,18 +124,13 @@ def usual_norm(pipeline: Pipeline, decoder: Classic, clip: Path | None) -> float
     return _usual_length(clip) if clip and decoder.dim else 1.0
 
 
-def _embedder(clip: Path) -> Embedder:
-    """The model of a folder: the one in memory, else one for as long as it is asked."""
-    return shared.find(("clip", clip)) or Embedder.load(clip)
-
-
 def _usual_length(clip: Path) -> float:
     """How long the embeddings of pictures are before they are normalised, to two digits, which every device finds: the
     mean of some drawings of the bundled world.
     """
     world = Collection.open(settings().assets / "collections" / WORLD)
     pictures = [open_picture(world.picture(id)) for id in world.ids[:: max(1, len(world) // SAMPLE)][:SAMPLE]]
-    lengths = np.linalg.norm(_embedder(clip).project_images(pictures), axis=1)
+    lengths = np.linalg.norm(Embedder.resident(clip).project_images(pictures), axis=1)
     return float(f"{lengths.mean():.1e}")
 
 
@@ -159,20 +142,13 @@ def _add_adapter(pipeline: StableDiffusionPipeline, adapter: Path) -> None:
     DamagedError
         For files that are no IP-Adapter, or of another kind or size.
     """
-    from safetensors import SafetensorError
-
     folder, _slash, name = ADAPTER.rpartition("/")
-    try:
+    says = _("The IP-Adapter in {folder} cannot be used with this model: {error}; fetch it again.")
+    with or_damaged(says, folder=adapter):
         pipeline.load_ip_adapter(
             adapter, subfolder=folder, weight_name=name, image_encoder_folder=None, local_files_only=True
         )
         Adapted(pipeline)
-    except (OSError, ValueError, RuntimeError, LookupError, AttributeError, SafetensorError) as error:
-        raise DamagedError(
-            _("The IP-Adapter in {folder} cannot be used with this model: {error}; fetch it again.").format(
-                folder=adapter, error=str(error).splitlines()[0]
-            )
-        ) from error
 
 
 def _take_few_steps(pipeline: StableDiffusionPipeline, lora: Path) -> None:
@@ -187,16 +163,10 @@ def _take_few_steps(pipeline: StableDiffusionPipeline, lora: Path) -> None:
 
     if importlib.util.find_spec("peft") is None:
         raise MissingError(_("Drawing in few steps needs the package peft; install it with: pip install peft"))
-    try:
+    with or_damaged(_("The LoRA in {lora} cannot be used with this model: {error}; fetch it again."), lora=lora):
         pipeline.load_lora_weights(lora, weight_name="pytorch_lora_weights.safetensors", local_files_only=True)
         pipeline.fuse_lora()
         pipeline.unload_lora_weights()
-    except (OSError, ValueError, RuntimeError, LookupError) as error:
-        raise DamagedError(
-            _("The LoRA in {lora} cannot be used with this model: {error}; fetch it again.").format(
-                lora=lora, error=str(error).splitlines()[0]
-            )
-        ) from error
     pipeline.scheduler = own_scheduler(pipeline.scheduler.config, few_steps=True)
 
 
@@ -208,12 +178,8 @@ def sees_points(folder: Path, adapter: Path | None) -> bool:
 def read_facts(folder: Path) -> dict:
     """What `drawing.json` says; nothing where there is none, as in folders of others."""
     path = folder / FACTS
-    try:
+    with or_damaged(_("{path} cannot be read: {error}; fetch or train the model again."), path=path):
         return json.loads(path.read_bytes()) if path.is_file() else {}
-    except (OSError, ValueError) as error:
-        raise DamagedError(
-            _("{path} cannot be read: {error}; fetch or train the model again.").format(path=path, error=error)
-        ) from error
 
 
 def usual_settings(folder: Path, few_steps: bool = False) -> dict[str, float]:

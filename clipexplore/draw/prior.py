@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipexplore.errors import DamagedError, InputError
+from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.models.embedder import Embedder
-from clipexplore.models.libraries import one_at_a_time
+from clipexplore.models.residents import one_at_a_time, or_damaged
 from clipexplore.models.weights import variant_of
 from clipexplore.vectors import normalize
 
@@ -49,21 +49,14 @@ class Prior:
         InputError
             For a folder that holds no such prior, is damaged, or was made for another CLIP.
         """
-        from safetensors import SafetensorError
         from transformers import CLIPTokenizer
 
         tokenizer = CLIPTokenizer.from_pretrained(clip, local_files_only=True, model_max_length=embedder.max_tokens)
         given = {"tokenizer": tokenizer, "text_encoder": embedder.text_encoder()}
         given |= {"image_encoder": None, "image_processor": None}
         options = {"local_files_only": True, "use_safetensors": True, "variant": variant_of(folder)}
-        try:
+        with or_damaged(_("The prior in {folder} cannot be loaded: {error}; fetch it again."), folder=folder):
             pipeline = _pipeline().from_pretrained(folder, torch_dtype=embedder.dtype, **options, **given)
-        except (OSError, ValueError, RuntimeError, LookupError, SafetensorError) as error:
-            raise DamagedError(
-                _("The prior in {folder} cannot be loaded: {error}; fetch it again.").format(
-                    folder=folder, error=str(error).split("\n")[0]
-                )
-            ) from error
         if pipeline.prior.config.embedding_dim != embedder.dim:
             raise InputError(
                 _(

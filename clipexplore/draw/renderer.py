@@ -36,7 +36,7 @@ from clipexplore.errors import InputError, OutOfMemoryError
 from clipexplore.jobs import run_through
 from clipexplore.language import _, ngettext
 from clipexplore.models.devices import if_memory_suffices
-from clipexplore.models.libraries import one_at_a_time
+from clipexplore.models.residents import one_at_a_time
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:

@@ -129,10 +129,11 @@ def carry_over(
     Raises
     ------
     InputError
-        As `Embedder.load` and `fit_bridge`, and for a published collection that brings vectors of the other model.
+        As `Weights.require`, `Embedder.load` and `fit_bridge`, and for a published collection that brings vectors of
+        the other model.
     """
     entry, collection = catalog.get(model), space.collection
-    embedder = embedder or Embedder.load(entry.clip.require(model), revisions=entry.clip.revisions)
+    embedder = embedder or Embedder.resident(entry.clip.require(model), entry.clip.revisions)
     whole = [row for row, caption in enumerate(collection.captions) if caption] or range(len(collection))
     rows = sorted(np.random.default_rng(0).permutation(whole)[:anchors].tolist())
     theirs = embed_anchors(open_for(collection.folder, entry), entry, embedder, rows, report)

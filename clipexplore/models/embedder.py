@@ -6,6 +6,7 @@ Source: Radford et al. 2021, "Learning Transferable Visual Models From Natural L
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ from clipexplore.language import _
 from clipexplore.models.cpu import has_bfloat16, pack
 from clipexplore.models.devices import default_device, default_dtype, if_memory_suffices
 from clipexplore.models.families import Family, Reader, family_of
-from clipexplore.models.libraries import one_at_a_time
 from clipexplore.models.preparing import Picture, Preparer, batches_ahead
+from clipexplore.models.residents import Residents, one_at_a_time, shared, size_of
 from clipexplore.models.weights import WEIGHTS, Revisions, Scale, read_scale, revisions_of
 from clipexplore.vectors import normalize
 
@@ -110,6 +111,12 @@ class Embedder:
             _skip_what_is_not_read(model)
         # The scale is that of the file: 100 would be 99 in bfloat16.
         return cls(family, model.to(place), reader, processor, read_scale(folder), revisions or revisions_of(folder))
+
+    @classmethod
+    def resident(cls, folder: Path, revisions: Revisions | None = None, residents: Residents = shared) -> Embedder:
+        """The model of a folder as `load` gives it, one copy for all of this process: loaded by whoever first asks."""
+        load = partial(cls.load, folder, revisions=revisions)
+        return residents.get(("clip", folder), load, partial(size_of, folder))
 
     @property
     def device(self) -> torch.device:

@@ -16,6 +16,7 @@ import math
 import re
 import string
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from clipexplore.errors import DamagedError, InputError
 from clipexplore.language import _
 from clipexplore.models import open_clip
+from clipexplore.models.residents import or_damaged
 
 if TYPE_CHECKING:
     import tokenizers
@@ -81,14 +83,11 @@ class Family:
             For files that cannot be loaded, and weights with a part missing.
         """
         import transformers
-        from safetensors import SafetensorError
 
         transformers.utils.logging.disable_progress_bar()
         options = {"local_files_only": True, "use_safetensors": True, "attn_implementation": "sdpa", "dtype": dtype}
-        try:
+        with _whole(folder):
             model, info = getattr(transformers, self.model).from_pretrained(folder, output_loading_info=True, **options)
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise _broken(folder, error) from error
         if info["missing_keys"]:  # transformers would go on with random numbers in their place
             raise DamagedError(
                 _("The weights in {folder} are not those of a whole {family}; fetch or train the model again.").format(
@@ -107,10 +106,8 @@ class Family:
         """
         import transformers
 
-        try:
+        with _whole(folder):
             return getattr(transformers, self.processor).from_pretrained(folder, local_files_only=True, **self.pixels)
-        except (OSError, ValueError) as error:
-            raise _broken(folder, error) from error
 
     def load_reader(self, folder: Path, most: int) -> Reader:
         """What turns texts into tokens, of which the model reads at most `most`.
@@ -126,10 +123,8 @@ class Family:
         from tokenizers import Tokenizer
 
         self._check_vocabulary(folder)
-        try:
+        with _whole(folder):
             tokenizer = Tokenizer.from_str(self._wrapped(folder))
-        except Exception as error:  # the tokenizers library raises bare exceptions for a damaged file
-            raise _broken(folder, error) from error
         tokenizer.encode_special_tokens = True
         tokenizer.no_truncation()
         tokenizer.no_padding()
@@ -138,10 +133,8 @@ class Family:
     def _check_vocabulary(self, folder: Path) -> None:
         """Refuses a vocabulary of another kind, of which `transformers` makes something without an error."""
         file = folder / "tokenizer.json"
-        try:
+        with _whole(folder):
             model = json.loads(file.read_bytes())["model"] if file.is_file() else None
-        except (OSError, ValueError, LookupError) as error:
-            raise _broken(folder, error) from error
         if model is None:
             return
         ends_words = model.get("end_of_word_suffix") == "</w>"
@@ -289,10 +282,8 @@ def family_of(folder: Path) -> Family:
     DamagedError
         If the folder does not say.
     """
-    try:
+    with _whole(folder):
         kind = json.loads((folder / "config.json").read_bytes())["model_type"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise _broken(folder, error) from error
     if kind not in _BY_TYPE:
         title = _OTHERS.get(kind, str(kind))
         raise InputError(
@@ -314,9 +305,5 @@ def _is_gemma(folder: Path) -> bool:
     return name.startswith(("Gemma", "Siglip2"))
 
 
-def _broken(folder: Path, error: Exception) -> DamagedError:
-    return DamagedError(
-        _("The model in {folder} cannot be loaded: {error}; fetch or train it again.").format(
-            folder=folder, error=str(error).split("\n")[0]
-        )
-    )
+def _whole(folder: Path) -> AbstractContextManager[None]:
+    return or_damaged(_("The model in {folder} cannot be loaded: {error}; fetch or train it again."), folder=folder)

@@ -1,22 +1,84 @@
-"""The loaded models: one copy of each for all visitors; the least recently used is unloaded before memory runs out."""
+"""Loading models: by one thread at a time, what is damaged told in one sentence, and one copy of each for all
+visitors, of which the least recently used is unloaded before memory runs out.
+"""
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
-from clipexplore.errors import OutOfMemoryError
+from clipexplore.errors import DamagedError, InputError, OutOfMemoryError
 from clipexplore.language import _
-from clipexplore.models.devices import default_device, default_dtype, free_memory, give_back_memory, if_memory_suffices
+from clipexplore.models.devices import (
+    default_device,
+    default_dtype,
+    free_memory,
+    give_back_memory,
+    if_memory_suffices,
+    is_out_of_memory,
+)
 from clipexplore.models.weights import count_numbers, weight_files
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Load = TypeVar("Load", bound=Callable)
 SPARE = 0.3  # of what a model needs is kept free beside it, for what it computes
+_turn = threading.RLock()
+
+
+def one_at_a_time(*names: str) -> Callable[[Load], Load]:
+    """For a function that loads a model by some libraries, which are imported first.
+
+    They were not written for two threads. `transformers` and `diffusers` put another object in their own place in
+    `sys.modules` when their import ends: a thread that imports from them meanwhile waits, and then looks for its names
+    in the object before. And while `diffusers` makes a model, what any other thread makes has no numbers.
+    """
+
+    def alone(load: Load) -> Load:
+        @wraps(load)
+        def loaded(*args, **kwargs):  # type: ignore[no-untyped-def]
+            with _turn:
+                for name in names:
+                    importlib.import_module(name)
+                return load(*args, **kwargs)
+
+        return loaded  # type: ignore[return-value]
+
+    return alone
+
+
+@contextmanager
+def or_damaged(sentence: str, **values: object) -> Iterator[None]:
+    """Around what a library reads: whatever it raises for damaged files becomes one sentence.
+
+    An error that is a sentence already, and memory that runs out, stay what they are.
+
+    Parameters
+    ----------
+    sentence
+        Says what is damaged, `{error}`, and what to do; the `values` are filled in too.
+
+    Raises
+    ------
+    DamagedError
+        For everything else.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # down to bare exceptions, as tokenizers raises them
+        if is_out_of_memory(error):
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DamagedError(sentence.format(**values, error=reason)) from error
 
 
 class Residents:

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 from fixtures_models import hollow
+from transformers import CLIPModel
 
-from clipexplore.errors import InputError
+from clipexplore.errors import InputError, OutOfMemoryError
 from clipexplore.models import devices
 from clipexplore.models.embedder import Embedder
 from clipexplore.models.residents import SPARE, Residents, size_of
@@ -108,6 +109,15 @@ def test_memory_that_runs_out_while_loading_is_a_sentence(residents, error, told
     with pytest.raises(told, match="too little memory to load this model" if told is InputError else "something else"):
         residents.get("a", load)
     assert residents.keys() == [] and residents.get("a", lambda: "here") == "here"
+
+
+def test_memory_that_runs_out_in_a_library_is_no_damage(tiny_clip, monkeypatch):
+    def from_pretrained(*args, **kwargs):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(CLIPModel, "from_pretrained", from_pretrained)
+    with pytest.raises(OutOfMemoryError, match="too little memory to load this model"):
+        Embedder.resident(tiny_clip, residents=Residents())
 
 
 def test_a_frozen_model_is_really_freed(residents, tiny_clip):
