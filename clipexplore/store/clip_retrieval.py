@@ -16,11 +16,11 @@ import numpy as np
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.store.arrays import Array
+from clipexplore.store.arrays import Array, open_npy
 from clipexplore.store.captions import table_rows
+from clipexplore.store.columns import rows_of
 from clipexplore.store.files import Tree
 from clipexplore.store.items import Kind
-from clipexplore.store.parquet import rows_of
 from clipexplore.store.sidecars import tidy
 from clipexplore.store.sources import Entry, Rejected, Source, with_directions
 
@@ -69,7 +69,7 @@ def _array(tree: Tree, name: str) -> Array:
     with tree.open(name) as file:
         size = file.seek(0, 2)
     try:
-        found = Array.of(name, partial(tree.open, name), size)
+        found = open_npy(name, partial(tree.open, name), size)
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001 – a damaged file raises anything

@@ -6,17 +6,16 @@ huggingface.co/docs/datasets, "Image" and "save_to_disk"; files that datasets 5.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
 from threading import Lock
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,11 +23,10 @@ from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.store import img2dataset
-from clipexplore.store.arrow import ArrowColumns, is_arrow
 from clipexplore.store.captions import Open, Row, table_rows
+from clipexplore.store.columns import dicts_of, dim_of, needed, open_columns, plain, readable, vectors_of
 from clipexplore.store.files import MAX_FILE, Tree
 from clipexplore.store.items import Kind
-from clipexplore.store.parquet import Columns, needed, readable, values_of
 from clipexplore.store.sidecars import pictures_of, tidy
 from clipexplore.store.sources import Entry, Rejected, Source, with_directions
 
@@ -81,16 +79,16 @@ def _source(files: dict[str, Open]) -> Source | None:
     layouts, count, dims = dict[str, _Layout](), 0, set[int]()
     for name, open in files.items():
         with readable(name), open() as file:
-            columns = _columns(file, name)
-            if (layout := _layout(columns.schema, columns.plain, name)) and len(columns):
+            columns = open_columns(file, name)
+            if (layout := _layout(columns.schema, name)) and len(columns):
                 layouts[name], count = layout, count + len(columns)
-                dims |= {columns.dim(each) for each in layout.vectors}
+                dims |= {dim_of(columns, each) for each in layout.vectors}
     if not layouts:
         return None
 
     def stream() -> Iterator[Entry | Rejected]:
         for name, layout in layouts.items():
-            yield from _entries(files[name], name, layout)
+            yield from _entries(files[name], name, layout, dim or 0)
 
     said = _("Pictures in the column {column} of {names}, as datasets and img2dataset write them.")
     first = next(iter(layouts.values()))
@@ -99,17 +97,11 @@ def _source(files: dict[str, Open]) -> Source | None:
     if len(dims) > 1:
         message = _("The vectors in {names} are not of one length; write each model's into a file of its own.")
         raise InputError(message.format(names=", ".join(layouts)[:200]))
-    return Source("pictures", count, stream, dims.pop() if dims else None, recognised, vectors=kinds)
+    dim = dims.pop() if dims else None
+    return Source("pictures", count, stream, dim, recognised, vectors=kinds)
 
 
-def _columns(file: IO[bytes], name: str) -> Columns | ArrowColumns:
-    if is_arrow(file):
-        return ArrowColumns(file, name)
-    size = file.seek(0, io.SEEK_END)
-    return Columns(file, name, size)
-
-
-def _layout(schema: pa.Schema, plain: Sequence[str], name: str) -> _Layout | None:
+def _layout(schema: pa.Schema, name: str) -> _Layout | None:
     """What the columns of a file are; None where none holds pictures."""
     features = _features(schema)
     pictures = [each.name for each in schema if _holds_pictures(each, features.get(each.name, {}))]
@@ -124,7 +116,7 @@ def _layout(schema: pa.Schema, plain: Sequence[str], name: str) -> _Layout | Non
     inside, base = PurePosixPath(name).parent.name, PurePosixPath(name).name
     found = _SPLIT.fullmatch(base)
     split = found[1] if found else inside if inside in ("train", "test", "validation") else ""
-    return _Layout(pictures[0], needed(plain), vectors, classes, split)
+    return _Layout(pictures[0], needed(plain(schema)), vectors, classes, split)
 
 
 def _features(schema: pa.Schema) -> dict[str, dict]:
@@ -145,19 +137,15 @@ def _holds_pictures(column: pa.Field, feature: dict) -> bool:
     return binary and (feature.get("_type") == "Image" or column.name.lower() in NAMES)
 
 
-def _entries(open: Open, name: str, layout: _Layout) -> Iterator[Entry | Rejected]:
+def _entries(open: Open, name: str, layout: _Layout, dim: int) -> Iterator[Entry | Rejected]:
     done = 0
     with readable(name), open() as file:
-        for batch in _columns(file, name).batches(layout.columns, _ROWS):
+        for batch in open_columns(file, name).batches(layout.columns, _ROWS):
             pictures, paths = _pictures(batch[layout.picture])
-            told = [values_of(batch[each]) for each in layout.plain]
-            rows = (dict(zip(layout.plain, row, strict=True)) for row in zip(*told, strict=True))
-            said = table_rows(layout.plain, rows) if layout.plain else (Row(0, "") for _each in pictures)
-            vectors = {kind: _vectors(batch[each]) for each, kind in layout.vectors.items()}
-            for number, row in enumerate(said):
+            vectors = {kind: vectors_of(batch[each], dim) for each, kind in layout.vectors.items()}
+            for number, row in enumerate(table_rows(layout.plain, dicts_of(batch, layout.plain))):
                 own = {kind: block[number] for kind, block in vectors.items()}
-                stem = PurePosixPath(name).stem
-                called = paths[number] or row.file or f"{stem}-{done + number + 1:06d}"
+                called = paths[number] or row.file or f"{PurePosixPath(name).stem}-{done + number + 1:06d}"
                 yield _entry(called, row, pictures[number], own, layout)
             done += len(batch)
 
@@ -215,10 +203,3 @@ def _pictures(column: pa.Array) -> tuple[list[Callable[[], bytes] | None], list[
         if data is not None:
             held.write(data)
     return readers, [path or "" for path in paths]
-
-
-def _vectors(column: pa.Array) -> np.ndarray:
-    """The rows of a column of lists, `(n, dim)` float32; NaN for one that is missing or of another length."""
-    rows = column.to_pylist()
-    dim = max((len(row) for row in rows if row), default=1)
-    return np.array([row if row and len(row) == dim else [np.nan] * dim for row in rows], np.float32)

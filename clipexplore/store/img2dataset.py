@@ -16,8 +16,8 @@ from PIL import Image
 from clipexplore.errors import InputError
 from clipexplore.images import open_picture
 from clipexplore.language import _
+from clipexplore.store.columns import rows_of
 from clipexplore.store.files import Tree
-from clipexplore.store.parquet import rows_of
 from clipexplore.store.sidecars import Sidecars
 from clipexplore.store.sources import Rejected
 

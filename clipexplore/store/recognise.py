@@ -13,12 +13,12 @@ from clipexplore.images import suffixes
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.store import clip_retrieval, coco, embedded_pictures, fiftyone, takeout
+from clipexplore.store.arrays import FAISS
 from clipexplore.store.captions import TABLES, Open, Row, Table, read_table
+from clipexplore.store.columns import read_rows
 from clipexplore.store.files import OPERATOR, Archive, Caps, Folder, Tree, check_regular
 from clipexplore.store.folders import folder_of_pictures, top_of
-from clipexplore.store.mapped import FAISS
 from clipexplore.store.named import named_pictures
-from clipexplore.store.parquet import read_rows
 from clipexplore.store.sidecars import Sidecars, pictures_of
 from clipexplore.store.sources import Entry, Rejected, Source
 from clipexplore.store.tars import Shards, Tar

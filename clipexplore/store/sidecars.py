@@ -14,7 +14,7 @@ import numpy as np
 from clipexplore.errors import InputError
 from clipexplore.images import suffixes
 from clipexplore.language import _
-from clipexplore.store.arrays import Array
+from clipexplore.store.arrays import open_npy
 from clipexplore.store.captions import in_one_line, table_rows
 from clipexplore.store.descriptions import in_xmp
 from clipexplore.store.files import Tree
@@ -91,7 +91,7 @@ class Sidecars:
 
 def _vector(data: bytes, name: str) -> np.ndarray:
     try:
-        found = Array.of(name, lambda: io.BytesIO(data), len(data))
+        found = open_npy(name, lambda: io.BytesIO(data), len(data))
         if len(found.shape) == 1 and found.dtype.kind == "f" and found.shape[0]:
             return next(found.blocks(found.shape[0])).astype(np.float32)
     except InputError:

@@ -94,10 +94,15 @@ class Source:
 
 def with_directions(entry: Entry) -> Entry | Rejected:
     """The entry, if its vectors have directions; of an empty caption, which nothing embeds, there may be none."""
-    wrong = [kind for kind, each in entry.vectors.items() if not np.isfinite(each).all() or not each.any()]
+    wrong = [kind for kind, each in entry.vectors.items() if not has_direction(each)]
     if wrong == ["captions"] and not entry.caption and len(entry.vectors) > 1:
         return replace(entry, vectors={kind: each for kind, each in entry.vectors.items() if kind != "captions"})
-    return Rejected(entry.name, _("Its vector is zero or not finite.")) if wrong else entry
+    return Rejected(entry.name, _("Its vector is zero, not finite or of another length.")) if wrong else entry
+
+
+def has_direction(vectors: np.ndarray) -> np.ndarray:
+    """Which of some vectors `(…, dim)` can be scaled to length 1."""
+    return np.isfinite(vectors).all(axis=-1) & (np.square(vectors, dtype=np.float32).sum(axis=-1) > 1e-12)
 
 
 def groups(stream: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from itertools import chain, islice, repeat
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.store.arrays import Array, open_npy, open_npz
+from clipexplore.store.arrays import Array, open_faiss, open_npy, open_npz, open_safetensors
 from clipexplore.store.captions import (
     CAPTION,
     FILE,
@@ -32,14 +33,10 @@ from clipexplore.store.captions import (
     lines_of,
     table_rows,
 )
+from clipexplore.store.columns import Parquet, dicts_of, needed, nested, plain, vectors_of
 from clipexplore.store.files import Folder, check_unpacked
 from clipexplore.store.items import Kind
-from clipexplore.store.mapped import Mapped, open_faiss, open_safetensors
-from clipexplore.store.parquet import Columns, needed, values_of
-from clipexplore.store.sources import Entry, Rejected, Source
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from clipexplore.store.sources import Entry, Rejected, Source, has_direction, with_directions
 
 NAMES = ("vectors", "embeddings", "vector", "embedding")  # of the array or the column, where it says no kind
 _KINDS: dict[Kind, re.Pattern[str]] = {  # what an array is called that says one: image_vectors, text_embedding, img_emb
@@ -71,13 +68,15 @@ def open_vectors(path: Path) -> Source:
             return _open_parquet(path)
         if ending in (".npz", ".safetensors"):
             return _of_arrays(path, open_npz(path) if ending == ".npz" else open_safetensors(path))
-        return _source(path, {"captions": open_npy(path) if ending == ".npy" else open_faiss(path)}, {})
+        if ending == ".npy":
+            return _source(path, {"captions": open_npy(path.name, lambda: open(path, "rb"), path.stat().st_size)}, {})
+        return _source(path, {"captions": open_faiss(path)}, {})
 
 
 def has_vectors(path: Path) -> bool:
     """Whether a Parquet file has a column of lists."""
     with _readable(path):
-        return bool(Columns(path, path.name, path.stat().st_size).nested)
+        return bool(nested(Parquet(path, path.name, path.stat().st_size).schema))
 
 
 @contextmanager
@@ -91,7 +90,7 @@ def _readable(path: Path) -> Iterator[None]:
         raise InputError(message.format(name=path.name, error=str(error)[:120])) from error
 
 
-def _of_arrays(path: Path, found: Mapping[str, Array | Mapped]) -> Source:
+def _of_arrays(path: Path, found: Mapping[str, Array]) -> Source:
     """Named arrays: vectors, and texts and numbers for them."""
     two = [name for name, array in found.items() if len(array.shape) == 2 and array.dtype.kind == "f"]
     named = _named([*found], two)
@@ -117,7 +116,7 @@ def _named(names: Sequence[str], likely: Sequence[str]) -> dict[Kind, str]:
     return said or ({"captions": plain[0]} if plain else {})
 
 
-def _source(path: Path, vectors: Mapping[Kind, Array | Mapped], columns: Mapping[str, Array | Mapped]) -> Source:
+def _source(path: Path, vectors: Mapping[Kind, Array], columns: Mapping[str, Array]) -> Source:
     for array in vectors.values():
         if array.dtype.hasobject:
             raise ValueError("it holds objects")
@@ -128,17 +127,18 @@ def _source(path: Path, vectors: Mapping[Kind, Array | Mapped], columns: Mapping
             raise InputError(message.format(name=path.name, dtype=array.dtype, shape=array.shape))
     shape = _one_shape(path.name, [array.shape for array in vectors.values()])
     _check_dimensions(path.name, shape[1])
-    rows = _rows_at_once(sum(array.row_bytes for array in (*vectors.values(), *columns.values())))
+    count = _rows_at_once(sum(array.row_bytes for array in (*vectors.values(), *columns.values())))
+
+    def blocks() -> Iterator[Block]:
+        for each in zip(*(array.blocks(count) for array in (*vectors.values(), *columns.values())), strict=True):
+            block = {kind: rows.astype(np.float32) for kind, rows in zip(vectors, each, strict=False)}
+            told = zip(*(rows.tolist() for rows in each[len(vectors) :]), strict=True)
+            rows = (dict(zip(columns, row, strict=True)) for row in told) if columns else repeat({})
+            yield block, rows
 
     def stream() -> Iterator[Entry | Rejected]:
-        start = 0
         with _readable(path):
-            every = zip(*(array.blocks(rows) for array in (*vectors.values(), *columns.values())), strict=True)
-            for blocks in every:
-                block = {kind: each.astype(np.float32) for kind, each in zip(vectors, blocks, strict=False)}
-                told = (each.tolist() for each in blocks[len(vectors) :])
-                yield from _entries(path, start, block, dict(zip(columns, told, strict=True)), None)
-                start += len(blocks[0])
+            yield from _entries(path, blocks(), [*columns], None)
 
     bare = "pictures" in vectors
     return Source("pictures" if bare else "captions", shape[0], stream, shape[1], vectors=tuple(vectors), bare=bare)
@@ -152,8 +152,9 @@ def _one_shape(name: str, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
 
 
 def _open_parquet(path: Path) -> Source:
-    columns = Columns(path, path.name, path.stat().st_size)
-    named = _named(columns.nested, columns.nested)
+    columns = Parquet(path, path.name, path.stat().st_size)
+    lists = nested(columns.schema)
+    named = _named(lists, lists)
     if not named:
         message = _("{name!r} has no column of vectors (lists of numbers); call it one of: {names}.")
         raise InputError(message.format(name=path.name, names=", ".join((*NAMES, "image_vectors", "text_vectors"))))
@@ -166,20 +167,18 @@ def _open_parquet(path: Path) -> Source:
     first = next(columns.batches([*named.values()], 1))
     dim = _one_shape(path.name, [(len(columns), len(first[name][0])) for name in named.values()])[1]
     _check_dimensions(path.name, dim)
-    plain = needed([name for name in columns.plain if name not in _OF_ATLAS])
-    files = [name for name in plain if name.lower() in FILE]
-    read = Folder(path.parent).read if files else None
+    told = needed([name for name in plain(columns.schema) if name not in _OF_ATLAS])
+    read = Folder(path.parent).read if any(name.lower() in FILE for name in told) else None
     if read and [*named] == ["captions"] and not _KINDS["captions"].match(named["captions"].lower()):
         named = {"pictures": named["captions"]}  # those of the pictures beside it
 
+    def blocks() -> Iterator[Block]:
+        for batch in columns.batches([*named.values(), *told], _rows_at_once(4 * dim * len(named))):
+            yield {kind: vectors_of(batch[name], dim) for kind, name in named.items()}, dicts_of(batch, told)
+
     def stream() -> Iterator[Entry | Rejected]:
-        start = 0
         with _readable(path):
-            for batch in columns.batches([*named.values(), *plain], _rows_at_once(4 * dim * len(named))):
-                told = {name: values_of(batch[name]) for name in plain}
-                blocks = {kind: _block_of(batch[name], dim) for kind, name in named.items()}
-                yield from _entries(path, start, blocks, told, read)
-                start += len(batch)
+            yield from _entries(path, blocks(), told, read)
 
     kind: Kind = "pictures" if read or "pictures" in named else "captions"
     bare = kind == "pictures" and read is None
@@ -228,7 +227,7 @@ def open_tensors(tensors: Open, metadata: Open | None, name: str, report: Report
         for number, (vector, row) in enumerate(zip(vectors, told, strict=True), 1):
             fields = {**row.fields, "file": row.file} if row.file else row.fields
             called = row.id or row.file or f"{PurePosixPath(name).stem}-{number:06d}"
-            yield Entry(called, row.caption, fields, row.id, vectors={"captions": vector})
+            yield with_directions(Entry(called, row.caption, fields, row.id, vectors={"captions": vector}))
 
     return Source("captions", len(vectors), stream, vectors.shape[1])
 
@@ -270,50 +269,28 @@ def _without_end(lines: Iterable[str]) -> Iterator[str]:
         empty = 0 if line else empty + 1
 
 
-def _block_of(column: pa.Array, dim: int) -> np.ndarray:
-    """`(n, dim)` float32; NaN where a row has another length."""
-    flat = column.flatten().to_numpy(zero_copy_only=False)
-    if column.null_count == 0 and len(flat) == len(column) * dim:
-        lengths = [len(each) for each in column]
-        if min(lengths, default=dim) == max(lengths, default=dim):
-            return np.asarray(flat, np.float32).reshape(-1, dim)
-    rows = [each.as_py() for each in column]
-    return np.array([row if row and len(row) == dim else [np.nan] * dim for row in rows], np.float32)
+Block = tuple[dict[Kind, np.ndarray], Iterable[dict]]  # some vectors by what they are of, and what is said of each
 
 
 def _entries(
-    path: Path, start: int, blocks: Mapping[Kind, np.ndarray], told: dict[str, list], read: Callable | None
+    path: Path, blocks: Iterable[Block], columns: Sequence[str], read: Callable[[str], bytes] | None
 ) -> Iterator[Entry | Rejected]:
-    """The rows of blocks, one of each kind; `told` has the other columns."""
+    """The rows of blocks of vectors, with what the other columns say of each."""
     roles = {
-        role: next((name for name in told if name.lower() in names), None)
+        role: next((name for name in columns if name.lower() in names), None)
         for role, names in (("id", ID), ("caption", CAPTION), ("file", FILE))
     }
-    further = [name for name in told if name not in roles.values()][:MOST_FIELDS]
-    usable = {
-        kind: np.isfinite(each).all(axis=1) & (np.square(each).sum(axis=1) > 1e-12) for kind, each in blocks.items()
-    }
-
-    def value(role: str, row: int) -> str:
-        found = told[name][row] if (name := roles[role]) is not None else None
-        return "" if found is None else str(found)
-
-    for row in range(len(next(iter(blocks.values())))):
-        number, caption = start + row + 1, value("caption", row)
-        wrong = [kind for kind in blocks if not usable[kind][row]]
-        if wrong and (wrong != ["captions"] or len(blocks) == 1 or caption):  # nothing embeds an empty caption
-            yield Rejected(
-                _("row {number}").format(number=number), _("Its vector is zero, not finite or of another length.")
-            )
-            continue
-        file = value("file", row)
-        picture = (lambda file=file: read(file)) if read else None
-        fields = {each: told[each][row] for each in further}
-        yield Entry(
-            file or f"{path.stem}-{number:06d}",
-            caption,
-            fields,
-            value("id", row),
-            picture,
-            {kind: block[row] for kind, block in blocks.items() if kind not in wrong},
-        )
+    further = [name for name in columns if name not in roles.values()][:MOST_FIELDS]
+    number = 0
+    for block, told in blocks:
+        whole = np.logical_and.reduce([has_direction(vectors) for vectors in block.values()]).tolist()
+        for row, (said, usable) in enumerate(zip(told, whole, strict=False)):
+            number += 1
+            id, caption, file = ("" if (each := said.get(name)) is None else str(each) for name in roles.values())
+            fields, called = {name: said[name] for name in further}, file or f"{path.stem}-{number:06d}"
+            vectors = {kind: rows[row] for kind, rows in block.items()}
+            entry = Entry(called, caption, fields, id, read and partial(read, file), vectors)
+            checked = entry if usable else with_directions(entry)
+            if isinstance(checked, Rejected):
+                checked = replace(checked, name=_("row {number}").format(number=number))
+            yield checked

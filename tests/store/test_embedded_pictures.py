@@ -9,7 +9,7 @@ import pytest
 from fixtures_imports import Toy, contents, jpeg, take
 
 from clipexplore.errors import InputError
-from clipexplore.store import parquet
+from clipexplore.store import columns
 from clipexplore.store.collection import Collection
 from clipexplore.store.recognise import open_source
 from clipexplore.store.sources import Entry, Rejected
@@ -124,7 +124,7 @@ def test_a_parquet_of_pictures_that_unpacks_to_many_times_its_size_is_refused(tm
 def test_a_row_group_that_would_be_held_as_a_whole_is_refused(tmp_path, monkeypatch):
     write(tmp_path / "a.parquet", table(40))
     assert len(list(open_source(tmp_path / "a.parquet"))) == 40
-    monkeypatch.setattr(parquet, "_MOST_DICTIONARY", 10_000)
+    monkeypatch.setattr(columns, "_MOST_DICTIONARY", 10_000)
     with pytest.raises(InputError, match="'a.parquet' has row groups of more than 0 MB; write it with a smaller"):
         list(open_source(tmp_path / "a.parquet"))
     pyarrow.parquet.write_table(table(40), tmp_path / "b.parquet", row_group_size=2)
