@@ -40,8 +40,8 @@ Lines = Callable[[Report], Iterator[str]]
 class Row:
     """One row: its number from 1 (without the header), and what it says; `wrong` if it cannot be used."""
 
-    number: int
-    caption: str
+    number: int = 0
+    caption: str = ""
     file: str = ""
     id: str = ""
     fields: dict[str, object] = field(default_factory=dict)

@@ -19,9 +19,9 @@ from clipexplore.reports import Report, silent
 from clipexplore.store.arrays import Array, open_npy
 from clipexplore.store.captions import table_rows
 from clipexplore.store.columns import rows_of
+from clipexplore.store.descriptions import tidy
 from clipexplore.store.files import Tree
 from clipexplore.store.items import Kind
-from clipexplore.store.sidecars import tidy
 from clipexplore.store.sources import Entry, Rejected, Source, with_directions
 
 _PART = re.compile(r"(.*/)?(?P<folder>img_emb|text_emb|metadata)/(?P=folder)_(?P<number>\d+)\.(npy|parquet)")

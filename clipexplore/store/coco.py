@@ -15,10 +15,10 @@ from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.store.captions import Row, Table, in_one_line
+from clipexplore.store.descriptions import pictures_of
 from clipexplore.store.files import Tree
+from clipexplore.store.folders import named_pictures
 from clipexplore.store.json_stream import values_of
-from clipexplore.store.named import named_pictures
-from clipexplore.store.sidecars import pictures_of
 from clipexplore.store.sources import Source
 
 _FIRST = 20  # values of a file from which is seen whether it is one

@@ -1,19 +1,33 @@
-"""What a picture's own file says of it: XMP, IPTC and EXIF, as photo managers and editors write them.
+"""What is said of a picture: in its own file, as XMP, IPTC and EXIF, and in the files beside it.
 
-Sources: XMP specification part 1 (Adobe 2012), `dc:description`; IPTC-IIM 4.2, dataset 2:120; EXIF 2.32, tag 0x010E;
-Windows' tags 0x9C9B, 0x9C9C and 0x9C9F in UTF-16.
+Beside it are a text, what a program wrote as JSON, XMP of a photo manager, a class, vectors. Sources: XMP specification
+part 1 (Adobe 2012), `dc:description`; IPTC-IIM 4.2, dataset 2:120; EXIF 2.32, tag 0x010E; Windows' tags 0x9C9B, 0x9C9C
+and 0x9C9F in UTF-16.
 """
 
 from __future__ import annotations
 
+import io
+import json
 import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from xml.etree import ElementTree
 
-from clipexplore.images import metadata
-from clipexplore.store.captions import in_one_line
+import numpy as np
 
-_MOST = 1_000_000  # bytes of XMP that are read
+from clipexplore.errors import InputError
+from clipexplore.images import metadata, suffixes
+from clipexplore.language import _
+from clipexplore.store.arrays import open_npy
+from clipexplore.store.captions import Row, in_one_line, table_rows
+from clipexplore.store.files import Tree
+from clipexplore.store.items import Kind
+
+ENDINGS = (".txt", ".json", ".xmp", ".cls")
+VECTORS: dict[str, Kind] = {".image_vectors.npy": "pictures", ".text_vectors.npy": "captions"}
+_MOST = 1_000_000  # bytes of a file beside a picture, and of XMP, that are read
 _DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _IPTC_CAPTION = (2, 120)
@@ -25,6 +39,116 @@ _BY_ITSELF = re.compile(
     r"created with .*|processed with .*|charset=\S*|file written by adobe photoshop.*)?\W*",
     re.IGNORECASE,
 )
+
+
+class Sidecars:
+    """The files beside the pictures of a tree: `a.txt` and `a.jpg.txt` of `a.jpg`, and of `a.b.jpg` also `a.txt`, as
+    WebDataset has it.
+    """
+
+    def __init__(self, tree: Tree):
+        self._tree = tree
+        endings = (*ENDINGS, *VECTORS)
+        self._names = {name.lower(): name for name in tree.names if name.lower().endswith(endings)}
+
+    def of(self, picture: str) -> list[str]:
+        """The names of those of a picture that say something, in the order of `ENDINGS`."""
+        stem, folder = picture.rpartition(".")[0], picture.rpartition("/")[0]
+        key = f"{folder}/{picture.rpartition('/')[2].split('.')[0]}".removeprefix("/")
+        found = {
+            self._names[name]: None
+            for ending in ENDINGS
+            for name in (f"{stem}{ending}".lower(), f"{picture}{ending}".lower(), f"{key}{ending}".lower())
+            if name in self._names
+        }
+        return [*found]
+
+    def used(self, pictures: Iterable[str]) -> set[str]:
+        """Those that belong to some picture."""
+        return {name for picture in pictures for name in (*self.of(picture), *self._vectors(picture).values())}
+
+    def said(self, picture: str) -> Row:
+        """What they say of a picture; a text counts before JSON, and that before XMP.
+
+        Raises
+        ------
+        InputError
+            If one cannot be read.
+        """
+        caption, fields, id = "", dict[str, object](), ""
+        for name in self.of(picture):
+            said = _read(self._tree.read(name)[:_MOST], name)
+            caption, fields, id = caption or said.caption, {**said.fields, **fields}, id or said.id
+        return Row(caption=caption, id=id, fields=fields)
+
+    def vectors(self, picture: str) -> dict[Kind, np.ndarray]:
+        """The vectors `(dim,)` beside a picture, float32, by what they are of.
+
+        Raises
+        ------
+        InputError
+            If one is no such array.
+        """
+        return {kind: _vector(self._tree.read(name), name) for kind, name in self._vectors(picture).items()}
+
+    def _vectors(self, picture: str) -> dict[Kind, str]:
+        stem = picture.rpartition(".")[0].lower()
+        return {kind: self._names[stem + ending] for ending, kind in VECTORS.items() if stem + ending in self._names}
+
+
+def _vector(data: bytes, name: str) -> np.ndarray:
+    try:
+        found = open_npy(name, lambda: io.BytesIO(data), len(data))
+        if len(found.shape) == 1 and found.dtype.kind == "f" and found.shape[0]:
+            return next(found.blocks(found.shape[0])).astype(np.float32)
+    except InputError:
+        raise
+    except Exception:  # noqa: BLE001, S110 – a damaged file raises anything, and the sentence below says so
+        pass
+    raise InputError(_("{name!r} is no vector that can be read; save it again.").format(name=name))
+
+
+def _read(data: bytes, name: str) -> Row:
+    ending = name.lower().rpartition(".")[2]
+    if ending == "json":
+        return _from_json(data)
+    if ending == "xmp":
+        return Row(caption=in_xmp(data))
+    text = _first_line(data)
+    return Row(fields={"label": text}) if ending == "cls" else Row(caption=text)
+
+
+def _first_line(data: bytes) -> str:
+    """The caption that a text file holds: its first line that is not empty."""
+    lines = data[:100_000].decode("utf-8-sig", "replace").split("\n")
+    return next((in_one_line(line) for line in lines if line.strip()), "")
+
+
+#: What img2dataset writes of each picture and nobody looks at: that it was fetched, and how.
+_DULL = re.compile(r"status|error_message|exif|key|sha256|md5")
+
+
+def _from_json(data: bytes) -> Row:
+    with suppress(ValueError, RecursionError):
+        found = json.loads(data)
+        if isinstance(found, dict):
+            (row,) = table_rows([*found], [found])
+            return replace(row, fields=tidy(row.fields))
+    return Row()
+
+
+def tidy(fields: dict[str, object]) -> dict[str, object]:
+    """The fields that say something."""
+    said = {name: value for name, value in fields.items() if value not in (None, "", {}, [])}
+    return {name: value for name, value in said.items() if not _DULL.fullmatch(name)}
+
+
+def pictures_of(names: Iterable[str]) -> Iterator[str]:
+    """The names of pictures among some."""
+    return (name for name in names if name.lower().endswith(suffixes()))
+
+
+# In its own file
 
 
 def description_in(data: bytes) -> str:

@@ -25,9 +25,9 @@ from clipexplore.reports import Report, silent
 from clipexplore.store import img2dataset
 from clipexplore.store.captions import Open, Row, table_rows
 from clipexplore.store.columns import dicts_of, dim_of, needed, open_columns, plain, readable, vectors_of
+from clipexplore.store.descriptions import pictures_of, tidy
 from clipexplore.store.files import MAX_FILE, Tree
 from clipexplore.store.items import Kind
-from clipexplore.store.sidecars import pictures_of, tidy
 from clipexplore.store.sources import Entry, Rejected, Source, with_directions
 
 if TYPE_CHECKING:

@@ -1,9 +1,12 @@
-"""Pictures in folders: their captions by the files beside them, their labels by the folders they are in."""
+"""Pictures in folders: captioned by the files beside them, or by tables that name them; labelled by their folders."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import PurePosixPath
 
@@ -11,9 +14,9 @@ from clipexplore.errors import InputError
 from clipexplore.images import suffixes
 from clipexplore.language import _
 from clipexplore.store import img2dataset
-from clipexplore.store.captions import TABLES
+from clipexplore.store.captions import TABLES, Row, Table
+from clipexplore.store.descriptions import Sidecars, pictures_of
 from clipexplore.store.files import Tree
-from clipexplore.store.sidecars import Sidecars, pictures_of
 from clipexplore.store.sources import Entry, Rejected, Source, with_directions
 
 SPLITS = ("train", "training", "test", "testing", "val", "valid", "validation", "dev")
@@ -47,7 +50,7 @@ def folder_of_pictures(tree: Tree) -> Source | None:
                 yield Rejected(name, _("The vectors beside it are others than beside the first picture."))
                 continue
             fields = {**labels[name], **said.fields}
-            yield with_directions(Entry(name, said.caption, fields, said.id, reader(tree, name), vectors))
+            yield with_directions(Entry(name, said.caption, fields, said.id, partial(tree.read, name), vectors))
         yield from chain.from_iterable(img2dataset.failed(tree, name) for name in reports)
         yield from (Rejected(name, why_not(name)) for name in left)
 
@@ -99,6 +102,80 @@ def labels_of(names: Iterable[str]) -> dict[str, dict[str, object]]:
     return fields
 
 
-def reader(tree: Tree, name: str) -> Callable[[], bytes]:
-    """What reads a file of a tree."""
-    return lambda: tree.read(name)
+# Named by tables
+
+
+def named_pictures(tree: Tree, tables: Mapping[str, Table], recognised: str) -> Source:
+    """The pictures of a tree that tables name, by the name of each table; pictures that none names are told."""
+    pictures = [*pictures_of(tree.names)]
+    places, fields = Places(tree.names), labels_of(pictures)
+
+    def rows() -> Iterator[Entry | Rejected]:
+        return (_entry(tree, places, table, row, fields) for table, every in tables.items() for row in every)
+
+    named = {each.name for each in rows() if isinstance(each, Entry)}
+    left = [name for name in pictures if name not in named]
+
+    def stream() -> Iterator[Entry | Rejected]:
+        yield from rows()
+        for name in left:
+            yield Rejected(name, _("{table} names it nowhere.").format(table=", ".join(tables)[:200]))
+
+    count = sum(table.count for table in tables.values()) + len(left)
+    return Source("pictures", count, stream, recognised=recognised)
+
+
+class Places:
+    """Finds the files that tables name, by the longest end that two paths share."""
+
+    def __init__(self, names: Iterable[str]):
+        self._by_end: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
+        for name in names:
+            parts = self._parts(name)
+            self._by_end[parts[-1]].append((parts, name))
+
+    def find(self, given: str, folder: str = "") -> list[str]:
+        """The files that a path may mean, seen from a folder: one if it is clear, none, or several that fit as well."""
+        for whole in (f"{folder}/{given}" if folder else given, given):
+            parts = self._parts(whole)
+            if not parts:
+                return []
+            found = [(_shared(parts, other), name) for other, name in self._by_end.get(parts[-1], ())]
+            most = max((shared for shared, _name in found), default=0)
+            best = [name for shared, name in found if shared == most]
+            exact = [name for name in best if self._parts(name) == parts]
+            if exact or len(best) == 1:
+                return exact[:1] or best
+        return best
+
+    @staticmethod
+    def _parts(name: str) -> tuple[str, ...]:
+        plain = unicodedata.normalize("NFC", name.replace("\\", "/"))
+        return tuple(part for part in plain.split("/") if part not in ("", "."))
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many parts two paths have in common, from the end."""
+    count = 0
+    for a, b in zip(reversed(one), reversed(other), strict=False):
+        if a != b:
+            break
+        count += 1
+    return count
+
+
+def _entry(
+    tree: Tree, places: Places, table: str, row: Row, fields: Mapping[str, Mapping[str, object]]
+) -> Entry | Rejected:
+    called = row.file or _("row {number}").format(number=row.number)
+    if row.wrong:
+        return Rejected(_("row {number}").format(number=row.number), row.wrong)
+    found = places.find(row.file, str(PurePosixPath(table).parent).removeprefix(".")) if row.file else []
+    if len(found) > 1:
+        message = _("{table} names it in row {number}, and it may be {one} or {other}; write more of its path.")
+        return Rejected(called, message.format(table=table, number=row.number, one=found[0], other=found[1]))
+    if not found:
+        message = _("{table} names it in row {number}, and it is not there.")
+        return Rejected(called, message.format(table=table, number=row.number))
+    split = {key: value for key, value in fields.get(found[0], {}).items() if key == "split"}
+    return Entry(found[0], row.caption, {**split, **row.fields}, row.id, read=partial(tree.read, found[0]))

@@ -17,8 +17,8 @@ from clipexplore.errors import InputError
 from clipexplore.images import open_picture
 from clipexplore.language import _
 from clipexplore.store.columns import rows_of
+from clipexplore.store.descriptions import Sidecars
 from clipexplore.store.files import Tree
-from clipexplore.store.sidecars import Sidecars
 from clipexplore.store.sources import Rejected
 
 _LOOKED_AT, _WHITE = 8, 245  # pictures; grey from which a bar is white

@@ -16,10 +16,9 @@ from clipexplore.store import clip_retrieval, coco, embedded_pictures, fiftyone,
 from clipexplore.store.arrays import FAISS
 from clipexplore.store.captions import TABLES, Open, Row, Table, read_table
 from clipexplore.store.columns import read_rows
+from clipexplore.store.descriptions import Sidecars, pictures_of
 from clipexplore.store.files import OPERATOR, Archive, Caps, Folder, Tree, check_regular
-from clipexplore.store.folders import folder_of_pictures, top_of
-from clipexplore.store.named import named_pictures
-from clipexplore.store.sidecars import Sidecars, pictures_of
+from clipexplore.store.folders import folder_of_pictures, named_pictures, top_of
 from clipexplore.store.sources import Entry, Rejected, Source
 from clipexplore.store.tars import Shards, Tar
 from clipexplore.store.vector_files import has_vectors, is_tensors, open_tensors, open_vectors

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
 
@@ -21,9 +22,9 @@ from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.store.captions import in_one_line
+from clipexplore.store.descriptions import pictures_of
 from clipexplore.store.files import Tree
-from clipexplore.store.folders import reader, why_not
-from clipexplore.store.sidecars import pictures_of
+from clipexplore.store.folders import why_not
 from clipexplore.store.sources import Entry, Rejected, Source
 
 _KEPT = 46  # characters of a name before .json
@@ -55,7 +56,7 @@ def read(tree: Tree, report: Report = silent) -> Source | None:
                 yield Rejected(name, str(error))
                 continue
             caption = in_one_line(str(said.get("description") or ""))
-            yield Entry(name, caption, {**_album(name), **_fields(said)}, read=reader(tree, name))
+            yield Entry(name, caption, {**_album(name), **_fields(said)}, read=partial(tree.read, name))
         for name in left:
             yield Rejected(name, _why_left(name))
 

@@ -223,7 +223,7 @@ def open_tensors(tensors: Open, metadata: Open | None, name: str, report: Report
         raise InputError(message.format(name=name, vectors=len(vectors), rows=count))
 
     def stream() -> Iterator[Entry | Rejected]:
-        told = rows() if count else (Row(number, "") for number in range(1, len(vectors) + 1))
+        told = rows() if count else (Row(number) for number in range(1, len(vectors) + 1))
         for number, (vector, row) in enumerate(zip(vectors, told, strict=True), 1):
             fields = {**row.fields, "file": row.file} if row.file else row.fields
             called = row.id or row.file or f"{PurePosixPath(name).stem}-{number:06d}"

@@ -11,8 +11,8 @@ from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.models.catalog import UNNAMED
 from clipexplore.store import shelves
+from clipexplore.store.descriptions import ENDINGS as BESIDE
 from clipexplore.store.recognise import VECTORS
-from clipexplore.store.sidecars import ENDINGS as BESIDE
 
 from .imports import WHOLE, Plan, allowed_folders, begin, put_down, room_for
 from .looking import look_first
