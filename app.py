@@ -53,7 +53,7 @@ def main() -> None:
     with ui.show_errors():
         if ui.ready(page.url_path, page.title):
             page.run()
-            ui.end_choices(ui.name_of(page))
+            ui.end_page()
             ui.chosen_bar()
             ui.picture_view()
     with remarks:

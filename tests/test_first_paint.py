@@ -19,9 +19,9 @@ SLOW = ("torch", "transformers", "diffusers", "umap", "numba", "sklearn")
 SCRIPT = f"""
 import json, sys
 from clipexplore import jobs
-from clipexplore.ui import session
+from clipexplore.ui import serving
 jobs.Lane._run = lambda self: None
-session._load_all = lambda: None
+serving._load_all = lambda: None
 from functools import cache
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest

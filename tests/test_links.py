@@ -178,7 +178,7 @@ def calls(node):
 
 
 def is_bound(call):
-    """By Streamlit, or by `ui.linked`, which keeps what it is called on screen out of the link."""
+    """By Streamlit, or by `ui.widgets.linked`, which keeps what it is called on screen out of the link."""
     if ast.unparse(call.func) == "linked":
         return True
     return (value := keyword(call, "bind")) is not None and ast.literal_eval(value) == "query-params"

@@ -38,10 +38,9 @@ from .expressions import (
 )
 from .filters import facet_box, filter_box, say_kept
 from .gallery import gallery
-from .journey import afresh_button, say_missing, say_refused
+from .journey import afresh_button, end_page, say_missing, say_refused
 from .judged import judged_accuracies, judged_classes, judged_mistakes, judged_trust, label_box
 from .lessons import lesson_list, show_lesson
-from .linked import end_choices
 from .making import new_collection
 from .maps import draw_map, fit_settings, laid_out, layout_download, plane_settings, say_neighbours, say_trust
 from .markdown import escape
@@ -60,25 +59,23 @@ from .match import (
 )
 from .models import model_box, model_card, ready
 from .names import check_names
-from .options import called
-from .page import doors, header, name_of, navigation, pages, say_figures, show_errors
+from .page import doors, header, navigation, pages, say_figures, show_errors
 from .picture import picture_view
 from .pixels import compare, pixels_here, show_components, show_rebuilt, show_rebuilt_in_clip
 from .player import frame_strip, path_curves, path_download, path_view, walk_download
 from .properties import show_apart, show_dimensions, show_direction, show_grid
 from .results import can_judge, distribution, download_row, find, matches, result_bars, score_context
 from .room import follow, follow_box, teachers_page
-from .serving import around_the_app
-from .session import access, begin_run, preset, space, visitor, warm_up
+from .serving import around_the_app, warm_up
+from .session import access, begin_run, preset, space, speak, visitor
 from .shades import color_box
 from .share import share_box
 from .shelf import show_items, show_shelf
-from .shipped import described
-from .speech import language_box, speak
 from .status import operator_box, show_cluster, show_lanes, show_machine
+from .titles import called, described
 from .two import disagreement_map, other_box, show_agreement, show_both, show_ranking
 from .uploads import add_picture
 from .walks import drawn_strip, drawn_walk, walk_draw_settings, walk_drawing
-from .widgets import choice, number, select, several, slider, text_line, toggle
+from .widgets import choice, language_box, number, select, several, slider, text_line, toggle
 from .window import keep_window
 from .words import corpus_box, lexicon, say_lexicon, show_corner, show_kindred, show_nearest

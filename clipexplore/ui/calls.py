@@ -14,7 +14,7 @@ from clipexplore.space import Hit, Space
 
 from .names import names, own_space
 from .progress import fitted
-from .session import space
+from .session import run, space
 from .uploads import uploads
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ def call(function: Callable[..., T], **arguments: Any) -> Call[T]:
         Strings, numbers, and lists or tuples of them: what can be written down.
     """
     key = function, repr(arguments), st.session_state["names"], space()
-    before, now = st.session_state["calls"]
+    before, now = run().calls_before, run().calls
     now[key] = before.get(key) or now.get(key) or Call(function, arguments, own_space())
     return now[key]
 
@@ -112,8 +112,8 @@ def code_lines(lines: str) -> None:
 
 def _code_box(write: Callable[[], str]) -> None:
     """The expander of code that is written when somebody wants to see it."""
-    key = "show-code-large" if st.session_state["code"] else "show-code"  # of a picture that is shown large
-    st.session_state["code"] = st.session_state["code"] or write
+    key = "show-code-large" if run().code else "show-code"  # of a picture that is shown large
+    run().code = run().code or write
     # What draws code in colours is fetched by the browser then, too.
     with st.expander(_("Show code"), icon=":material/code:", key=key, on_change="rerun") as box:
         if box.open:
@@ -123,7 +123,7 @@ def _code_box(write: Callable[[], str]) -> None:
 
 def shown_code() -> str:
     """The code that the page shows in this run, of the first expander; empty where it shows none."""
-    write = st.session_state["code"]
+    write = run().code
     return write() if write else ""
 
 

@@ -13,7 +13,7 @@ from clipexplore.store.export import some_as_zip
 from .expressions import page_links
 from .journey import carried
 from .markdown import escape
-from .session import preset, space
+from .session import page_here, preset, space
 from .widgets import download
 
 
@@ -45,7 +45,7 @@ def chosen_bar() -> None:
     with st.bottom, st.container(horizontal=True, vertical_alignment="center", gap="small"):
         says = ngettext("{count} picture chosen", "{count} pictures chosen", len(ids)).format(count=len(ids))
         st.markdown(f"**{says}**", width="content")
-        if "q" in links.PAGES[st.session_state["shown-page"]]:
+        if "q" in links.PAGES[page_here()]:
             st.button(_("Their sum"), key="chosen-sum", on_click=preset, kwargs={"q": written}, help=escape(written))
         download(_("Pictures (ZIP)"), partial(some_as_zip, collection, ids), "pictures.zip", "chosen-zip")
         st.button(_("Clear the choice"), key="choose-none", on_click=preset, kwargs={"chosen": []}, type="tertiary")

@@ -20,9 +20,8 @@ from clipexplore.jobs import Job, Lane
 from clipexplore.language import _
 from clipexplore.store.collection import Collection
 
-from .session import screen
+from .session import screen, speaking
 from .shades import Shades
-from .speech import speaking
 
 SIDE = 48  # pixels of a thumbnail
 MOST_THUMBNAILS = 10_000  # on a sheet, 3 MB; of a larger collection every few have one

@@ -7,7 +7,7 @@ from clipexplore.names import ids_like
 
 from .component import component
 from .names import names, own_space
-from .speech import speaking
+from .session import page_here, run, speaking
 from .uploads import picture_url
 
 MOST = 8
@@ -16,13 +16,13 @@ _complete = component("complete", '<ul class="ids" role="listbox" popover="manua
 
 def completing(key: str) -> None:
     """For the text field of that key: `complete` serves it, too."""
-    st.session_state.setdefault("fields", []).append(key)
+    run().fields.append(key)
 
 
 def complete() -> None:
     """Serves the fields of the page, after it has run; what is typed in one runs this alone, not the page."""
-    if fields := st.session_state.pop("fields", ()):
-        st.fragment(speaking(_offer))(fields, f"{st.session_state['shown-page']}-ids")
+    if fields := run().fields:
+        st.fragment(speaking(_offer))(fields, f"{page_here()}-ids")
 
 
 def _offer(fields: list[str], slot: str) -> None:

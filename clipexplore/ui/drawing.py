@@ -32,7 +32,7 @@ from .fetching import offer_weights
 from .markdown import escape
 from .progress import fitted
 from .session import access, space
-from .shipped import titled
+from .titles import titled
 from .widgets import toggle
 
 LANE = "render"

@@ -20,11 +20,11 @@ from .complete import completing
 from .journey import carried
 from .markdown import escape
 from .names import name_box
-from .page import name_of, page_here, pages
+from .page import pages
 from .plots import short
-from .session import preset, space
-from .shipped import titled
+from .session import page_here, preset, space
 from .stand_ins import stand_in
+from .titles import titled
 from .uploads import picture, picture_url
 from .widgets import text_line, text_lines
 
@@ -45,7 +45,7 @@ def expression_box(key: str = "q", label: str | None = None) -> Point | None:
         ),
     )
     completing(key)
-    typed = stand_in(name_of(page_here()), key, typed)
+    typed = stand_in(page_here(), key, typed)
     if remark := notice(typed):
         st.info(escape(remark), icon=":material/format_quote:")
     return point_of(typed)
@@ -82,7 +82,7 @@ def lines_box(key: str, label: str, least: int, most: int, help: str | None = No
     """A text field with one entry a line; None, with the reason on screen, where there are too few."""
     typed = text_lines(key, label, max_chars=MAX_CHARACTERS, help=help)
     completing(key)
-    typed = stand_in(name_of(page_here()), key, typed)
+    typed = stand_in(page_here(), key, typed)
     given = [line.strip() for line in typed.splitlines() if line.strip()]
     lines = different(given)
     if len(lines) < len(given):

@@ -20,7 +20,7 @@ from clipexplore.units import duration, size
 from .markdown import escape
 from .progress import fitted
 from .session import access
-from .shipped import worded
+from .titles import worded
 
 CLIP, ALL = "clip", "all"  # what a button fetches
 USUAL = 100e6 / 8  # bytes a second

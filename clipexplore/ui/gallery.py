@@ -16,7 +16,7 @@ from clipexplore.space import Hit
 
 from .chosen import choose, chosen
 from .component import component
-from .speech import speaking
+from .session import run, speaking
 from .uploads import picture_url
 
 _gallery = component("gallery", '<ul class="gallery"></ul>', isolate_styles=False)
@@ -33,7 +33,7 @@ def gallery(hits: list[Hit], key: str, into: str | None = "q") -> None:
     if not hits:
         st.info(_("Nothing is left to show."))
         return
-    st.session_state.setdefault("on-page", []).extend(hit.id for hit in hits)
+    run().pictures.extend(hit.id for hit in hits)
     items = [dict(id=hit.id, url=picture_url(hit.id), caption=hit.caption, score=score(hit)) for hit in hits]
     data = {"items": items, "tools": tools(into), "chosen": chosen()}
     data |= {"label": _("Pictures"), "choose": _("Choose")}
@@ -45,7 +45,7 @@ def gallery(hits: list[Hit], key: str, into: str | None = "q") -> None:
 
 def on_page() -> list[str]:
     """The ids of the pictures in all galleries of the page, each once, in its order."""
-    return list(dict.fromkeys(st.session_state.get("on-page", ())))
+    return list(dict.fromkeys(run().pictures))
 
 
 def tools(into: str | None) -> list[tuple[str, str, str]]:

@@ -36,8 +36,7 @@ from clipexplore.store.stored import Stored
 
 from .markdown import escape
 from .progress import lane, said_of
-from .session import access, embedder, visitor
-from .speech import speaking
+from .session import access, embedder, speaking, visitor
 
 PLAN, INCOMING = "import.json", "incoming"
 WHOLE = (".zip", TAR, ARROW, *TABLES, *VECTORS)  # files that are a source by themselves

@@ -11,8 +11,8 @@ from clipexplore import links
 from clipexplore.language import _
 from clipexplore.store import shelves
 
-from .linked import by_history, forget_choices
 from .markdown import escape
+from .session import by_history, page_here, run
 
 CARRIED = "to-"  # before a key in a link from page to page, as `carried` writes it
 POINT = "q"  # the key of the point that is explored
@@ -21,7 +21,7 @@ FOLLOWING = ("start", "search", "arithmetic", "apart", "concepts", "components")
 
 def arrive(page: str) -> None:
     """Begins a page with what its link carries, else with what was shown here before and the point explored since."""
-    before = st.session_state.get("shown-page")
+    before = page_here()
     if before and before != page and "noted" not in st.session_state:
         _note(before)
         st.session_state["noted"] = True  # what is carried starts over, with the values of the page before gone
@@ -109,33 +109,39 @@ def _forget_the_page_before(page: str) -> None:
     Streamlit does so at the end of a run; until then a key that both pages have, such as `rank`, has the other page's
     value, which this page may not allow.
     """
-    forget_choices(page)
+    for key in _choices_before() & links.PAGES[page].keys():  # what both have is read from the link again
+        st.session_state.pop(key, None)
+    st.session_state["choices-before"] = set()
     for key in links.PAGES[page].keys() - set(st.query_params):
         st.session_state.pop(key, None)
 
 
-def place_for_afresh() -> None:
-    """Where `afresh_button` will stand: what a page shows is known when it has run."""
-    st.session_state["afresh"], st.session_state["shown-keys"] = st.empty(), set()
+def end_page() -> None:
+    """For a page that has run whole: the choices that it no longer shows leave the link."""
+    shown = run().choices
+    for key in (_choices_before() - shown) & links.PAGES[page_here()].keys() & set(st.query_params):
+        del st.query_params[key]
+    st.session_state["choices-before"] = shown
+
+
+def _choices_before() -> set[str]:
+    """The choices of the last run of this page that came to its end."""
+    return st.session_state.get("choices-before", set())
 
 
 def afresh_button() -> None:
     """A button back to the page as it is first seen, after the page has run; only where a widget on it was changed."""
-    place = st.session_state.pop("afresh", None)
-    if place is None:
+    if (place := run().afresh) is None:
         return  # no page stands there
-    page = st.session_state["shown-page"]
-    here = {key: default for key, default in links.PAGES[page].items() if key in st.session_state["shown-keys"]}
-    if any(st.session_state.get(key, default) != default for key, default in here.items()):
-        place.button(
-            _("Start afresh"), on_click=_start_afresh, args=(page,), icon=":material/restart_alt:", type="tertiary"
-        )
+    defaults = links.PAGES[page_here()]
+    if any(st.session_state.get(key, defaults[key]) != defaults[key] for key in run().widgets):
+        place.button(_("Start afresh"), on_click=_start_afresh, icon=":material/restart_alt:", type="tertiary")
 
 
-def _start_afresh(page: str) -> None:
+def _start_afresh() -> None:
     for note in ("point", "left"):
         st.session_state.pop(note, None)
-    for key, default in links.PAGES[page].items():
+    for key, default in links.PAGES[page_here()].items():
         if key in st.session_state:
             st.session_state[key] = default
 

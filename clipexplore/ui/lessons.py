@@ -10,12 +10,11 @@ from clipexplore.lessons import Lesson, lessons, mistakes
 from clipexplore.room import Asked
 
 from .device import device, forget, keep_on_device, predictions
-from .linked import linked
 from .markdown import escape
 from .page import pages
 from .room import EVERY, histogram, is_class, room, say_count, teacher_buttons
-from .session import access, preset
-from .speech import speaking
+from .session import access, preset, speaking
+from .widgets import linked
 
 
 def lesson_list() -> Lesson | None:

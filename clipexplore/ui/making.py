@@ -17,10 +17,9 @@ from clipexplore.store.recognise import VECTORS
 from .imports import WHOLE, Plan, allowed_folders, begin, put_down, room_for
 from .looking import look_first
 from .markdown import escape
-from .options import naming
 from .session import access, present, visitor
 from .shelf import may_change
-from .shipped import titled
+from .titles import naming, titled
 
 
 def new_collection() -> None:

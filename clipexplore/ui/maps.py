@@ -18,12 +18,12 @@ from clipexplore.store.export import harmless
 from .calls import Call, call
 from .cloud import Overlay, draw_cloud, draw_sheet, packed, sheet_name
 from .expressions import show_error
-from .options import called
 from .plots import axis_titles
 from .progress import fitted
 from .session import space
 from .shades import GROUPS, Coloring, middles, shades_of
 from .solid import draw_solid
+from .titles import called
 from .widgets import download, number, select, slider, toggle
 
 CORNERS = 40  # of a region, so that it fits into a link

@@ -14,10 +14,10 @@ from . import spec as go
 from .expressions import open_in, points_of
 from .markdown import escape
 from .names import is_named
-from .options import called
 from .plots import ACCENT, MUTED, OTHER, axis_titles, chart, plain
 from .results import metrics
 from .session import space
+from .titles import called
 from .uploads import picture_url
 from .widgets import download
 

@@ -30,12 +30,12 @@ from clipexplore.store.embedding import embed, fit_maps, missing, open_for
 from clipexplore.store.shelves import version_of
 
 from .fetching import absent, cost, offer_weights, say_terms
-from .linked import linked
 from .markdown import escape
 from .page import WITHOUT_MODEL
 from .progress import fitted, lane
 from .session import access, early_spaces, embedder, place_of, preset, space, space_of, visitor
-from .shipped import described, titled
+from .titles import described, titled
+from .widgets import linked
 
 WORTH = 10 * ANCHORS  # items from which a collection is carried over while a model embeds it
 

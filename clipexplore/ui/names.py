@@ -9,8 +9,7 @@ from clipexplore.names import MAX_CHARACTERS, add, define
 from clipexplore.space import Space
 
 from .markdown import escape
-from .session import space
-from .speech import speaking
+from .session import run, space, speaking
 from .uploads import uploads
 
 
@@ -29,7 +28,7 @@ def check_names() -> None:
     except InputError as error:
         st.error(escape(str(error)), icon=":material/error:")
         return
-    if "opened" in st.session_state and (taken := [name for name in defined if name in space().collection]):
+    if run().space and (taken := [name for name in defined if name in space().collection]):
         clash = _("@{name} is both a name of yours and a picture of this collection; give your point another name.")
         st.error(escape(clash.format(name=taken[0])), icon=":material/error:")
 

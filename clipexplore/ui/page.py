@@ -18,9 +18,10 @@ from clipexplore.language import _, language
 from clipexplore.paths import BUNDLE
 from clipexplore.settings import settings
 
-from .journey import arrive, place_for_afresh
+from .journey import arrive
 from .markdown import escape
-from .session import note_page, preset, space
+from .serving import note_page
+from .session import preset, run, space
 from .stand_ins import say_what_can_be_asked
 
 WITHOUT_MODEL = ("status", "collections")  # pages that need none
@@ -84,7 +85,7 @@ def navigation() -> StreamlitPage:
     """Shows the navigation and gives the page to run."""
     # a run marks the pages as its own, so it has copies
     sections = {title: list(map(copy, each)) for title, each in _sections(language.get()).items()}
-    st.session_state["pages"] = {name_of(page): page for section in sections.values() for page in section}
+    st.session_state["pages"] = {page.url_path or "start": page for section in sections.values() for page in section}
     st.session_state["page"] = st.navigation(sections, position="top", expanded=True)
     return st.session_state["page"]
 
@@ -112,16 +113,6 @@ def _picture_of(page: str) -> str | None:
     return data_url(file.read_bytes()) if file.is_file() else None
 
 
-def page_here() -> StreamlitPage:
-    """The page that is being run."""
-    return st.session_state["page"]
-
-
-def name_of(page: StreamlitPage) -> str:
-    """What links and `links.PAGES` call a page."""
-    return page.url_path or "start"
-
-
 def header(*, lead: str, why: str, formula: str, attempt: str) -> None:
     """The title, one line about the page, its examples, and behind "What is happening?" its explanation.
 
@@ -137,8 +128,8 @@ def header(*, lead: str, why: str, formula: str, attempt: str) -> None:
         Markdown: something to try.
     """
     _under_app()
-    here = page_here()
-    name = name_of(here)
+    here = st.session_state["page"]
+    name = here.url_path or "start"
     arrive(name)
     note_page(name)
     try_this = _("Try this:")  # gettext's extraction does not look into f-strings
@@ -174,7 +165,7 @@ def _show_examples(page: str) -> None:
                 kwargs=example["set"],
                 type="secondary",
             )
-        place_for_afresh()
+        run().afresh = st.empty()
 
 
 def _examples_here(page: str) -> list[dict]:

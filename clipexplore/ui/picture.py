@@ -19,9 +19,8 @@ from .expressions import open_in
 from .gallery import act, gallery, on_page, open_picture_view, tools
 from .markdown import escape
 from .page import show_errors
-from .session import space
-from .shipped import field_called
-from .speech import speaking
+from .session import page_here, space, speaking
+from .titles import field_called
 from .uploads import picture_url
 
 WORDS = 6  # of the sum that stands for the picture
@@ -56,7 +55,7 @@ def _show(id: str, url: str, order: list[str]) -> None:
         st.markdown(escape(_caption(id)))
         st.caption(_fields(id))
         _ways(id)
-        open_in(_alone(id), st.session_state["shown-page"], "picture")
+        open_in(_alone(id), page_here(), "picture")
         made = call(apart, q=str(_alone(id)), terms=WORDS)
         st.code(f"{_alone(id)} ≈ {made.result.sum}", language=None, wrap_lines=True)
         st.caption(_("Taken apart into words; the cosine of the two is {c:.3f}.").format(c=made.result.cosines[-1]))
@@ -100,7 +99,7 @@ def _steps(id: str, order: list[str]) -> None:
 
 def _ways(id: str) -> None:
     """What can be done with the picture on this page."""
-    keys = links.PAGES[st.session_state["shown-page"]]
+    keys = links.PAGES[page_here()]
     into = next((key for key in ("q", "points") if key in keys), None)
     if not into:
         return

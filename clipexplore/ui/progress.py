@@ -17,8 +17,7 @@ from clipexplore.settings import settings
 from clipexplore.units import duration
 
 from .markdown import escape
-from .session import screen, visitor
-from .speech import speaking
+from .session import screen, speaking, visitor
 
 EVERY = {"queued": 1.0, "running": 0.5}  # seconds between two looks at a job
 LASTING = (

@@ -19,9 +19,9 @@ from clipexplore.store.export import csv_file, harmless, npy_file
 from . import spec as go
 from .calls import Call, call
 from .gallery import gallery, score
-from .options import called
 from .plots import ACCENT, MUTED, bars, chart
 from .session import space
+from .titles import called
 from .widgets import download
 
 SLOW = 0.3  # seconds from which a search says how long it took

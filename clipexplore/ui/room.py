@@ -10,8 +10,7 @@ from clipexplore.settings import settings
 
 from .journey import carried
 from .page import pages
-from .session import access
-from .speech import speaking
+from .session import access, speaking
 
 EVERY = 0.5  # seconds between two looks at what is asked
 LOOK = 1.5  # seconds between two looks at what is shown to the room

@@ -1,26 +1,38 @@
-"""What stands around the app on the server: the warm-up, health checks, headers, the gate, the door and the quota of
-uploads.
+"""What stands around the app on the server: the warm-up, the log, health checks, headers, the gate, the door and the
+quota of uploads.
+
+In the log a visitor is the first letters of a random id, and what is typed is logged at DEBUG only.
 """
 
+import gc
+import logging
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
 
 from clipexplore.closing import close_all
+from clipexplore.jobs import Job, Lane
 from clipexplore.models import catalog
 from clipexplore.server.arriving import Arriving
 from clipexplore.server.door import Door
+from clipexplore.server.machine import share_heaps
 from clipexplore.server.serving import make_operator_code
 from clipexplore.server.web import Gate, Headers, Quota, fonts_route, health_routes
 from clipexplore.settings import settings
 
-from .session import is_warm, warm_up
+from .session import embedder, visitor
 
 MB = 1_000_000
+FORMAT = "%(asctime)s %(levelname)-7s %(name)s [%(about)s] %(message)s"
+log = logging.getLogger(__name__)
+_about: ContextVar[str] = ContextVar("about", default="-")
 
 
 @asynccontextmanager
@@ -59,3 +71,51 @@ def around_the_app() -> dict[str, Any]:
             ),
         ],
     }
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> Job:
+    """Starts, once in a process, to import and load what the first question will need; the first page is painted
+    before.
+    """
+    start_log()
+    share_heaps()
+    return Lane("warm-up", abandon_after=math.inf).submit(lambda job: _load_all())
+
+
+def is_warm() -> bool:
+    """Whether the first question will be answered at once."""
+    return warm_up().state not in ("queued", "running")
+
+
+def _load_all() -> None:
+    sleep(1.0)  # let the page that started this be painted first
+    try:
+        embedder(next(iter(catalog.models()))).embed_texts(["hat"])
+    except Exception:
+        log.exception("the warm-up failed; the first visitor who needs the model will see why")
+    # What is loaded now stays: moved out of the collector's sight, it no longer costs half a second a collection.
+    gc.collect()
+    gc.freeze()
+
+
+def note_page(page: str) -> None:
+    """Says whom and what the lines that follow in this run are about."""
+    _about.set(f"{visitor()[:8]} {page}")
+    log.debug("shown with %s", dict(st.query_params))
+
+
+def start_log() -> None:
+    """Writes what the program says to the server's error output, from the level of the settings on; once in a
+    process.
+    """
+    logger, handler = logging.getLogger("clipexplore"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(FORMAT))
+    handler.addFilter(_add_about)
+    logger.handlers[:] = [handler]
+    logger.setLevel(settings().log_level)
+
+
+def _add_about(record: logging.LogRecord) -> bool:
+    record.about = _about.get()
+    return True

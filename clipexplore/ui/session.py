@@ -1,28 +1,29 @@
-"""One visitor's session: who it is, what it may do, what is on its screen, and its handle on what the process holds
-for everybody.
+"""One visitor's session: who it is, its language, what it may do, what is on its screen, and its handle on what the
+process holds for everybody.
 
 Loaded models and opened collections exist once (`st.cache_resource`). A script never runs a model itself: it asks
-`SharedEmbedder`, whose one thread answers all visitors. In the log a visitor is the first letters of a random id, and
-what is typed is logged at DEBUG only.
+`SharedEmbedder`, whose one thread answers all visitors.
 """
 
-import gc
 import logging
-import math
-from contextvars import ContextVar
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import streamlit as st
 from streamlit import runtime
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from clipexplore import links
 from clipexplore.access import Access, Caller
 from clipexplore.batcher import Shared, shared_embedder
-from clipexplore.jobs import Job, Lane
+from clipexplore.language import LANGUAGES, language
 from clipexplore.models import catalog
-from clipexplore.server.machine import share_heaps
 from clipexplore.settings import settings
 from clipexplore.space import Space
 from clipexplore.store import shelves
@@ -32,9 +33,7 @@ from clipexplore.store.shelves import OWN, own_folder, version_of
 STREAMLIT = "1.67"  # for which it was checked what is asked of the runtime here and in `serving`
 # The server imports the pages' functions before there is a runtime, of which each would warn.
 logging.getLogger("streamlit.runtime.caching.cache_data_api").setLevel(logging.ERROR)
-FORMAT = "%(asctime)s %(levelname)-7s %(name)s [%(about)s] %(message)s"
-log = logging.getLogger(__name__)
-_about: ContextVar[str] = ContextVar("about", default="-")
+Spoken = TypeVar("Spoken", bound=Callable)
 
 
 def visitor() -> str:
@@ -69,14 +68,45 @@ class Screen:
         self._session = None
 
 
+@dataclass
+class Run:
+    """What one run of the app has shown so far; each piece notes here what another needs of it.
+
+    Attributes
+    ----------
+    space
+        The explored one, once it was asked for: looked for once in a run, since a gallery asks for every picture.
+    calls, calls_before
+        The library calls of this run and of the one before, by what they compute: see `calls.call`.
+    code
+        Gives the code of the page: see `calls.code`.
+    choices, widgets
+        The keys of the choices, and of the widgets that start at the default of the link table.
+    fields
+        The keys of the text fields in which ids are offered.
+    pictures
+        The ids of the pictures in galleries, in the order of the page.
+    afresh
+        The place beside the examples for `journey.afresh_button`: what a page shows is known when it has run.
+    """
+
+    calls_before: dict[tuple, Any] = field(default_factory=dict)
+    calls: dict[tuple, Any] = field(default_factory=dict)
+    space: Space | None = None
+    code: Callable[[], str] | None = None
+    choices: set[str] = field(default_factory=set)
+    widgets: set[str] = field(default_factory=set)
+    fields: list[str] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)
+    afresh: DeltaGenerator | None = None
+
+
 def begin_run() -> None:
     """Lets this run of the app look at the disk again, show nothing yet, and take the screen; called once, before
     anything asks for the space.
     """
     state, context = st.session_state, get_script_run_ctx()
-    state.pop("opened", None)
-    state["choices"], state["on-page"], state["code"] = set(), [], None
-    state["calls"] = state.get("calls", ({}, {}))[1], {}  # those of the run before, and of this one
+    state["run"] = Run(calls_before=state["run"].calls if "run" in state else {})
     if before := state.get("screen"):
         before.end()
     state["screen"] = _present()[visitor()] = Screen(context.session_id if context else None)
@@ -87,6 +117,48 @@ def begin_run() -> None:
 def _present() -> dict[str, Screen]:
     """What each visitor had on screen last."""
     return {}
+
+
+def run() -> Run:
+    """What this run has shown so far."""
+    return st.session_state["run"]
+
+
+def page_here() -> str:
+    """The name of the page that is shown, as `links.PAGES` has it; empty before the first has begun."""
+    return st.session_state.get("shown-page", "")
+
+
+def by_history() -> bool:
+    """Whether the visitor came to what is shown by Back or Forward."""
+    context = get_script_run_ctx()
+    return bool(context and context.is_history_navigation)
+
+
+def standing(key: str, default: str) -> str:
+    """What a choice stands at: see `widgets.linked`."""
+    if key in st.session_state and not by_history():
+        return st.session_state[key]
+    return st.query_params.get(key, default)
+
+
+def speak() -> None:
+    """Lets this thread speak the visitor's language, that of the link, else the browser's, else English; called before
+    anything is said.
+    """
+    chosen = standing("lang", links.ALL["lang"])
+    language.set(chosen if chosen in LANGUAGES else (st.context.locale or "en")[:2].lower())
+
+
+def speaking(run: Spoken) -> Spoken:
+    """For what Streamlit runs on a thread of its own, without the rest of the page: fragments and callbacks."""
+
+    @wraps(run)
+    def spoken(*args: Any, **kwargs: Any) -> Any:
+        speak()
+        return run(*args, **kwargs)
+
+    return spoken  # type: ignore[return-value]
 
 
 def present() -> set[str]:
@@ -118,12 +190,10 @@ def access() -> Access:
 
 
 def space() -> Space:
-    """The space of the model and collection that the sidebar and the link name; looked for once in a run, since a
-    gallery asks for every picture.
-    """
-    if (opened := st.session_state.get("opened")) is None:
-        opened = st.session_state["opened"] = _look_up(st.session_state["model"], st.session_state["collection"])
-    return opened
+    """The space of the model and collection that the sidebar and the link name."""
+    if (here := run()).space is None:
+        here.space = _look_up(st.session_state["model"], st.session_state["collection"])
+    return here.space
 
 
 def space_of(model: str) -> Space:
@@ -165,55 +235,7 @@ def embedder(model: str) -> Shared:
     return shared_embedder(entry.clip.folder, entry.clip.revisions if entry.present else None)
 
 
-@st.cache_resource(show_spinner=False)
-def warm_up() -> Job:
-    """Starts, once in a process, to import and load what the first question will need; the first page is painted
-    before.
-    """
-    start_log()
-    share_heaps()
-    return Lane("warm-up", abandon_after=math.inf).submit(lambda job: _load_all())
-
-
-def is_warm() -> bool:
-    """Whether the first question will be answered at once."""
-    return warm_up().state not in ("queued", "running")
-
-
-def _load_all() -> None:
-    sleep(1.0)  # let the page that started this be painted first
-    try:
-        embedder(next(iter(catalog.models()))).embed_texts(["hat"])
-    except Exception:
-        log.exception("the warm-up failed; the first visitor who needs the model will see why")
-    # What is loaded now stays: moved out of the collector's sight, it no longer costs half a second a collection.
-    gc.collect()
-    gc.freeze()
-
-
 def preset(**values: object) -> None:
     """For `on_click`: sets widgets by key, and the link follows."""
     for key, value in values.items():
         st.session_state[key] = value
-
-
-def note_page(page: str) -> None:
-    """Says whom and what the lines that follow in this run are about."""
-    _about.set(f"{visitor()[:8]} {page}")
-    log.debug("shown with %s", dict(st.query_params))
-
-
-def start_log() -> None:
-    """Writes what the program says to the server's error output, from the level of the settings on; once in a
-    process.
-    """
-    logger, handler = logging.getLogger("clipexplore"), logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(FORMAT))
-    handler.addFilter(_add_about)
-    logger.handlers[:] = [handler]
-    logger.setLevel(settings().log_level)
-
-
-def _add_about(record: logging.LogRecord) -> bool:
-    record.about = _about.get()
-    return True

@@ -25,7 +25,7 @@ from .component import component
 from .markdown import escape
 from .page import pages
 from .room import lead_buttons
-from .session import space
+from .session import page_here, run, space
 from .widgets import download
 from .window import present_button
 
@@ -62,7 +62,7 @@ def share_box() -> None:
     """A popover with link, copy button and QR code; called after the page has run, so that the link is that of this
     run.
     """
-    link, page = current_link(), st.session_state.get("shown-page")  # no page, where a link names a model not here
+    link, page = current_link(), page_here()  # no page, where a link names a model not here
     with st.popover(
         _("Share this view"), icon=":material/share:", width="stretch", key="share", on_change="rerun"
     ) as box:
@@ -88,7 +88,7 @@ def _files(link: str, page: str) -> None:
     data |= {"title": pages()[page].title, "about": _about()}
     _card_button(data=data | {"code": data_url(_qr(link)) if len(link) <= LONGEST else None}, key="share-card")
     with st.container(horizontal=True, gap="small"):
-        if "opened" in st.session_state:
+        if run().space:
             download(_("Recipe (JSON)"), partial(bytes, _recipe(link)), "clip-explorer.json", "share-recipe")
         if code := shown_code():
             download(_("Code"), code.encode, "clip-explorer.py", "share-code", icon="code")
@@ -96,7 +96,7 @@ def _files(link: str, page: str) -> None:
 
 def _recipe(link: str) -> bytes:
     """JSON: the page and all its values, also those that a link leaves out, with the revisions that they hold for."""
-    here, page = space(), st.session_state["shown-page"]
+    here, page = space(), page_here()
     keys = {**links.ALL, **links.PAGES[page]}
     made: dict[str, Any] = {
         "page": page,
@@ -112,7 +112,7 @@ def _recipe(link: str) -> bytes:
 
 def _about() -> str:
     """What the view is about, on one line."""
-    keys = links.PAGES[st.session_state["shown-page"]]
+    keys = links.PAGES[page_here()]
     told = next((st.session_state.get(key) for key in TOLD if key in keys), None)
     return " · ".join(str(told or "").split("\n"))
 

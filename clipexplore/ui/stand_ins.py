@@ -12,7 +12,7 @@ from clipexplore.models.catalog import UNNAMED
 
 from .markdown import escape
 from .session import preset, space
-from .shipped import titled
+from .titles import titled
 
 ASKING = ("start", "search", "arithmetic", "components")  # pages whose `q` items of the collection can answer
 

@@ -17,8 +17,7 @@ from clipexplore.settings import settings
 from clipexplore.units import size
 
 from .markdown import escape
-from .session import access, caller
-from .speech import speaking
+from .session import access, caller, speaking
 
 EVERY = 3  # seconds between two looks
 

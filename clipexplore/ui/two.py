@@ -18,7 +18,7 @@ from .plots import sampled
 from .results import metrics, result_bars, tiles
 from .session import preset, space, space_of
 from .shades import Coloring, heat
-from .shipped import titled
+from .titles import titled
 from .uploads import picture_url
 from .widgets import select
 

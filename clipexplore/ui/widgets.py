@@ -1,5 +1,9 @@
-"""Widgets that stand in the link: named by its key there, starting at its default on the page (`links.PAGES`); and
+"""Widgets that stand in the link: each named by its key there, starting at its default on the page (`links.PAGES`); and
 buttons that download.
+
+Streamlit writes into a link what a widget shows. That would give choices, whose options have other names in every
+language, the language that a link was made in: so `linked` reads a choice from the link where it is first shown and
+after Back and Forward, and writes it there, by the name of the option, whenever it is another.
 """
 
 import mimetypes
@@ -9,15 +13,38 @@ from typing import Any
 import streamlit as st
 
 from clipexplore import links
+from clipexplore.language import LANGUAGES, _
 
-from .linked import linked
-from .page import name_of, page_here
+from .session import page_here, run, standing
+from .titles import naming
 
 
 def default_of(key: str) -> Any:
     """What a key means on the page that is being run where a link does not say."""
-    st.session_state.setdefault("shown-keys", set()).add(key)  # see `journey.afresh_button`
-    return {**links.ALL, **links.PAGES[name_of(page_here())]}[key]
+    run().widgets.add(key)
+    return links.PAGES[page_here()][key]
+
+
+def linked(
+    show: Callable[..., str | None], key: str, label: str, options: Sequence[str], default: str, **look: Any
+) -> str:
+    """What is chosen of some options by a widget that `show` makes; the default is absent from the link."""
+    run().choices.add(key)
+    st.session_state[key] = standing(key, default)
+    if st.session_state[key] not in options:  # of a wrong link, or of another collection or model
+        st.session_state[key] = default
+    chosen = show(label, options, key=key, format_func=naming(key, options), **look) or default
+    if chosen == default:
+        st.query_params.pop(key, None)
+    elif st.query_params.get(key) != chosen:
+        st.query_params[key] = chosen
+    return chosen
+
+
+def language_box() -> None:
+    """The choice of the language; the browser's is the default."""
+    default = links.ALL["lang"]
+    linked(st.selectbox, "lang", _("Language"), [default, *LANGUAGES], default)
 
 
 def choice(key: str, label: str, options: Sequence[str], **look: Any) -> Any:
@@ -25,7 +52,7 @@ def choice(key: str, label: str, options: Sequence[str], **look: Any) -> Any:
     default = default_of(key)
     if default not in options:
         default = options[0]
-        st.session_state["shown-keys"].discard(key)  # `journey.afresh_button` knows the usual default alone
+        run().widgets.discard(key)  # `journey.afresh_button` knows the usual default alone
     return linked(st.segmented_control, key, label, options, default, required=True, **look)
 
 

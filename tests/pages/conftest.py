@@ -9,7 +9,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from clipexplore import Space
 from clipexplore.access import Caller
 from clipexplore.explore.presence import presence
-from clipexplore.ui import session
+from clipexplore.ui import serving, session
 
 # Every AppTest would read the metadata of all installed packages anew, three quarters of what a page's test takes.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
@@ -29,7 +29,7 @@ def as_a_server_does(home, monkeypatch):
         PagesManager.uses_pages_directory = False
 
     monkeypatch.setattr(PagesManager, "__init__", begin)
-    monkeypatch.setattr(session, "_load_all", lambda: None)
+    monkeypatch.setattr(serving, "_load_all", lambda: None)
     monkeypatch.setattr(session, "caller", lambda: HERE)  # AppTest has no connection whose other end could be known
 
 

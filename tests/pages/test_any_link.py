@@ -9,7 +9,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from clipexplore import links
 from clipexplore.models import catalog
 from clipexplore.store.shelves import explorable
-from clipexplore.ui.options import called
+from clipexplore.ui.titles import called
 
 SHIPPED = PagesManager.__init__  # of which `conftest` takes a part away
 NAMED = {"method": ("pca", "umap"), "other": tuple(catalog.models())}  # that are called otherwise in English

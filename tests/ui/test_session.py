@@ -11,7 +11,7 @@ from helpers import open_page
 from streamlit import runtime
 
 from clipexplore import jobs
-from clipexplore.ui import session
+from clipexplore.ui import serving, session
 from clipexplore.ui.session import Screen
 
 SECRET = "xyzzy plugh"
@@ -24,8 +24,8 @@ def log_from(monkeypatch):
     before = logger.handlers[:], logger.level
 
     def start(level: str) -> None:
-        monkeypatch.setattr(session, "settings", lambda: SimpleNamespace(log_level=level))
-        session.start_log()
+        monkeypatch.setattr(serving, "settings", lambda: SimpleNamespace(log_level=level))
+        serving.start_log()
 
     yield start
     logger.handlers[:], logger.level = before
@@ -39,7 +39,7 @@ def test_nothing_typed_is_logged_at_info_and_debug_says_who_and_where(log_from, 
         lines = capsys.readouterr().err
         assert (SECRET in lines) == (level == "DEBUG"), lines
         if level == "DEBUG":
-            assert re.search(r" DEBUG +clipexplore\.ui\.session \[[0-9a-f]{8} search\] ", lines)
+            assert re.search(r" DEBUG +clipexplore\.ui\.serving \[[0-9a-f]{8} search\] ", lines)
 
 
 def test_jobs_are_logged_without_what_they_are_about(log_from, capsys):

@@ -11,8 +11,8 @@ from clipexplore import links
 from clipexplore.models import catalog
 from clipexplore.settings import settings
 from clipexplore.store.shelves import WORLD, explorable
-from clipexplore.ui.shipped import shipped, terms_of_use, titled
-from clipexplore.ui.speech import speaking
+from clipexplore.ui.session import speaking
+from clipexplore.ui.titles import shipped, terms_of_use, titled
 
 # what is called the same in every language
 PROPER = {"PCA", "UMAP", "k-means", "hdbscan", "slerp", "lerp", "pndm", "ddim"}
@@ -61,7 +61,7 @@ def test_without_a_choice_the_browser_is_asked(german, monkeypatch):
 
 
 def test_what_runs_alone_speaks_it_too(german, monkeypatch):
-    monkeypatch.setattr("clipexplore.ui.linked.st", type("St", (), {"session_state": {"lang": "de"}}))
+    monkeypatch.setattr("clipexplore.ui.session.st", type("St", (), {"session_state": {"lang": "de"}}))
     token = speech.language.set("en")
     try:
         assert speaking(lambda word: speech._(word))("again") == "»again"
