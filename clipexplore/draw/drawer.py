@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,15 +15,8 @@ import numpy as np
 from PIL import Image
 
 from clipexplore.cluster.connection import is_set
-from clipexplore.draw.pipelines import (
-    WITHHELD,
-    has_checker,
-    read_facts,
-    read_gap,
-    revision,
-    sees_points,
-    usual_settings,
-)
+from clipexplore.draw.folders import has_checker, read_facts, read_gap, revision, sees_points, usual_settings
+from clipexplore.draw.pipelines import WITHHELD
 from clipexplore.draw.prior import Prior
 from clipexplore.draw.walks import changes
 from clipexplore.models.bridge import Bridge
@@ -83,8 +76,7 @@ class Drawer:
     @property
     def revision(self) -> str:
         """12 hex digits of the pipeline's weights, the same on every machine."""
-        changed = max(path.stat().st_mtime_ns for path in self.folder.rglob("*") if path.is_file())
-        return _revision(self.folder, changed)
+        return revision(self.folder)
 
     @property
     def is_alone(self) -> bool:
@@ -137,12 +129,6 @@ class Drawer:
     def _embedder(self) -> Embedder:
         """The model whose points are drawn, in memory from here on: it sees what is drawn too."""
         return Embedder.resident(self.clip.folder, self.clip.revisions)
-
-
-@lru_cache(maxsize=16)
-def _revision(folder: Path, changed: int) -> str:
-    """12 hex digits of a folder's weights; `changed` tells when to look again."""
-    return revision(folder)
 
 
 def weights_for(model: Model, kind: Kind) -> Weights | None:

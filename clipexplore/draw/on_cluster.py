@@ -19,7 +19,7 @@ from PIL import Image
 
 from clipexplore.cluster.connection import LOOK, again, awaited, connected, errors_in_words, shared
 from clipexplore.cluster.deploying import deployed, once_loaded
-from clipexplore.draw.pipelines import usual_settings
+from clipexplore.draw.folders import usual_settings
 from clipexplore.draw.renderer import Renderer, Shown
 from clipexplore.draw.walks import Report, planned
 from clipexplore.jobs import run_through

@@ -1,14 +1,9 @@
-"""Opening a `diffusers` folder: its class, where its encoders come from, on which device and in which numbers it runs.
-
-Beside what `diffusers` writes, a folder may hold `drawing.json` – the revision of the CLIP it was made for, the norm of
-the embeddings it was trained on, its usual steps and guidance – and `gap.safetensors`, how texts cross the modality
-gap.
+"""Opening a `diffusers` folder: its class, where its encoders come from, on which device and in which numbers it runs;
+and the safety checker that may lie in it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,19 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from clipexplore.draw.decoders import Adapted, Classic, Kandinsky, Unclip
+from clipexplore.draw.decoders import Adapted
+from clipexplore.draw.folders import CHECKER, CLASSIC, KANDINSKY, UNCLIP, check_clip, kind_of, read_facts
 from clipexplore.draw.schedulers import own_scheduler
 from clipexplore.errors import InputError, MissingError
-from clipexplore.images import open_picture
 from clipexplore.language import _
 from clipexplore.models.cpu import has_amx, has_bfloat16
 from clipexplore.models.devices import default_device
-from clipexplore.models.embedder import Embedder
 from clipexplore.models.residents import or_damaged, shared
-from clipexplore.models.weights import ADAPTER, WEIGHTS, revision_of, variant_of
-from clipexplore.settings import settings
-from clipexplore.store.collection import Collection
-from clipexplore.store.shelves import WORLD
+from clipexplore.models.weights import ADAPTER, variant_of
 
 if TYPE_CHECKING:
     import torch
@@ -37,12 +28,7 @@ if TYPE_CHECKING:
 
     Pipeline: TypeAlias = StableUnCLIPImg2ImgPipeline | StableDiffusionPipeline | KandinskyV22Pipeline
 
-CHECKER = "safety_checker"
 WITHHELD = "withheld"  # among what a picture says of itself
-FACTS, GAP = "drawing.json", "gap.safetensors"
-UNCLIP, CLASSIC, KANDINSKY = "StableUnCLIPImg2ImgPipeline", "StableDiffusionPipeline", "KandinskyV22Pipeline"
-SAMPLE = 24  # pictures that a model's usual length is taken from
-_ENDS = 1 << 20  # bytes at either end of a file of weights that tell it from others
 
 
 def load_pipeline(
@@ -60,8 +46,8 @@ def load_pipeline(
     InputError
         As `Renderer.load`.
     """
-    facts, kind = read_facts(folder), _kind(folder)
-    _check_clip(folder, facts, clip)
+    facts, kind = read_facts(folder), kind_of(folder)
+    check_clip(folder, facts, clip)
     import torch
 
     device = torch.device(device) if device else default_device()
@@ -89,49 +75,6 @@ def load_checker(folder: Path, pipeline: Pipeline) -> SafetyChecker:
     says = _("The safety checker in {folder} cannot be loaded: {error}; fetch the model again.")
     with or_damaged(says, folder=folder):
         return SafetyChecker(folder, pipeline.device, pipeline.dtype, variant_of(folder))
-
-
-def decoder_of(pipeline: Pipeline, clip: Path | None) -> Classic:
-    """What a loaded pipeline draws from, and how it is given that.
-
-    Raises
-    ------
-    InputError
-        For one that draws points of another CLIP, as far as their dimensions tell, or without one.
-    """
-    if hasattr(pipeline, "image_noising_scheduler"):
-        return Unclip(pipeline)
-    if not hasattr(pipeline, "movq") and pipeline.unet.encoder_hid_proj is None:
-        return Classic(pipeline)
-    blank = Embedder.resident(clip).project_blank() if clip else np.zeros((1, 0), np.float32)
-    found = Kandinsky(pipeline, blank) if hasattr(pipeline, "movq") else Adapted(pipeline)
-    if found.dim != blank.shape[1]:
-        raise InputError(
-            _(
-                "This model draws points of {dim} dimensions, and those of the CLIP here have {ours}; name the CLIP it "
-                "was made for."
-            ).format(dim=found.dim, ours=blank.shape[1])
-        )
-    return found
-
-
-def usual_norm(pipeline: Pipeline, decoder: Classic, clip: Path | None) -> float:
-    """The length of the embeddings that a pipeline was trained on: √(Σ mean² + std²) of an unCLIP's normaliser, for
-    others that which their CLIP gives pictures; 1 for what draws no points.
-    """
-    if (normalizer := getattr(pipeline, "image_normalizer", None)) is not None:
-        return float((normalizer.mean.float() ** 2 + normalizer.std.float() ** 2).sum().sqrt())
-    return _usual_length(clip) if clip and decoder.dim else 1.0
-
-
-def _usual_length(clip: Path) -> float:
-    """How long the embeddings of pictures are before they are normalised, to two digits, which every device finds: the
-    mean of some drawings of the bundled world.
-    """
-    world = Collection.open(settings().assets / "collections" / WORLD)
-    pictures = [open_picture(world.picture(id)) for id in world.ids[:: max(1, len(world) // SAMPLE)][:SAMPLE]]
-    lengths = np.linalg.norm(Embedder.resident(clip).project_images(pictures), axis=1)
-    return float(f"{lengths.mean():.1e}")
 
 
 def _add_adapter(pipeline: StableDiffusionPipeline, adapter: Path) -> None:
@@ -168,87 +111,6 @@ def _take_few_steps(pipeline: StableDiffusionPipeline, lora: Path) -> None:
         pipeline.fuse_lora()
         pipeline.unload_lora_weights()
     pipeline.scheduler = own_scheduler(pipeline.scheduler.config, few_steps=True)
-
-
-def sees_points(folder: Path, adapter: Path | None) -> bool:
-    """Whether a pipeline draws points of a CLIP that it is not itself a part of, and so has to know that."""
-    return adapter is not None or _kind(folder) == KANDINSKY
-
-
-def read_facts(folder: Path) -> dict:
-    """What `drawing.json` says; nothing where there is none, as in folders of others."""
-    path = folder / FACTS
-    with or_damaged(_("{path} cannot be read: {error}; fetch or train the model again."), path=path):
-        return json.loads(path.read_bytes()) if path.is_file() else {}
-
-
-def usual_settings(folder: Path, few_steps: bool = False) -> dict[str, float]:
-    """The `num_inference_steps` and `guidance_scale` that a pipeline is best used with."""
-    if few_steps:
-        return {"num_inference_steps": 4, "guidance_scale": 1.0}
-    facts = read_facts(folder)
-    return {
-        "num_inference_steps": int(facts.get("num_inference_steps", 15)),
-        "guidance_scale": float(facts.get("guidance_scale") or (4.0 if _kind(folder) == KANDINSKY else 7.5)),
-    }
-
-
-def read_gap(folder: Path) -> np.ndarray | None:
-    """How unit vectors of texts cross the modality gap, float32: the linear map `(dim + 1, dim)` where one was learned,
-    else the mean picture minus the mean text `(dim,)`; None without either. See `crossed`.
-    """
-    if not (folder / GAP).is_file():
-        return None
-    from safetensors.numpy import load_file
-
-    stored = load_file(folder / GAP)
-    return stored.get("map", stored["gap"]).astype(np.float32)
-
-
-def revision(folder: Path, *more: object) -> str:
-    """12 hex digits that name the files of a folder, and `more`; of weights their size and both ends count."""
-    digest = hashlib.blake2b(repr(more).encode(), digest_size=6)
-    for path in sorted(folder.rglob("*.json")) + sorted(folder.rglob("*.safetensors")):
-        digest.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_size} ".encode())
-        with open(path, "rb") as file:
-            digest.update(file.read(_ENDS))
-            file.seek(max(0, path.stat().st_size - _ENDS))
-            digest.update(file.read())
-    return digest.hexdigest()
-
-
-def _kind(folder: Path) -> str:
-    try:
-        kind = json.loads((folder / "model_index.json").read_bytes())["_class_name"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise MissingError(
-            _(
-                "There is no drawing model in {folder}: its model_index.json is missing or damaged; fetch or train one "
-                "first."
-            ).format(folder=folder)
-        ) from error
-    if kind not in (known := (UNCLIP, CLASSIC, KANDINSKY)):
-        raise InputError(
-            _("The model in {folder} is a {kind}, and only {known} can draw here; choose another folder.").format(
-                folder=folder, kind=kind, known=", ".join(known)
-            )
-        )
-    return kind
-
-
-def _check_clip(folder: Path, facts: dict, clip: Path | None) -> None:
-    """A decoder draws the vectors of one CLIP; those of another are noise to it."""
-    wanted = facts.get("clip")
-    if wanted is None:
-        return
-    revision = revision_of(clip / WEIGHTS) if clip and (clip / WEIGHTS).is_file() else None
-    if revision != wanted:
-        raise InputError(
-            _(
-                "The model in {folder} draws the vectors of CLIP {wanted}, and the CLIP here is {revision}; train it "
-                "again on this one."
-            ).format(folder=folder, wanted=wanted, revision=revision)
-        )
 
 
 def _usual_dtype(device: torch.device) -> torch.dtype:
@@ -377,11 +239,6 @@ def share_weights(module: torch.nn.Module, owner: torch.nn.Module) -> int:
             tensor.data = other.data
             saved += tensor.nbytes
     return saved
-
-
-def has_checker(folder: Path) -> bool:
-    """Whether the folder of a pipeline holds a safety checker."""
-    return (folder / CHECKER).is_dir()
 
 
 class SafetyChecker:

@@ -9,7 +9,8 @@ Source: Rombach et al. 2022, "High-Resolution Image Synthesis with Latent Diffus
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,19 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from clipexplore.draw.decoders import Classic
-from clipexplore.draw.latents import Latents
-from clipexplore.draw.pipelines import (
-    SafetyChecker,
-    decoder_of,
-    load_checker,
-    load_pipeline,
-    read_facts,
-    read_gap,
-    revision,
-    usual_norm,
-    usual_settings,
-)
+from clipexplore.draw.decoders import Classic, decoder_of
+from clipexplore.draw.folders import read_facts, read_gap, revision, usual_settings
+from clipexplore.draw.pipelines import SafetyChecker, load_checker, load_pipeline
 from clipexplore.draw.schedulers import OWN, chosen_scheduler
 from clipexplore.draw.walks import Report, planned
 from clipexplore.errors import InputError, OutOfMemoryError
@@ -45,6 +36,35 @@ if TYPE_CHECKING:
 Shown = Callable[[int, Image.Image], object]  # number of a picture, the picture
 PREVIEW_EVERY = 3  # steps
 RANGES = {"num_inference_steps": (1, 100), "guidance_scale": (1.0, 20.0), "seed": (0, 2**32 - 1)}
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """Pictures that are computed together.
+
+    Attributes
+    ----------
+    numbers
+        Those of the pictures in the drawing that they are part of, from 0.
+    prompts, points
+        Both conditions of each, as `Renderer` makes them whole.
+    steps, scale
+        Denoising steps, and the guidance.
+    """
+
+    numbers: list[int]
+    prompts: np.ndarray
+    points: np.ndarray
+    seed: int
+    steps: int
+    scale: float
+    report: Report
+
+    def parts(self, at_once: int) -> Iterator[Together]:
+        """The same, so many at a time."""
+        for start in range(0, len(self.numbers), at_once):
+            some = slice(start, start + at_once)
+            yield replace(self, numbers=self.numbers[some], prompts=self.prompts[some], points=self.points[some])
 
 
 class Renderer:
@@ -81,7 +101,7 @@ class Renderer:
         checker: SafetyChecker | None = None,
     ):
         self.checker = checker
-        self.pipeline, self._latents, self._own = pipeline, Latents(pipeline), pipeline.scheduler
+        self.pipeline, self._own = pipeline, pipeline.scheduler
         self.norm, self.gap, self.revision = norm, gap, revision
         self.num_inference_steps, self.guidance_scale = settings["num_inference_steps"], settings["guidance_scale"]
         self._decoder = decoder
@@ -128,7 +148,7 @@ class Renderer:
         pipeline = load_pipeline(folder, clip, device, dtype, lora, adapter)
         name = revision(folder, str(pipeline.dtype), pipeline.device.type, str(lora), str(checker), str(adapter))
         decoder = decoder_of(pipeline, clip)
-        norm = float(read_facts(folder).get("norm") or usual_norm(pipeline, decoder, clip))
+        norm = float(read_facts(folder).get("norm") or decoder.usual_norm(clip))
         found = load_checker(Path(checker), pipeline) if checker else None
         return cls(pipeline, decoder, norm, usual_settings(folder, bool(lora)), read_gap(folder), name, found)
 
@@ -226,7 +246,7 @@ class Renderer:
         self.pipeline.scheduler = chosen_scheduler(  # another drawing may have had another
             self._own, scheduler, self._decoder.schedulers
         )
-        return self._draw(numbers, prompts, points, seed, num_inference_steps, scale, report)
+        return self._draw(Together(numbers, prompts, points, seed, num_inference_steps, scale, report))
 
     def _conditions(self, prompts: np.ndarray | None, points: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Both conditions of every row: no text is the empty text, no point a row of zeros, as in training."""
@@ -262,32 +282,20 @@ class Renderer:
     def _empty(self) -> np.ndarray:
         return self.encode_prompts([""]) if self._decoder.tokens else np.zeros((1, 0, 0), np.float32)
 
-    def _draw(
-        self,
-        numbers: list[int],
-        prompts: np.ndarray,
-        points: np.ndarray,
-        seed: int,
-        steps: int,
-        scale: float,
-        report: Report,
-    ) -> list[Image.Image]:
-        """One batch, the pictures of these numbers; where memory is out it is tried once more in halves, which need
-        half of it, and decoded piece by piece.
+    def _draw(self, batch: Together) -> list[Image.Image]:
+        """One batch; where memory is out it is tried once more in halves, which need half of it, and decoded piece by
+        piece.
         """
 
         def drawn(at_once: int) -> list[Image.Image]:
-            parts = [slice(start, start + at_once) for start in range(0, len(prompts), at_once)]
-            drawings = (
-                self._run(numbers[part], prompts[part], points[part], seed, steps, scale, report) for part in parts
-            )
-            return [picture for pictures in drawings for picture in pictures]
+            return [picture for part in batch.parts(at_once) for picture in self._run(part)]
 
-        half = math.ceil(len(prompts) / 2)
-        for at_once in (len(prompts), half):
+        count = len(batch.numbers)
+        half = math.ceil(count / 2)
+        for at_once in (count, half):
             if (pictures := if_memory_suffices(partial(drawn, at_once))) is not None:
                 return pictures
-            self._latents.decode_in_pieces(of_one=len(prompts) == 1)
+            self._decoder.decode_in_pieces(of_one=count == 1)
         raise OutOfMemoryError(
             ngettext(
                 "There is too little memory to draw one picture of {side} pixels at a time; close other programs or "
@@ -298,32 +306,23 @@ class Renderer:
             ).format(n=half, side=self.side)
         )
 
-    def _run(
-        self,
-        numbers: list[int],
-        prompts: np.ndarray,
-        points: np.ndarray,
-        seed: int,
-        steps: int,
-        scale: float,
-        report: Report,
-    ) -> list[Image.Image]:
+    def _run(self, batch: Together) -> list[Image.Image]:
         import torch
 
-        count, watch = len(prompts), self._watch(report, steps)
-        texts, empty, seen = map(self._tensor, (prompts, np.repeat(self._empty, count, 0), points))
+        count = len(batch.numbers)
+        texts, empty, seen = map(self._tensor, (batch.prompts, np.repeat(self._empty, count, 0), batch.points))
         given = {
-            **self._decoder.given(texts, empty, seen, scale > 1),
-            **self._decoder.watched(watch),
-            "num_inference_steps": steps,
-            "guidance_scale": scale,
+            **self._decoder.given(texts, empty, seen, batch.scale > 1),
+            **self._decoder.watched(self._watch(batch.report, batch.steps)),
+            "num_inference_steps": batch.steps,
+            "guidance_scale": batch.scale,
             "output_type": "latent",
             "return_dict": False,
-            "latents": self._latents.noise(seed).repeat(count, 1, 1, 1),
-            "generator": [torch.Generator().manual_seed(seed + 1) for _ in range(count)],
+            "latents": self._decoder.noise(batch.seed).repeat(count, 1, 1, 1),
+            "generator": [torch.Generator().manual_seed(batch.seed + 1) for _ in range(count)],
         }
         with torch.inference_mode():
-            pictures = self._latents.decode(self.pipeline(**given)[0], numbers)
+            pictures = self._decoder.decode(self.pipeline(**given)[0], batch.numbers)
             return self.checker(pictures) if self.checker else pictures
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
@@ -336,7 +335,7 @@ class Renderer:
 
         def watch(step: int, latents: torch.Tensor) -> None:
             wanted = step % PREVIEW_EVERY == PREVIEW_EVERY - 1
-            report((step + 1) / (steps + 1), self._latents.preview(latents[:1]) if wanted else None)
+            report((step + 1) / (steps + 1), self._decoder.preview(latents[:1]) if wanted else None)
 
         return watch
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from ..draw.pipelines import FACTS, GAP
+from ..draw.folders import FACTS, GAP
 from ..models.embedder import Embedder
 from ..models.weights import WEIGHTS, revision_of
 from ..settings import settings

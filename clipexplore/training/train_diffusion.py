@@ -48,7 +48,7 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 from transformers.utils import logging
 
-from ..draw.pipelines import FACTS
+from ..draw.folders import FACTS
 from . import captions
 from .cache_scenes import CACHE, CLIP, Cache, cached_scene
 from .crossing import carried, picture_map, save_crossing

@@ -7,7 +7,7 @@ from fixtures_drawing import DIM, write_lora
 from fixtures_models import build_tiny_clip
 from safetensors.numpy import save_file
 
-from clipexplore.draw.pipelines import read_facts, read_gap, revision
+from clipexplore.draw.folders import read_facts, read_gap, revision
 from clipexplore.draw.renderer import Renderer
 from clipexplore.errors import InputError
 

@@ -5,7 +5,7 @@ import pytest
 from fixtures_drawing import DIM, add_checker
 
 from clipexplore.draw.drawer import Drawn
-from clipexplore.draw.pipelines import has_checker
+from clipexplore.draw.folders import has_checker
 from clipexplore.draw.renderer import Renderer
 from clipexplore.errors import InputError
 

@@ -8,7 +8,7 @@ import pytest
 
 from clipexplore import Space
 from clipexplore.draw.drawer import gap_of
-from clipexplore.draw.pipelines import read_gap
+from clipexplore.draw.folders import read_gap
 from clipexplore.errors import InputError
 from clipexplore.explore import bridges
 from clipexplore.explore.bridges import bridge_between, carry_over, drawer_for

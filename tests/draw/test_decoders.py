@@ -3,7 +3,7 @@ import pytest
 import torch
 from fixtures_drawing import SIDE
 
-from clipexplore.draw.latents import Latents
+from clipexplore.draw.decoders import Unclip
 from clipexplore.draw.pipelines import load_pipeline
 from clipexplore.errors import InputError
 
@@ -14,7 +14,7 @@ def pipeline(tiny_unclip, tiny_clip):
 
 
 def test_noise_is_that_of_its_seed(pipeline):
-    latents = Latents(pipeline)
+    latents = Unclip(pipeline)
     noise = latents.noise(7)
     torch.testing.assert_close(
         noise, torch.randn(1, 4, SIDE // 4, SIDE // 4, generator=torch.Generator().manual_seed(7))
@@ -24,8 +24,8 @@ def test_noise_is_that_of_its_seed(pipeline):
 
 def test_decoding_is_that_of_the_autoencoder(pipeline):
     with torch.inference_mode():
-        noise = Latents(pipeline).noise(7).repeat(2, 1, 1, 1) * 0.3
-        pictures = Latents(pipeline).decode(noise)
+        noise = Unclip(pipeline).noise(7).repeat(2, 1, 1, 1) * 0.3
+        pictures = Unclip(pipeline).decode(noise)
         expected = pipeline.image_processor.postprocess(
             pipeline.vae.decode(noise / pipeline.vae.config.scaling_factor).sample, output_type="np"
         )
@@ -34,7 +34,7 @@ def test_decoding_is_that_of_the_autoencoder(pipeline):
 
 def test_what_overflows_in_16_bits_is_decoded_again_in_32(pipeline, monkeypatch):
     """A float16 decoder that overflows gave black pictures without a word."""
-    latents, decode, seen = Latents(pipeline), pipeline.vae.decode, []
+    latents, decode, seen = Unclip(pipeline), pipeline.vae.decode, []
 
     def overflows_once(given):
         decoded = decode(given)
@@ -55,8 +55,8 @@ def test_what_overflows_in_16_bits_is_decoded_again_in_32(pipeline, monkeypatch)
 
 def test_what_is_no_number_is_said(pipeline):
     with torch.inference_mode(), pytest.raises(InputError, match="Picture 2 came out as no number, in float32"):
-        good = Latents(pipeline).noise(1)
-        Latents(pipeline).decode(torch.cat([good, torch.full_like(good, float("nan"))]))
+        good = Unclip(pipeline).noise(1)
+        Unclip(pipeline).decode(torch.cat([good, torch.full_like(good, float("nan"))]))
 
 
 def test_a_preview_is_the_best_linear_guess_at_the_colours(pipeline, monkeypatch):
@@ -71,7 +71,7 @@ def test_a_preview_is_the_best_linear_guess_at_the_colours(pipeline, monkeypatch
         return SimpleNamespace(latent_dist=SimpleNamespace(mean=mean))
 
     monkeypatch.setattr(pipeline.vae, "encode", encode)
-    latents = Latents(pipeline)
+    latents = Unclip(pipeline)
     colours = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(1))
     preview = latents.preview(
         (torch.einsum("lc,nchw->nlhw", mixing, colours * 2 - 1) + 0.3) * pipeline.vae.config.scaling_factor
