@@ -29,7 +29,7 @@ ui.header(
     attempt=_("Set a word to 0, or double one, and watch which pictures are nearest to the sum then."),
 )
 point = ui.expression_box()
-with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+with ui.row():
     terms = ui.slider("terms", _("Terms"), 1, MOST, width=260, help=_("The most words that the sum may have."))
     signed = ui.toggle(
         "signed",
@@ -39,12 +39,12 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     ui.add_picture(lambda id: ui.preset(q=f"@{id}"))
 
 if point:
-    call = ui.call(apart, q=str(point.expression), terms=terms, signed=signed)
+    call = ui.call(apart, q=point, terms=terms, signed=signed)
     found = call.result
     sliders, nearest = st.columns(2, gap="large")
     with sliders:
         edited = ui.sum_box(found, terms, signed)
-    likeness = ui.call(beside, q=str(point.expression), sum=edited)
+    likeness = ui.call(beside, q=point, sum=edited)
     with nearest:
         ui.show_sum(found, likeness.result)
     ui.say_figures(
@@ -62,6 +62,6 @@ if point:
         ui.show_stability(found)
     ui.show_remainder(found)
     if ui.draw_toggle():
-        ui.draw_points(ui.apart_as_points(found, likeness.result), "apart-drawn")
-    ui.open_in(edited, "apart")
+        ui.draw_points(ui.apart_as_points(found, likeness.result))
+    ui.open_in(edited)
     ui.code(call, likeness)

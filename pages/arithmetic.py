@@ -24,7 +24,7 @@ ui.header(
     ),
 )
 point = ui.expression_box()
-with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+with ui.row():
     if point:
         st.button(
             _("Turn around"),
@@ -49,8 +49,8 @@ with st.expander(_("Average several pairs"), icon=":material/functions:", expand
     )
 
 if point:
-    others = [str(each.expression) for each in ui.points_of(pairs or [])]
-    found = ui.call(arithmetic, q=str(point.expression), pairs=others, bank=what, k=k, exclude=without_inputs)
+    others = ui.points_of(pairs or [])
+    found = ui.call(arithmetic, q=point, pairs=others, bank=what, k=k, exclude=without_inputs)
     result = found.result
     if others:
         st.metric(
@@ -67,19 +67,13 @@ if point:
         if what == "pictures":
             ui.gallery(result.hits, key="arithmetic")
         else:
-            ui.result_bars(
-                result.hits,
-                key="arithmetic-bars",
-                alt=_("Bars: the {what} nearest to {q}, with cosine and z").format(
-                    what=ui.called("in", what), q=point.expression
-                ),
-            )
+            ui.nearest_bars(result.hits, point, what, key="arithmetic-bars")
         ui.score_context(result.context, what)
         ui.distribution(result.context, key="arithmetic")
     with pictures:
         st.subheader(_("Nearest pictures"), anchor=False)
         ui.gallery(result.pictures, key="arithmetic-pictures")
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with ui.row():
         draw = ui.draw_toggle()
         onto = ui.text_line(
             "onto",
@@ -90,7 +84,7 @@ if point:
             width=320,
         )
     if draw:
-        ui.draw_points(ui.sum_as_points(point, onto), "arithmetic-drawn")
-    ui.open_in(point.expression, "arithmetic")
+        ui.draw_points(ui.sum_as_points(point, onto))
+    ui.open_in(point)
     ui.download_row(result.hits, result.vector, key="arithmetic")
     ui.code(found)

@@ -110,10 +110,8 @@ if task == "where" and pictures and class_names and templates and (seen := ui.wi
     ui.code(call)
 
 if task == "pictures" and (points := ui.points_of(pictures or [])) and class_names and templates:
-    call = ui.call(
-        classify, image=[str(each.expression) for each in points], class_names=class_names, templates=templates
-    )
+    call = ui.call(classify, image=points, class_names=class_names, templates=templates)
     if classes := ui.classes_for(class_names, templates):
         ui.class_bars(call.knowing(classes=classes).result)
-        ui.open_in(points[0].expression, "classify")
+        ui.open_in(points[0])
         ui.code(call)

@@ -29,7 +29,7 @@ ui.new_collection()
 ui.show_shelf()
 
 st.subheader(_("A look inside"), anchor=False)
-with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+with ui.row():
     look = ui.choice("look", _("Show"), ["sample", "duplicates", "outliers"])
     near_help = _("Two items are near-duplicates from this cosine on; at 1 they are the same to the last digit.")
     near = ui.slider("near", _("Near from cosine"), 0.5, 1.0, step=0.01, width=220, help=near_help)

@@ -5,8 +5,6 @@ modality gap.
 Sources: Eckart and Young 1936; Liang et al., arXiv 2203.02053; Halko, Martinsson and Tropp 2011.
 """
 
-import streamlit as st
-
 from clipexplore import ui
 from clipexplore.explore import components
 from clipexplore.language import _
@@ -27,7 +25,7 @@ ui.header(
         "it."
     ),
 )
-with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+with ui.row():
     of = ui.choice("of", _("Cloud"), components.clouds(ui.space()))
     center = ui.toggle(
         "center",
@@ -73,17 +71,16 @@ elif part == "plane":
         most=24,
         help=_("Each line is an expression; it is shown on the map as a diamond."),
     )
-    points = [str(point.expression) for point in ui.points_of(lines or [])]
-    call = ui.call(components.plane, **given, axes=axes, points=points)
+    call = ui.call(components.plane, **given, axes=axes, points=ui.points_of(lines or []))
     ui.show_plane(call.result, of)
 elif part == "walk":
     component = ui.slider("component", _("Component"), 1, 50, width=320)
     call = ui.call(components.walk, **given, component=component)
     ui.show_walk(call.result, component)
 elif point := ui.expression_box():
-    call = ui.call(components.fingerprint, q=str(point.expression), **given)
+    call = ui.call(components.fingerprint, q=point, **given)
     ui.show_fingerprint(call.result)
-    ui.open_in(point.expression, "components")
+    ui.open_in(point)
 else:
     call = None
 if call:

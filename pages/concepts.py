@@ -33,7 +33,7 @@ ui.header(
 )
 found = None
 if ui.concepts_ready():
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with ui.row():
         find = ui.text_line(
             "find",
             _("Find concepts by an expression"),
@@ -83,11 +83,11 @@ if found:
                 "is. The sliders write it, and it is part of the link."
             ),
         )
-        change = ui.call(turn, q=str(point.expression), turned=written)
+        change = ui.call(turn, q=point, turned=written)
         ui.turn_box(written, change.result, found.cards)
         ui.show_turned(change.result)
         if ui.draw_toggle():
-            ui.draw_points(ui.turned_as_points(change.result), "turned-drawn")
-        ui.open_in(point.expression, "concepts")
+            ui.draw_points(ui.turned_as_points(change.result))
+        ui.open_in(point)
         calls.append(change)
     ui.code(*calls)

@@ -90,5 +90,5 @@ if len(points) >= 2:
             ui.frame_strip(along)
         ui.path_curves(along)
         ui.path_download(along)
-    ui.open_in(ui.change_of(points), "interpolate")
+    ui.open_in(ui.change_of(points))
     ui.code(*[each for each in (way, drawing) if each])

@@ -69,10 +69,10 @@ if chosen:
     ui.say_neighbours(chosen)
     ui.gallery(chosen.hits, key="map-region", into="points")
     if picture:
-        ui.open_in(region.strip(), "map")
+        ui.open_in(region.strip())
     ui.download_row(chosen.hits, None, key="map-region")
 if points and ui.draw_toggle():
-    ui.draw_points({str(point.expression): point for point in points[:8]}, "map-drawn")
+    ui.draw_points({str(point.expression): point for point in points[:8]})
 for number, point in enumerate(points[:4]) if not chosen else ():
     st.subheader(nearest.format(q=ui.escape(str(point.expression))), anchor=False)
     ui.gallery(near(call.space, point.vector, shown, 7), key=f"map-near-{number}", into="points")

@@ -30,7 +30,7 @@ ui.header(
     r"\qquad L_\text{SigLIP} = -\frac{1}{N} \sum_{i,j} \log \sigma\bigl(\pm_{ij} (s\,x_i \cdot y_j + b)\bigr)",
     attempt=_("Break it on purpose: swap the captions of half of the pictures and watch the loss climb above chance."),
 )
-with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+with ui.row():
     more = _(
         "How many pairs are drawn from the collection. More pairs, more rivals: the loss and its chance level grow."
     )

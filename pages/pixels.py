@@ -23,7 +23,7 @@ ui.header(
     formula=r"x \approx \bar x + \sum_{i \le k} z_i v_i, \qquad z_i = v_i \cdot (x - \bar x)",
     attempt=_("Raise k and watch the ears come last. Compare the nearest pictures on both sides."),
 )
-with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+with ui.row():
     source = ui.choice("source", _("Pictures"), ["collection", "digits"])
     digits = source == "digits"
     if digits:
@@ -60,7 +60,7 @@ if pixels and row is not None:
         ui.show_rebuilt(found, rank)
     ui.compare(found, clip and clip.result, given.get("picture", str(given.get("digit"))))
     if clip:
-        ui.open_in(given["picture"], "pixels")
+        ui.open_in(given["picture"])
         ui.show_components(pixels)
 calls = [ui.call(in_pixels, **given, rank=rank), clip]
 ui.code(*filter(None, calls))

@@ -61,12 +61,12 @@ if objects and values:
 
     st.divider()
     st.subheader(_("A direction"), anchor=False)
-    with st.container(horizontal=True, gap="medium"):
+    with ui.row():
         before = ui.select("before", _("From"), values, width=220)
         after = ui.select("after", _("To"), values, otherwise=1, width=220)
     direction = ui.call(step, **given, before=before, after=after)
     ui.show_direction(direction.result, objects, before, after)
-    ui.open_in(direction.result.direction.expression, "properties")
+    ui.open_in(direction.result.direction)
 
     st.divider()
     st.subheader(_("Dimension by dimension"), anchor=False)

@@ -39,7 +39,7 @@ ui.header(
     ),
 )
 point = ui.expression_box()
-with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+with ui.row():
     kind = ui.choice("in", _("Search in"), ui.space().searchable)
     k = ui.slider("k", _("Results"), 1, 100, width=220)
     ui.add_picture(lambda id: ui.preset(q=f"@{id}"))
@@ -56,20 +56,13 @@ if point:
     with learning:
         judge = ui.can_judge(point, kind)
     with results:
-        given = dict(what=kind, k=k, facet=facet, only=only, matching=matching, judge=judge)
-        found = ui.find(search, q=str(point.expression), **given)
+        found = ui.call(search, q=point, what=kind, k=k, facet=facet, only=only, matching=matching, judge=judge)
+        ui.say_search(found)
         hits = found.result.hits
-        ui.score_context(found.result.context, kind)
         if kind == "pictures":
             ui.matches(found.result, key="search")
         else:
-            ui.result_bars(
-                hits,
-                key="search-bars",
-                alt=_("Bars: the {what} nearest to {q}, with cosine and z").format(
-                    what=ui.called("in", kind), q=point.expression
-                ),
-            )
+            ui.nearest_bars(hits, point, kind, key="search-bars")
     if found.result.presence:
         ui.say_figures(
             _(
@@ -80,8 +73,8 @@ if point:
             )
         )
     if ui.draw_toggle():
-        ui.draw_points(ui.hits_as_points(point, hits), "search-drawn")
+        ui.draw_points(ui.hits_as_points(point, hits))
     ui.distribution(found.result.context, key="search")
-    ui.open_in(point.expression, "search")
+    ui.open_in(point)
     ui.download_row(hits, point.vector, key="search")
     ui.code(found)

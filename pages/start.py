@@ -25,19 +25,17 @@ ui.header(
 point = ui.expression_box()
 ui.surprise_button()
 if point:
-    q = str(point.expression)
     said, shown = (ui.space().instead_of(what) for what in ("words", "pictures"))
-    near_words = ui.call(search, q=q, what=said, k=14)
-    near_pictures = ui.call(search, q=q, what=shown, k=9, judge=False)
+    near_words = ui.call(search, q=point, what=said, k=14)
+    near_pictures = ui.call(search, q=point, what=shown, k=9, judge=False)
     words, pictures = st.columns(2, gap="large")
     with words:
         st.subheader(_("Nearest words") if said == "words" else _("Nearest captions"), anchor=False)
-        alt = _("Bars: the words nearest to {q}, with cosine and z").format(q=q)
-        ui.result_bars(near_words.result.hits, key="start-words", alt=alt)
+        ui.nearest_bars(near_words.result.hits, point, said, key="start-words")
     with pictures:
         st.subheader(_("Nearest pictures"), anchor=False)
         ui.gallery(near_pictures.result.hits, key="start-pictures")
-    ui.open_in(point.expression, "start")
+    ui.open_in(point)
 
 st.divider()
 ui.doors()

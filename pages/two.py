@@ -37,7 +37,7 @@ with left:
     point = ui.expression_box()
 with right:
     other = ui.other_box()
-with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+with ui.row():
     what = ui.choice("in", _("Search in"), ["pictures", "captions", "words"])
     k = ui.slider("k", _("Results"), 1, 100, width=220)
     ui.add_picture(lambda id: ui.preset(q=f"@{id}"))
@@ -45,14 +45,14 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
 if other:
     calls = []
     if point:
-        both = ui.call(in_both, q=str(point.expression), other=other.model.key, what=what, k=k).knowing(opened=other)
+        both = ui.call(in_both, q=point, other=other.model.key, what=what, k=k).knowing(opened=other)
         ui.show_both(both.result, other, what)
-        ui.open_in(point.expression, "two")
+        ui.open_in(point)
         calls.append(both)
 
     st.divider()
     st.subheader(_("Where they disagree"), anchor=False)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with ui.row():
         of = ui.choice("of", _("Compare"), ["pictures", "captions"])
         n_neighbors = ui.slider("n_neighbors", _("Neighbours, k"), 1, 100, width=220)
         method = ui.choice("method", _("Projection"), ["pca", "umap"])

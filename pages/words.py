@@ -25,7 +25,7 @@ ui.header(
     attempt=_("Widen the window, lower the rank, and watch neighbours of meaning turn into neighbours of topic."),
 )
 point = ui.expression_box()
-with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+with ui.row():
     k = ui.slider("k", _("Results"), 1, 50, width=220)
     window = ui.slider(
         "window",
@@ -48,11 +48,11 @@ with st.expander(_("Your own texts"), icon=":material/description:"):
 
 if point and (lexicon := ui.lexicon(texts, window, rank)):
     file = {} if texts is None else {"texts": "texts.txt"}
-    call = ui.call(words, q=str(point.expression), k=k, window=window, rank=rank, **file)
-    found = answers(call.space, lexicon, str(point.expression), k)
+    call = ui.call(words, q=point, k=k, window=window, rank=rank, **file)
+    found = answers(call.space, lexicon, call.arguments["q"], k)
     ui.say_lexicon(lexicon)
     ui.show_nearest(found)
-    ui.open_in(point.expression, "words")
+    ui.open_in(point)
     if found.lsa.near:
         st.divider()
         st.subheader(_("Near without a common word"), anchor=False)

@@ -64,7 +64,7 @@ from .picture import picture_view
 from .pixels import compare, pixels_here, show_components, show_rebuilt, show_rebuilt_in_clip
 from .player import frame_strip, path_curves, path_download, path_view, walk_download
 from .properties import show_apart, show_dimensions, show_direction, show_grid
-from .results import can_judge, distribution, download_row, find, matches, result_bars, score_context
+from .results import can_judge, distribution, download_row, matches, nearest_bars, say_search, score_context
 from .room import follow, follow_box, teachers_page
 from .serving import around_the_app, warm_up
 from .session import access, begin_run, preset, space, speak, visitor
@@ -72,10 +72,10 @@ from .shades import color_box
 from .share import share_box
 from .shelf import show_items, show_shelf
 from .status import operator_box, show_cluster, show_lanes, show_machine
-from .titles import called, described
+from .titles import described
 from .two import disagreement_map, other_box, show_agreement, show_both, show_ranking
 from .uploads import add_picture
 from .walks import drawn_strip, drawn_walk, walk_draw_settings, walk_drawing
-from .widgets import choice, language_box, number, select, several, slider, text_line, toggle
+from .widgets import choice, language_box, number, row, select, several, slider, text_line, toggle
 from .window import keep_window
 from .words import corpus_box, lexicon, say_lexicon, show_corner, show_kindred, show_nearest

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 import streamlit as st
 
 from clipexplore.language import _
-from clipexplore.space import Hit, Space
+from clipexplore.space import Hit, Point, Space
 
 from .names import names, own_space
 from .progress import fitted
@@ -92,12 +92,20 @@ def call(function: Callable[..., T], **arguments: Any) -> Call[T]:
     function
         Takes a `Space` first and gives a dataclass.
     arguments
-        Strings, numbers, and lists or tuples of them: what can be written down.
+        Strings, numbers, and lists or tuples of them: what can be written down. A point is, as its expression.
     """
+    arguments = {name: as_typed(value) for name, value in arguments.items()}
     key = function, repr(arguments), st.session_state["names"], space()
     before, now = run().calls_before, run().calls
     now[key] = before.get(key) or now.get(key) or Call(function, arguments, own_space())
     return now[key]
+
+
+def as_typed(value: Any) -> Any:
+    """A point, or those in a list, as its expression; anything else as it is."""
+    if isinstance(value, list):
+        return [as_typed(each) for each in value]
+    return str(value.expression) if isinstance(value, Point) else value
 
 
 def code(*calls: Call) -> None:

@@ -11,10 +11,9 @@ from clipexplore.space import Hit
 from . import spec as go
 from .markdown import escape
 from .plots import ACCENT, MUTED, OTHER, axis_titles, chart, mark, plain, sampled, solid_axes
-from .results import result_bars, tiles
+from .results import hit_tiles, result_bars
 from .session import space
-from .uploads import picture_url
-from .widgets import slider, toggle
+from .widgets import row, slider, toggle
 
 SHOWN = 100  # components of a spectrum
 COORDINATES = 60  # of a fingerprint
@@ -91,7 +90,7 @@ def _spectrum(cloud: Cloud, of: str, rank: int) -> None:
 
 def axes_box() -> tuple[int, ...]:
     """The widgets of a plane: the components along its two axes, or three, counted from 1."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with row():
         x = slider("x", _("Component on x"), 1, 50, width=220)
         y = slider("y", _("Component on y"), 1, 50, width=220)
         if not toggle("solid", _("3-D")):
@@ -139,7 +138,7 @@ def show_walk(found: Walk, component: int) -> None:
             alt = _("Bars: the words nearest to this direction of component {number}").format(number=component)
             result_bars(words, key=f"walk-{end}-words", alt=alt)
     st.subheader(_("On the way: the nearest picture and caption at each step"), anchor=False)
-    _pictures([(step.picture, f"**{step.at:+.0f} σ** · {escape(step.caption)}") for step in found.way])
+    hit_tiles((step.picture, f"**{step.at:+.0f} σ** · {escape(step.caption)}") for step in found.way)
 
 
 def _extremes(hits: list[Hit]) -> None:
@@ -148,12 +147,7 @@ def _extremes(hits: list[Hit]) -> None:
         st.text("\n".join(f"{hit.z:+.1f} σ   {hit.name}" for hit in hits))
         return
     notes = [hit.caption if hit.kind == "captions" else f"@{hit.id}" for hit in hits]
-    _pictures([(hit, f"{hit.z:+.1f} σ · {escape(note)}") for hit, note in zip(hits, notes, strict=True)])
-
-
-def _pictures(hits: list[tuple[Hit, str]]) -> None:
-    """Pictures, each with a note in Markdown below."""
-    tiles((picture_url(hit.id), hit.caption, note) for hit, note in hits)
+    hit_tiles((hit, f"{hit.z:+.1f} σ · {escape(note)}") for hit, note in zip(hits, notes, strict=True))
 
 
 def show_fingerprint(found: Fingerprint) -> None:
@@ -183,7 +177,7 @@ def show_fingerprint(found: Fingerprint) -> None:
             y=_("cosine with the original"),
         )
     st.subheader(_("{q} from its first k components").format(q=escape(q)), anchor=False)
-    _pictures([(step.picture, f"k = {step.at} · {step.cosine:.3f}") for step in found.rebuilt])
+    hit_tiles((step.picture, f"k = {step.at} · {step.cosine:.3f}") for step in found.rebuilt)
     st.caption(
         _("The picture nearest to what k components make of the point, and the cosine of that with the point itself.")
     )

@@ -31,7 +31,7 @@ from .expressions import resolved, show_error
 from .fetching import offer_weights
 from .markdown import escape
 from .progress import fitted
-from .session import access, space
+from .session import access, page_here, space
 from .titles import titled
 from .widgets import toggle
 
@@ -229,7 +229,7 @@ def show_emerging(job: Job) -> None:
             st.image(data_url(job.preview.emerging), width=128, alt=_("emerging"))
 
 
-def draw_points(points: dict[str, Point], slot: str) -> None:
+def draw_points(points: dict[str, Point]) -> None:
     """Pictures of points by their label, each with the cosine of its re-embedding; texts also without the shift
     across the gap, and as the model's own prior imagines them, where it has one.
     """
@@ -252,7 +252,7 @@ def draw_points(points: dict[str, Point], slot: str) -> None:
         targets = np.stack([*rows, *(point.with_pictures(imagined) for point in asked.values())])
         return {"points": (yield from drawing_vectors(here, artist, targets, seed=0, **watch))}
 
-    tracks = drawn(draw, ("points",), (artist.name, "points", rows.tobytes()), slot)
+    tracks = drawn(draw, ("points",), (artist.name, "points", rows.tobytes()), f"{page_here()}-drawn")
     if tracks is None:
         return
     track = tracks["points"]

@@ -15,7 +15,7 @@ from clipexplore.language import _
 from clipexplore.space import Point, PointTerm, Space
 from clipexplore.store.readable import folded
 
-from .calls import call
+from .calls import as_typed, call
 from .complete import completing
 from .journey import carried
 from .markdown import escape
@@ -143,17 +143,9 @@ def _marked(typed: str, position: int) -> str:
     return f"{shown}\n{' ' * (position - start)}^"
 
 
-def open_in(expression: Expression | str, here: str, slot: str = "") -> None:
-    """Links to the other pages with this expression, and a way to name it.
-
-    Parameters
-    ----------
-    here
-        The page, which is not linked to.
-    slot
-        Tells this place from another on the same page.
-    """
-    written = str(expression)
+def open_in(what: Point | Expression | str, slot: str = "") -> None:
+    """Links to the other pages with this expression, and a way to name it; `slot` tells this place from another."""
+    written, here = str(as_typed(what)), page_here()
     links = {
         "apart": {"q": written},
         "concepts": {"q": written},

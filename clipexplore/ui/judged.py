@@ -13,9 +13,8 @@ from clipexplore.models.weights import Scale
 from . import spec as go
 from .markdown import escape
 from .plots import ACCENT, MUTED, OTHER, bars, chart, matrix
-from .results import tiles
+from .results import hit_tiles
 from .session import space
-from .uploads import picture_url
 from .widgets import select
 
 CHANGED = 12  # classes whose recall changed most
@@ -253,14 +252,6 @@ def judged_mistakes(judged: Judged, using: str) -> None:
     says = _("{wrong:,} of {pictures:,} are wrong; the most confident mistakes")
     title = says.format(wrong=verdict.wrong, pictures=judged.pictures) if verdict.wrong else _("Every picture is right")
     st.subheader(title, anchor=False)
-    tiles(
-        (
-            (
-                picture_url(each.id),
-                each.caption,
-                f"{escape(each.right)} → **{escape(each.named)}** {each.prob:.0%}  \n{escape('@' + each.id)}",
-            )
-            for each in verdict.mistakes
-        ),
-        width=120,
-    )
+    said = (f"{escape(each.right)} → **{escape(each.named)}** {each.prob:.0%}" for each in verdict.mistakes)
+    notes = (f"{says}  \n{escape('@' + each.id)}" for says, each in zip(said, verdict.mistakes, strict=True))
+    hit_tiles(zip(verdict.mistakes, notes, strict=True), width=120)

@@ -272,7 +272,7 @@ def match_training(result: Match) -> None:
 def open_hardest(result: Match) -> None:
     """Links to the other pages with the picture that is most nearly taken for another's."""
     if result.hardest:
-        open_in(result.batch.pictures[result.hardest[0].image], "match")
+        open_in(result.batch.pictures[result.hardest[0].image])
 
 
 def match_download(result: Match) -> None:

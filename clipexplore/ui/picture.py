@@ -55,7 +55,7 @@ def _show(id: str, url: str, order: list[str]) -> None:
         st.markdown(escape(_caption(id)))
         st.caption(_fields(id))
         _ways(id)
-        open_in(_alone(id), page_here(), "picture")
+        open_in(_alone(id), "picture")
         made = call(apart, q=str(_alone(id)), terms=WORDS)
         st.code(f"{_alone(id)} ≈ {made.result.sum}", language=None, wrap_lines=True)
         st.caption(_("Taken apart into words; the cosine of the two is {c:.3f}.").format(c=made.result.cosines[-1]))

@@ -11,7 +11,7 @@ from clipexplore.language import _
 from . import spec as go
 from .expressions import show_error
 from .plots import ACCENT, MUTED, OTHER, chart
-from .results import tiles
+from .results import hit_tiles, tiles
 from .uploads import picture, picture_url
 
 SHOWN = 15  # components drawn as pictures, after the mean
@@ -73,7 +73,7 @@ def show_rebuilt_in_clip(found: RebuiltInClip, id: str, rank: int) -> None:
     )
     st.markdown(says.format(rank=rank, cosine=found.cosine, kept=found.kept))
     st.caption(_("Nearest to what the first {rank} components of CLIP make of it: alike in meaning").format(rank=rank))
-    tiles(((picture_url(hit.id), hit.caption, f"{hit.cosine:.2f}") for hit in found.hits), width=72)
+    hit_tiles(((hit, f"{hit.cosine:.2f}") for hit in found.hits), width=72)
 
 
 def compare(found: Rebuilt, clip: RebuiltInClip | None, id: str) -> None:

@@ -25,7 +25,7 @@ from .component import component
 from .drawing import Track
 from .markdown import escape
 from .plots import MUTED, chart, plain, short
-from .results import tiles
+from .results import hit_tiles
 from .session import space
 from .uploads import picture_url
 from .walks import Arguments, some_frames
@@ -92,13 +92,10 @@ def _rounded(places: np.ndarray) -> list[list[float]]:
 def frame_strip(walk: Walk) -> None:
     """Every frame with its nearest picture and nearest caption; of a long walk every few."""
     shown = ((number, walk.pictures[number], walk.captions[number]) for number in some_frames(len(walk.vectors)))
-    tiles(
-        (
-            (picture_url(near.id), near.caption, f"**{number + 1}** · {near.cosine:.3f}  \n{escape(caption.name)}")
-            for number, near, caption in shown
-        ),
-        width=120,
+    notes = (
+        (near, f"**{number + 1}** · {near.cosine:.3f}  \n{escape(caption.name)}") for number, near, caption in shown
     )
+    hit_tiles(notes, width=120)
 
 
 def path_curves(walk: Walk) -> None:

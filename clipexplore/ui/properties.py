@@ -12,7 +12,7 @@ from . import spec as go
 from .gallery import score
 from .markdown import escape
 from .plots import ACCENT, bars, chart, matrix
-from .results import metrics, tiles
+from .results import hit_tiles, metrics
 from .uploads import picture_url
 
 
@@ -108,7 +108,7 @@ def show_direction(found: Step, objects: list[str], before: str, after: str) -> 
 
 def _pictures(hits: list[Hit]) -> None:
     """With their scores, without the menu of a gallery: this page has no expression."""
-    tiles((picture_url(hit.id), hit.caption, f"{escape('@' + hit.id)}  \n{score(hit)}") for hit in hits)
+    hit_tiles((hit, f"{escape('@' + hit.id)}  \n{score(hit)}") for hit in hits)
 
 
 def show_dimensions(found: Step, objects: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Results: pictures side by side, texts as bars, what their cosines mean, and downloads."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from .gallery import gallery, score
 from .plots import ACCENT, MUTED, bars, chart
 from .session import space
 from .titles import called
+from .uploads import picture_url
 from .widgets import download
 
 SLOW = 0.3  # seconds from which a search says how long it took
@@ -41,6 +42,11 @@ def metrics(*figures: tuple[str, str, str]) -> None:
     with st.container(horizontal=True, gap="medium"):
         for label, value, meaning in figures:
             st.metric(label, value, help=meaning or None, width="content")
+
+
+def hit_tiles(noted: Iterable[tuple[Any, str]], width: int = 105) -> None:
+    """Pictures of the collection side by side: hits, or whatever has an id and a caption, each with its note."""
+    tiles(((picture_url(each.id), each.caption, note) for each, note in noted), width)
 
 
 def can_judge(point: Point, what: What) -> bool:
@@ -91,17 +97,25 @@ def result_bars(hits: list[Hit], key: str, alt: str) -> None:
     )
 
 
-def find(function: Callable[..., SearchResult], **arguments: Any) -> Call[SearchResult]:
-    """As `ui.call`, computed; a caption says how many items were searched, and how long that took if it was long."""
-    found, begun = call(function, **arguments), time.perf_counter()
-    context = found.result.context
+def nearest_bars(hits: list[Hit], point: Point, what: What, key: str) -> None:
+    """As `result_bars`, of what is nearest to a point."""
+    alt = _("Bars: the {what} nearest to {q}, with cosine and z")
+    result_bars(hits, key, alt.format(what=called("in", what), q=point.expression))
+
+
+def say_search(found: Call[SearchResult]) -> None:
+    """How a search looks among all that was searched, how much that was where not all of it, and how long it took if
+    that was long.
+    """
+    begun, given = time.perf_counter(), found.arguments
+    context = found.result.context  # computed here, if it has not been before
     seconds = time.perf_counter() - begun
-    if context and arguments["only"] and arguments["what"] != "words":
+    if context and given["only"] and given["what"] != "words":
         says = _("Searching the {count:,} of {whole:,} that you chose; z is relative to those.")
         st.caption(says.format(count=context.count, whole=len(space().collection)))
     if context and seconds > SLOW:
         st.caption(_("Searching {count:,} took {seconds:.1f} s.").format(count=context.count, seconds=seconds))
-    return found
+    score_context(context, given["what"])
 
 
 def score_context(context: Context | None, what: What) -> None:

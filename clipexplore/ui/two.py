@@ -15,7 +15,7 @@ from .maps import draw_map
 from .markdown import escape
 from .models import other_ready
 from .plots import sampled
-from .results import metrics, result_bars, tiles
+from .results import hit_tiles, metrics, result_bars
 from .session import preset, space, space_of
 from .shades import Coloring, heat
 from .titles import titled
@@ -43,7 +43,7 @@ def show_both(found: InBoth, other: Space, what: str) -> None:
             _say_unknown(point)
             if what == "pictures":
                 notes = (f"{'**●** ' * (hit.id in shared)}{hit.cosine:.3f}  \n{escape(f'@{hit.id}')}" for hit in hits)
-                tiles((picture_url(hit.id), hit.caption, note) for hit, note in zip(hits, notes, strict=True))
+                hit_tiles(zip(hits, notes, strict=True))
             else:
                 alt = _("Bars: what lies nearest in the space of {model}").format(model=titled(model))
                 result_bars(hits, f"two-{model.key}", alt)

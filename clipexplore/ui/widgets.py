@@ -11,12 +11,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from clipexplore import links
 from clipexplore.language import LANGUAGES, _
 
 from .session import page_here, run, standing
 from .titles import naming
+
+
+def row() -> DeltaGenerator:
+    """A place for widgets side by side, level at their feet."""
+    return st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
 
 
 def default_of(key: str) -> Any:
