@@ -1,4 +1,6 @@
-"""The expression box: what was typed, how it was read, where it went wrong; and links that take it to other pages."""
+"""The expression box: what is typed, with ids offered behind an "@", how it was read, and where it went wrong; and
+links that take it to other pages.
+"""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -12,23 +14,27 @@ from clipexplore.expression import MAX_CHARACTERS, Expression, ExpressionError, 
 from clipexplore.images import open_picture
 from clipexplore.known import is_drawn
 from clipexplore.language import _
+from clipexplore.names import ids_like
 from clipexplore.space import Point, PointTerm, Space
 from clipexplore.store.readable import folded
 
+from .browser import component
 from .calls import as_typed, call
-from .complete import completing
 from .journey import carried
 from .markdown import escape
-from .names import name_box
+from .names import name_box, names, own_space
 from .page import pages
 from .plots import short
-from .session import page_here, preset, space
+from .session import page_here, preset, run, space, speaking
 from .stand_ins import stand_in
 from .titles import titled
 from .uploads import picture, picture_url
 from .widgets import text_line, text_lines
 
 EXCERPT = 60  # characters of a long text that are shown around an error
+OFFERED = 8  # ids behind an "@"
+
+_complete = component("complete", '<ul class="ids" role="listbox" popover="manual"></ul>', isolate_styles=False)
 
 
 def expression_box(key: str = "q", label: str | None = None) -> Point | None:
@@ -44,11 +50,38 @@ def expression_box(key: str = "q", label: str | None = None) -> Point | None:
             "An id such as `@lion-jungle-07` is a picture, or a point that you named in the sidebar."
         ),
     )
-    completing(key)
+    run().fields.append(key)
     typed = stand_in(page_here(), key, typed)
     if remark := notice(typed):
         st.info(escape(remark), icon=":material/format_quote:")
     return point_of(typed)
+
+
+def complete() -> None:
+    """Offers pictures and names behind an "@" in the fields of the page, after it has run; what is typed in one runs
+    this alone, not the page.
+    """
+    if fields := run().fields:
+        st.fragment(speaking(_offer))(fields, f"{page_here()}-ids")
+
+
+def _offer(fields: list[str], slot: str) -> None:
+    """What one of the fields asks for now; `slot` is another on another page, whose fields are others."""
+    field, asked = st.session_state.get(slot, {}).get("ask") or ("", "")
+    items = [_item(id) for id in ids_like(_known(), asked[1:], OFFERED)] if asked else []
+    data = {"fields": fields, "field": field, "asked": asked, "items": items, "label": _("Pictures and names")}
+    _complete(data=data, key=slot, height=1, on_ask_change=lambda: None)
+
+
+def _known() -> list[str]:
+    collection = own_space().collection
+    return [*names(), *(collection.ids if collection.has_pictures else ())]
+
+
+def _item(id: str) -> dict[str, str | None]:
+    here = own_space()
+    caption = here.collection.captions[here.collection.row(id)] if id in here.collection else ""
+    return {"id": id, "caption": caption, "url": picture_url(id) if here.has_picture(id) else None}
 
 
 def surprise_button() -> None:
@@ -81,7 +114,7 @@ def resolved(expression: str | Expression) -> Point:
 def lines_box(key: str, label: str, least: int, most: int, help: str | None = None) -> list[str] | None:
     """A text field with one entry a line; None, with the reason on screen, where there are too few."""
     typed = text_lines(key, label, max_chars=MAX_CHARACTERS, help=help)
-    completing(key)
+    run().fields.append(key)
     typed = stand_in(page_here(), key, typed)
     given = [line.strip() for line in typed.splitlines() if line.strip()]
     lines = different(given)

@@ -1,4 +1,8 @@
-"""Lessons on screen: a list, and one that is open, whose answer shows once something was predicted."""
+"""Lessons on screen: a list, and one that is open, whose answer shows once something was predicted.
+
+What was predicted is kept by the visitor's own device, in the browser's `localStorage`, under a random name for itself;
+the server has it only while the session lasts.
+"""
 
 from urllib.parse import urlencode
 
@@ -9,12 +13,15 @@ from clipexplore.language import _
 from clipexplore.lessons import Lesson, lessons, mistakes
 from clipexplore.room import Asked
 
-from .device import device, forget, keep_on_device, predictions
+from .browser import component
 from .markdown import escape
 from .page import pages
 from .room import EVERY, histogram, is_class, room, say_count, teacher_buttons
-from .session import access, preset, speaking
+from .session import access, preset, speaking, visitor
 from .widgets import linked
+
+_device = component("device")
+_KEY = "on-device"
 
 
 def lesson_list() -> Lesson | None:
@@ -34,10 +41,10 @@ def lesson_list() -> Lesson | None:
     if marks:
         says = _("{n} of {all} predicted; this is kept on your device only.")
         st.caption(says.format(n=len(marks), all=len(names)))
-        st.button(_("Forget my predictions"), on_click=forget, icon=":material/delete:", type="tertiary")
+        st.button(_("Forget my predictions"), on_click=_forget, icon=":material/delete:", type="tertiary")
     for mistake in mistakes() if access().operator else ():
         st.warning(escape(mistake), icon=":material/school:")
-    keep_on_device()
+    _keep_on_device()
     return every.get(chosen)
 
 
@@ -125,3 +132,34 @@ def _open_it(lesson: Lesson) -> None:
         st.page_link(f"pages/{lesson.page}.py", label=f"**{label}**", icon=icon, query_params=keys)
     else:  # the sidebar keeps its values from page to page, so that a link with others is opened afresh
         st.link_button(label, f"{lesson.page}?{urlencode(keys)}", icon=icon)
+
+
+def device() -> str:
+    """A name for the visitor's device, the same when the page is loaded anew; at first that of the session."""
+    return st.session_state.get("device") or visitor()
+
+
+def predictions() -> dict[str, int]:
+    """What was predicted, by lesson: the option, counted from 0."""
+    return st.session_state.setdefault("predictions", {})
+
+
+def _keep_on_device() -> None:
+    """Exchanges the predictions with the device; called once at the end of a page."""
+    forget = bool(st.session_state.pop("forget", False))
+    data = {"device": st.session_state.get("device"), "predictions": predictions(), "forget": forget}
+    _device(data=data, key=_KEY, on_kept_change=_take, height=1)
+
+
+def _forget() -> None:
+    """For `on_click`: forgets what was predicted, on the device too."""
+    st.session_state["predictions"], st.session_state["forget"] = {}, True
+
+
+def _take() -> None:
+    """Takes what the device has kept; a browser can send anything."""
+    kept = st.session_state[_KEY].get("kept") or {}
+    name, before = kept.get("device"), kept.get("predictions")
+    if isinstance(name, str) and isinstance(before, dict):
+        st.session_state["device"] = name[:64]
+        st.session_state["predictions"] = {each: n for each, n in before.items() if type(n) is int} | predictions()

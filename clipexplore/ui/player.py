@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from clipexplore.draw import films
+from clipexplore.draw import even, films
 from clipexplore.draw.recipe import as_png
 from clipexplore.draw.schedulers import common_name
 from clipexplore.explore.interpolate import Walk, WalkDrawing
@@ -21,14 +21,14 @@ from clipexplore.language import _
 from clipexplore.store.export import csv_file, harmless, npy_file
 
 from . import spec as go
-from .component import component
-from .drawing import Track
+from .browser import component
+from .drawing import Track, say_withheld
 from .markdown import escape
-from .plots import MUTED, chart, plain, short
-from .results import hit_tiles
+from .plots import ACCENT, MUTED, OTHER, chart, plain, short
+from .results import hit_tiles, tiles
 from .session import space
 from .uploads import picture_url
-from .walks import Arguments, some_frames
+from .walks import Arguments, frame_called, some_frames
 from .widgets import download
 
 _HTML = """
@@ -42,6 +42,7 @@ _HTML = """
 _player = component("player", _HTML)
 
 MOST_BEHIND = 600  # points of the collection behind a walk
+COLOURS = {"even": ACCENT, "slerp": OTHER, "lerp": MUTED}
 SPEEDS = (4, 10, 24)  # frames a second
 
 
@@ -96,6 +97,56 @@ def frame_strip(walk: Walk) -> None:
         (near, f"**{number + 1}** · {near.cosine:.3f}  \n{escape(caption.name)}") for number, near, caption in shown
     )
     hit_tiles(notes, width=120)
+
+
+def drawn_strip(tracks: dict[str, Track], walk: WalkDrawing) -> None:
+    """All frames with how much each differs from the one before, and the cosine of its re-embedding to its point."""
+    st.caption(
+        _(
+            "Δ is the mean change from the frame before, in grey levels; where frames are points, the number after it "
+            "is the cosine of the re-embedded drawing to its point."
+        )
+    )
+    for name, track in tracks.items():
+        mean = _("on average Δ {mean:.1f}").format(mean=float(np.mean(track.changes[1:])))
+        st.caption(f"**{name}** · {mean}")
+        say_withheld(track)
+        near = _nearness(track, walk.points.get(name))
+        cosines = [f" · {each:.2f}" for each in near] if near is not None else [""] * len(track.pngs)
+        shown = ((number, track.pngs[number], track.changes[number]) for number in some_frames(len(track.pngs)))
+        notes = ((png, number, f"**{number + 1}** · Δ {change:.0f}{cosines[number]}") for number, png, change in shown)
+        tiles(((png, frame_called(number), note) for png, number, note in notes), width=96)
+
+
+def _nearness(track: Track, points: np.ndarray | None) -> np.ndarray | None:
+    if points is None or track.embeddings is None:
+        return None
+    return (track.embeddings * points).sum(1) / np.linalg.norm(points, axis=1)
+
+
+def show_evenness(tracks: dict[str, Track], walk: WalkDrawing) -> None:
+    """How much of what is drawn has changed up to each frame, by curve; nothing for token states."""
+    shown = {name: even.progress(track.embeddings) for name, track in tracks.items() if track.embeddings is not None}
+    if not shown:
+        return
+    track = tracks.get("even")
+    if track is not None and track.places is not None and track.embeddings is not None:
+        shown |= even.beside(walk.stops, track.places, track.embeddings)
+    figure = go.Figure()
+    for name, progress in shown.items():
+        line = dict(color=COLOURS[name], width=3 if name == "even" else 2)
+        frames = np.arange(1, len(progress) + 1)
+        figure.add_trace(go.Scatter(x=frames, y=progress, mode="lines+markers", name=name, line=line))
+    widest = {name: np.diff(each).max() * (len(each) - 1) for name, each in shown.items()}
+    said = " · ".join(f"**{name}** {each:.1f}" for name, each in widest.items())
+    st.subheader(_("How evenly it is drawn"), anchor=False)
+    st.caption(
+        _("Widest step over mean step: {said}. 1 is even.").format(said=said),
+        help=_("In angles between re-embedded drawings. Beside an even walk, slerp and lerp are read off its frames."),
+    )
+    alt = _("Lines: by curve, how much of what is drawn has changed up to each frame")
+    axes: dict = dict(x=dict(title=_("frame")), y=dict(title=_("share of the change"), range=[0, 1.02]))
+    chart(figure, alt, "evenness", height=360, legend="below", **axes)
 
 
 def path_curves(walk: Walk) -> None:

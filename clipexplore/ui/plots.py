@@ -9,7 +9,7 @@ import streamlit as st
 from clipexplore.language import _
 
 from . import spec as go
-from .component import component
+from .browser import component
 
 HEIGHT_OF_BAR = 26  # pixels, as in browser/bars.js
 ACCENT, OTHER, MUTED = "#6c63d8", "#e0813a", "#9a9aa5"  # readable on light and on dark

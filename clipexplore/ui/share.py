@@ -20,14 +20,13 @@ from clipexplore.server.door import entrance
 from clipexplore.server.serving import address_for_others
 from clipexplore.settings import settings
 
+from .browser import component, present_button
 from .calls import shown_code
-from .component import component
 from .markdown import escape
 from .page import pages
 from .room import lead_buttons
 from .session import page_here, run, space
 from .widgets import download
-from .window import present_button
 
 TOLD = ("q", "image", "points", "stops", "objects", "picture")  # what a page is about, where it has such a key
 LONGEST = 1500  # characters of a link that a QR code can hold and a phone still read

@@ -28,15 +28,15 @@ from clipexplore.space import Point
 from clipexplore.store.shelves import explorable
 
 from .calls import Call, call
-from .drawing import Look, Track, at_once, draw_toggle, drawer, drawn, never, say_bridge, say_cannot, say_withheld
+from .drawing import Look, Track, at_once, draw_toggle, drawer, drawn, keep_drawn, never, say_bridge, say_cannot
 from .markdown import escape
-from .results import tiles
 from .session import access, preset, space, visitor
-from .widgets import choice, number, toggle
+from .widgets import choice, number, text_line, toggle
 
 DICE = "🎲"
 Arguments = dict[str, Any]  # of a library function, as they stand in the link
 MOST_SHOWN = 60  # frames of a strip; of a longer walk every few are shown
+MOST_CHARACTERS = 2400  # of the places of an even walk: 240 of them
 DEFAULTS: dict[str, Any] = links.PAGES["interpolate"]
 
 
@@ -243,10 +243,10 @@ def _show_arriving(job: Job, count: int) -> None:
         with st.grid("auto", min_column_width=72 if count > 16 else 110, gap="small"):
             for number in some_frames(count):
                 picture = here.get(number) or _empty_square(number + 1)
-                st.image(picture, output_format="PNG", width="stretch", alt=_frame(number))
+                st.image(picture, output_format="PNG", width="stretch", alt=frame_called(number))
 
 
-def _frame(number: int) -> str:
+def frame_called(number: int) -> str:
     return _("Frame {number}").format(number=number + 1)
 
 
@@ -264,26 +264,38 @@ def some_frames(count: int) -> list[int]:
     return sorted({round(at) for at in np.linspace(0, count - 1, min(count, MOST_SHOWN))})
 
 
-def drawn_strip(tracks: dict[str, Track], walk: WalkDrawing) -> None:
-    """All frames with how much each differs from the one before, and the cosine of its re-embedding to its point."""
-    st.caption(
-        _(
-            "Δ is the mean change from the frame before, in grey levels; where frames are points, the number after it "
-            "is the cosine of the re-embedded drawing to its point."
-        )
+def places_box(curve: str, *settings: Any) -> list[float]:
+    """The places of the frames of an even walk that has these settings; none until they are found. What was found is
+    forgotten when a setting changes, unless other places come with it.
+    """
+    of, here = repr([each for each in settings if each is not None]), st.session_state.get("places", "")
+    before_of, before = st.session_state.get("places-of", (of, here))
+    if before_of != of and before == here:
+        st.session_state["places"] = ""
+    if (found := st.session_state.pop("places-found", None)) is not None:
+        st.session_state["places"] = found
+    typed = text_line(
+        "places",
+        _("Places of the frames"),
+        max_chars=MOST_CHARACTERS,
+        disabled=curve != "even",
+        placeholder=_("found when it is drawn"),
+        help=_("Where on the path each frame lies, in units of stops. Found once, they stand in the link."),
     )
-    for name, track in tracks.items():
-        mean = _("on average Δ {mean:.1f}").format(mean=float(np.mean(track.changes[1:])))
-        st.caption(f"**{name}** · {mean}")
-        say_withheld(track)
-        near = _nearness(track, walk.points.get(name))
-        cosines = [f" · {each:.2f}" for each in near] if near is not None else [""] * len(track.pngs)
-        shown = ((number, track.pngs[number], track.changes[number]) for number in some_frames(len(track.pngs)))
-        notes = ((png, number, f"**{number + 1}** · Δ {change:.0f}{cosines[number]}") for number, png, change in shown)
-        tiles(((png, _frame(number), note) for png, number, note in notes), width=96)
+    st.session_state["places-of"] = (of, typed)
+    if curve != "even":
+        return []
+    try:
+        return [float(each) for each in typed.split()]
+    except ValueError:
+        st.error(_("Places are numbers with blanks between; leave them out to have them found."))
+        return []
 
 
-def _nearness(track: Track, points: np.ndarray | None) -> np.ndarray | None:
-    if points is None or track.embeddings is None:
-        return None
-    return (track.embeddings * points).sum(1) / np.linalg.norm(points, axis=1)
+def note_places(walk: WalkDrawing, tracks: dict[str, Track]) -> None:
+    """Writes the places of an even walk that was just found into the link."""
+    if walk.curves != ("even",) or walk.places or (places := tracks["even"].places) is None:
+        return
+    keep_drawn(walk.at(places.tolist()).key, tracks)
+    st.session_state["places-found"] = " ".join(f"{place:g}" for place in places)
+    st.rerun()

@@ -1,15 +1,30 @@
-"""What the browser's window does on every page: Back and Forward step through what was done, `/` leads to the box, and
-a clicker through what is presented; what Streamlit's navigation folds away is called in the visitor's language.
+"""What runs in the browser: our own components, each a script and mostly a style in the folder of the same name; one of
+them, on every page, for the window.
 
-Checked with Streamlit 1.67, whose browser side writes the address by `history.pushState` and `history.replaceState`,
-and calls the pages that have no place on top “8 more” in every language.
+In the window Back and Forward step through what was done, `/` leads to the box, and a clicker through what is
+presented; what Streamlit's navigation folds away is called in the visitor's language. Checked with Streamlit 1.67,
+whose browser side writes the address by `history.pushState` and `history.replaceState`, and calls the pages that have
+no place on top “8 more” in every language.
 """
+
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from clipexplore.language import _
 
-from .component import component
+_FOLDER = Path(__file__).parent / "browser"
+
+
+def component(name: str, html: str = "<div></div>", **options: Any) -> Any:
+    """What mounts `browser/NAME.js`, with `browser/NAME.css` where there is one; `options` as for Streamlit's."""
+    style = _FOLDER / f"{name}.css"
+    if style.is_file():
+        options.setdefault("css", style.read_text(encoding="utf-8"))
+    script = (_FOLDER / f"{name}.js").read_text(encoding="utf-8")
+    return st.components.v2.component(f"clipexplore_{name}", html=html, js=script, **options)
+
 
 _window = component("window", isolate_styles=False)
 
