@@ -89,6 +89,8 @@ def open_safetensors(path: Path) -> dict[str, Array]:
 
     Raises
     ------
+    InputError
+        If NumPy has no such numbers.
     Exception
         If it is none, or says more than it holds.
     """
@@ -100,6 +102,9 @@ def open_safetensors(path: Path) -> dict[str, Array]:
         values = file.get_slice(name)
         if (kind := values.get_dtype()) in _DTYPES:
             found[name] = _mapped(path.name, tuple(values.get_shape()), np.dtype(_DTYPES[kind]), values)
+        elif "F" in kind:
+            message = _("The numbers of {array!r} in {name!r} are {kind}, which NumPy lacks; save them as float16.")
+            raise InputError(message.format(array=name, name=path.name, kind=kind))
     return found
 
 

@@ -16,20 +16,27 @@ from itertools import chain, islice
 from typing import IO, Literal
 
 from clipexplore.errors import InputError
+from clipexplore.images import suffixes
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.store.json_stream import MOST_JSON, values_of
 
 TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".json")
-FILE = ("file", "filename", "file_name", "filepath", "image", "picture", "path")
-CAPTION = ("caption", "captions", "text", "title", "sentence", "description", "prompt", "comment")
+FILE = ("file", "filename", "file_name", "filepath", "image", "picture", "path", "datei", "bild", "fichier", "archivo")
+_CAPTION = "caption captions text txt title sentence sentences raw description prompt comment"
+_ELSEWHERE = "beschreibung bildunterschrift titel légende titre texte descripción título texto"  # in other languages
+CAPTION = (*_CAPTION.split(), *_ELSEWHERE.split())
 ID = ("id", "ids", "key")
 MOST_CHARACTERS = 2000  # of a caption; models read a few hundred
+MOST_CAPTIONS = 10  # of an item that are kept
 MOST_FIELDS = 30  # further columns that are kept
 MOST_COLUMNS, MOST_NAME = 1_000, 2_000  # columns, and characters of their names
 MOST_LINE = 1_000_000  # characters
 _LOOK = 4_096  # lines between two looks at whether to go on
 _SEPARATORS = ",;\t|"
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_MOST_NUMBERS = 6  # that a caption may consist of; more of them are a vector
+_OF_FLICKR = re.compile(r"#\d+$")  # the number of a caption behind the name of its picture
 _EXCEL = re.compile(r'"?sep=([^"\r\n])"?\r?\n', re.IGNORECASE)  # a first line that tells Excel what separates
 
 Open = Callable[[], IO[bytes]]  # a file from its beginning; whoever asks closes it
@@ -79,8 +86,9 @@ class Table:
 def read_table(open: Open, name: str, report: Report = silent) -> Table:
     """The rows of a file; its name says how they are written.
 
-    The first line of a table is its header if it names a column of captions or files; without one, each line is a
-    caption. What stands in a TSV or, of a .txt, in a line is taken as it is; elsewhere quotes enclose separators.
+    The first line of a table is its header if it names a column of captions or files, or if the row below has the name
+    of a picture; a first line that has one is a row as all others; without either, each line is a caption. What stands
+    in a TSV or, of a .txt, in a line is taken as it is; elsewhere quotes enclose separators.
 
     Parameters
     ----------
@@ -138,8 +146,9 @@ def lines_of(
             raise InputError(message.format(name=name)) from error
 
 
-def roles_of(header: Sequence[str]) -> dict[str, int]:
-    """Which column is the caption, the file and the id: by its whole name, else by the last word of it.
+def roles_of(header: Sequence[str], first: Sequence[str] = ()) -> dict[str, int]:
+    """Which column is the caption, the file and the id: by its whole name, else by the last word of it; a column of
+    another name is that of the files if it has the name of a picture in the `first` row.
 
     "Image Caption" is a caption, "image_id" an id; a header that names neither captions nor files names nothing.
     """
@@ -151,6 +160,9 @@ def roles_of(header: Sequence[str]) -> dict[str, int]:
             free = [place for place, name in enumerate(said) if name in choices and place not in roles.values()]
             if free:
                 roles.setdefault(role, min((choices.index(said[place]), place) for place in free)[1])
+    shown = _place_of_picture(first[: len(header)])
+    if "file" not in roles and shown is not None and shown not in roles.values():
+        roles["file"] = shown
     return roles if {"caption", "file"} & roles.keys() else {}
 
 
@@ -158,15 +170,25 @@ def _ways(lines: Lines, ending: str, report: Report) -> Iterator[Callable[[Repor
     """How a table may be meant; the first way that raises no csv.Error is how."""
     excel = _EXCEL.match(next(lines(silent), ""))
     body: Lines = (lambda report: islice(lines(report), 1, None)) if excel else lines
-    first = next(body(silent), "").rstrip("\r\n")
+    first, second = (line.rstrip("\r\n") for line in islice(chain(body(silent), ("", "")), 2))
     separator = excel[1] if excel else "\t" if ending == "tsv" else _separator(first)
-    header = _cells(first, separator)
+    header, below = _cells(first, separator), _cells(second, separator)
     check_columns(header)
-    if ending == "txt" and len(header) < 2 or not roles_of(header):
+    start, place = 1, _place_of_picture(header)
+    if place is not None and len(header) > 1:  # there is no header
+        start, header = 0, ["caption" if len(header) == 2 else f"column {each}" for each in range(1, len(header) + 1)]
+        header[place] = "file"
+    if ending == "txt" and len(header) < 2 or not (roles := roles_of(header, below)):
         yield partial(_lines, body, separator if ending != "txt" and _agree(body(report), separator) else None)
         return
-    yield partial(_rows, body, separator, header, ending != "tsv")
-    yield partial(_rows, body, separator, header, None)  # a quote is not closed at the end of a cell
+    yield partial(_rows, body, separator, header, roles, start, ending != "tsv")
+    yield partial(_rows, body, separator, header, roles, start, None)  # a quote is not closed at the end of a cell
+
+
+def _place_of_picture(cells: Sequence[str]) -> int | None:
+    """The first of some cells that has the name of a picture, which is no address."""
+    named = (_OF_FLICKR.sub("", cell.strip().lower()) for cell in cells)
+    return next((place for place, cell in enumerate(named) if cell.endswith(suffixes()) and "://" not in cell), None)
 
 
 def _separator(line: str) -> str:
@@ -190,7 +212,19 @@ def _lines(body: Lines, separator: str | None, report: Report) -> Iterator[Row]:
         plain = line.rstrip("\r\n")
         text = plain if separator is None else (_cells(plain, separator) or [""])[0]
         if text.strip():
-            yield Row(number, in_one_line(text))
+            wrong = _(
+                "It holds numbers in the place of a caption; vectors come as .npy, .npz or a table of them alone."
+            )
+            yield Row(number, in_one_line(text), wrong=wrong if _is_vector(plain) else "")
+
+
+def _is_vector(line: str) -> bool:
+    """Whether a line is many numbers, or a word and many numbers."""
+    line = line.strip()
+    if not line[-1:].isdigit():
+        return False
+    cells = re.split(r"[\s,;|]+", line[:2_000])[:-1]
+    return len(cells) > _MOST_NUMBERS and all(map(NUMBER.fullmatch, cells[1:]))
 
 
 def _cells(line: str, separator: str) -> list[str]:
@@ -200,20 +234,28 @@ def _cells(line: str, separator: str) -> list[str]:
         return line.split(separator)
 
 
-def _rows(body: Lines, separator: str, header: list[str], quoted: bool | None, report: Report) -> Iterator[Row]:
-    """The rows below a header; where it is None whether they are `quoted`, lines are taken as they are."""
+def _rows(
+    body: Lines,
+    separator: str,
+    header: list[str],
+    roles: dict[str, int],
+    start: int,
+    quoted: bool | None,
+    report: Report,
+) -> Iterator[Row]:
+    """The rows from line `start` on; where it is None whether they are `quoted`, lines are taken as they are."""
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     every: Iterable[list[str]] = (
         (line.rstrip("\r\n").split(separator) for line in body(report))
         if quoted is None
         else csv.reader(body(report), delimiter=separator, strict=True, quoting=quoting)
     )
-    roles, number = roles_of(header), 0
+    number = 0
     further = {
         name: place for place, each in enumerate(header) if place not in roles.values() and (name := each.strip())
     }
     kept = dict(list(further.items())[:MOST_FIELDS])
-    for cells in islice(every, 1, None):
+    for cells in islice(every, start, None):
         if any(map(str.strip, cells)):
             number += 1
             yield _row(number, cells, roles, kept, header, separator)
@@ -244,7 +286,10 @@ def _row(
     cells = [cell.strip() for cell in cells] + [""] * -extra
     said = {role: cells[place] for role, place in roles.items()}
     fields: dict[str, object] = {name: cells[place] or None for name, place in further.items()}
-    return Row(number, in_one_line(said.get("caption", "")), said.get("file", ""), said.get("id", ""), fields)
+    file = said.get("file", "")
+    if "#" in file and _place_of_picture([file]) == 0:
+        file = _OF_FLICKR.sub("", file)
+    return Row(number, in_one_line(said.get("caption", "")), file, said.get("id", ""), fields)
 
 
 def _json_table(lines: Lines, name: str, report: Report) -> Table:
@@ -300,8 +345,25 @@ def table_rows(header: Sequence[str], rows: Iterable[dict]) -> Iterator[Row]:
         return "" if found is None else str(found)
 
     for number, row in enumerate(rows, 1):
-        fields = {name: row.get(name) for name in further}
-        yield Row(number, in_one_line(value(row, "caption")), value(row, "file"), value(row, "id"), fields)
+        captions = _texts(row.get(roles["caption"])) if "caption" in roles else []
+        fields = further_captions(captions) | {name: row.get(name) for name in further}
+        yield Row(number, "".join(captions[:1]), value(row, "file"), value(row, "id"), fields)
+
+
+def further_captions(captions: Sequence[str]) -> dict[str, object]:
+    """The field of an item that has all captions but its first."""
+    return {"captions": "\n".join(captions[1:MOST_CAPTIONS])} if len(captions) > 1 else {}
+
+
+def _texts(value: object) -> list[str]:
+    """The captions in a cell: one, or those of a list, in which an object may say each, `{"raw": "a cat"}`."""
+    if not isinstance(value, list):
+        return [] if value is None else [in_one_line(str(value))]
+    said = (
+        next((each[name] for name in CAPTION if name in each), None) if isinstance(each, dict) else each
+        for each in value
+    )
+    return [in_one_line(each) for each in said if isinstance(each, str) and each.strip()]
 
 
 def check_columns(header: Collection[str]) -> None:

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.store.captions import Row, Table, in_one_line
+from clipexplore.store.captions import MOST_CAPTIONS, Row, Table, further_captions, in_one_line
 from clipexplore.store.descriptions import pictures_of
 from clipexplore.store.files import Tree
 from clipexplore.store.folders import named_pictures
@@ -22,7 +22,6 @@ from clipexplore.store.json_stream import values_of
 from clipexplore.store.sources import Source
 
 _FIRST = 20  # values of a file from which is seen whether it is one
-_MOST_CAPTIONS = 10  # of a picture that are kept
 
 
 @dataclass
@@ -86,7 +85,7 @@ def _take(tree: Tree, name: str, annotated: dict[str, _Annotated], report: Repor
 def _note(image: _Annotated, annotation: dict, categories: dict[object, str]) -> None:
     number = annotation.get("id")
     if isinstance(caption := annotation.get("caption"), str):
-        if len(image.captions) < _MOST_CAPTIONS:
+        if len(image.captions) < MOST_CAPTIONS:
             image.captions.append((number if isinstance(number, int) else 0, in_one_line(caption)))
     elif "keypoints" not in annotation and (thing := categories.get(annotation.get("category_id"))):
         image.things[thing] += 1
@@ -95,9 +94,7 @@ def _note(image: _Annotated, annotation: dict, categories: dict[object, str]) ->
 def _rows(annotated: dict[str, _Annotated]) -> Iterator[Row]:
     for number, each in enumerate(annotated.values(), 1):
         captions = [caption for _id, caption in sorted(each.captions)]
-        fields: dict[str, object] = {}
-        if len(captions) > 1:
-            fields["captions"] = "\n".join(captions[1:])
+        fields = further_captions(captions)
         if each.things:
             fields["things"] = ", ".join(sorted(each.things))
             fields["count"] = sum(each.things.values())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -89,19 +89,53 @@ def open_columns(file: IO[bytes], name: str) -> Columns:
 
 
 def plain(schema: pa.Schema) -> list[str]:
-    """The names of the columns of single values, without binary ones."""
-    import pyarrow.types as types
-
-    others = (types.is_nested, types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
-    return [each.name for each in schema if not any(is_one(each.type) for is_one in others)]
+    """The names of the columns of single values, without binary ones, and of lists of texts."""
+    return [each.name for each in schema if not _is_nested(each.type) or _is_text(_inside(each.type))]
 
 
 def nested(schema: pa.Schema) -> list[str]:
-    """The names of the columns of lists."""
+    """The names of the columns of lists of numbers; large whole ones are ids of tokens and the like."""
     import pyarrow.types as types
 
-    lists = (types.is_list, types.is_large_list, types.is_fixed_size_list)
-    return [each.name for each in schema if any(is_one(each.type) for is_one in lists)]
+    def is_number(kind: pa.DataType | None) -> bool:
+        return kind is not None and (types.is_floating(kind) or types.is_integer(kind) and kind.bit_width <= 16)
+
+    return [each.name for each in schema if is_number(_inside(each.type))]
+
+
+def _inside(kind: pa.DataType) -> pa.DataType | None:
+    """What a list is of; None for what is no list."""
+    import pyarrow.types as types
+
+    is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return kind.value_type if is_list else None
+
+
+def _is_text(kind: pa.DataType | None) -> bool:
+    import pyarrow.types as types
+
+    return kind is not None and (types.is_string(kind) or types.is_large_string(kind))
+
+
+def _is_nested(kind: pa.DataType) -> bool:
+    import pyarrow.types as types
+
+    binary = types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
+    return types.is_nested(kind) or binary
+
+
+def note_unread(schema: pa.Schema, read: Collection[str]) -> tuple[str, ...]:
+    """A note of the columns that are not read; those whose name begins with two underscores are some tool's own."""
+    names = [each for each in schema.names if each not in read and not each.startswith("__")]
+    message = _("Columns that are not read: {names}.")
+    return (message.format(names=", ".join(names)[:200]),) if names else ()
+
+
+def unread(open: Open, name: str) -> tuple[str, ...]:
+    """The same of a table without vectors, as `read_rows` reads it."""
+    with readable(name), open() as file:
+        schema = open_columns(file, name).schema
+    return note_unread(schema, needed(plain(schema)))
 
 
 def needed(names: Sequence[str]) -> list[str]:
@@ -192,7 +226,6 @@ def readable(name: str) -> Iterator[None]:
 class Parquet:
     def __init__(self, file: Path | IO[bytes], name: str, size: int):
         import pyarrow.parquet as parquet
-        import pyarrow.types as types
 
         self._name, self._size, whole = name, size, parquet.read_metadata(file)
         if whole.num_rows > max(_FEW, size):
@@ -200,7 +233,7 @@ class Parquet:
             raise InputError(message.format(name=name, rows=whole.num_rows, size=size))
         self.schema: pa.Schema = whole.schema.to_arrow_schema()
         check_columns(self.schema.names)
-        texts = [each.name for each in self.schema if types.is_string(each.type) or types.is_large_string(each.type)]
+        texts = [each.name for each in self.schema if _is_text(each.type)]
         # A text that all rows have takes no more room than once; nothing is read before it is asked for.
         self._file = parquet.ParquetFile(
             file, metadata=whole, read_dictionary=texts, buffer_size=_BUFFER, pre_buffer=False

@@ -25,7 +25,7 @@ from clipexplore.store.captions import Row, in_one_line, table_rows
 from clipexplore.store.files import Tree
 from clipexplore.store.items import Kind
 
-ENDINGS = (".txt", ".json", ".xmp", ".cls")
+ENDINGS = (".txt", ".caption", ".json", ".xmp", ".cls")
 VECTORS: dict[str, Kind] = {".image_vectors.npy": "pictures", ".text_vectors.npy": "captions"}
 _MOST = 1_000_000  # bytes of a file beside a picture, and of XMP, that are read
 _DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import PurePosixPath
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.store import img2dataset
 from clipexplore.store.captions import Open, Row, table_rows
-from clipexplore.store.columns import dicts_of, dim_of, needed, open_columns, plain, readable, vectors_of
+from clipexplore.store.columns import dicts_of, dim_of, needed, note_unread, open_columns, plain, readable, vectors_of
 from clipexplore.store.descriptions import pictures_of, tidy
 from clipexplore.store.files import MAX_FILE, Tree
 from clipexplore.store.items import Kind
@@ -77,12 +78,14 @@ def in_tree(tree: Tree, report: Report = silent) -> Source | None:
 
 def _source(files: dict[str, Open]) -> Source | None:
     layouts, count, dims = dict[str, _Layout](), 0, set[int]()
+    notes: dict[str, None] = {}
     for name, open in files.items():
         with readable(name), open() as file:
             columns = open_columns(file, name)
             if (layout := _layout(columns.schema, name)) and len(columns):
                 layouts[name], count = layout, count + len(columns)
                 dims |= {dim_of(columns, each) for each in layout.vectors}
+                notes |= dict.fromkeys(note_unread(columns.schema, layout.columns))
     if not layouts:
         return None
 
@@ -98,7 +101,9 @@ def _source(files: dict[str, Open]) -> Source | None:
         message = _("The vectors in {names} are not of one length; write each model's into a file of its own.")
         raise InputError(message.format(names=", ".join(layouts)[:200]))
     dim = dims.pop() if dims else None
-    return Source("pictures", count, stream, dim, recognised, vectors=kinds)
+    beginning = (each for each in islice(stream(), _ROWS) if isinstance(each, Entry))
+    notes |= dict.fromkeys(img2dataset.letterboxed((each.fields, each.read) for each in beginning if each.read))
+    return Source("pictures", count, stream, dim, recognised, (*notes,), vectors=kinds)
 
 
 def _layout(schema: pa.Schema, name: str) -> _Layout | None:

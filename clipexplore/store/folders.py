@@ -19,7 +19,7 @@ from clipexplore.store.descriptions import Sidecars, pictures_of
 from clipexplore.store.files import Tree
 from clipexplore.store.sources import Entry, Rejected, Source, with_directions
 
-SPLITS = ("train", "training", "test", "testing", "val", "valid", "validation", "dev")
+_SPLIT = re.compile(r"(train|training|test|testing|val|valid|validation|dev)(\d{4})?")  # COCO has train2017
 _NO_LABEL = re.compile(r"_?unlabell?ed|.*\.tar|\d{5}")  # folders that say nothing: the last are shards of img2dataset
 
 
@@ -55,7 +55,8 @@ def folder_of_pictures(tree: Tree) -> Source | None:
         yield from (Rejected(name, why_not(name)) for name in left)
 
     failed = sum(1 for name in reports for _each in img2dataset.failed(tree, name))
-    notes = img2dataset.letterboxed(tree, sidecars, pictures)
+    by_img2dataset = pictures if img2dataset.statistics(tree) else []
+    notes = img2dataset.letterboxed((sidecars.said(name).fields, partial(tree.read, name)) for name in by_img2dataset)
     count, said = len(left) + failed + len(pictures), _said(tree, reports)
     return Source("pictures", count, stream, next(iter(dims.values()), None), said, notes, vectors=tuple(dims))
 
@@ -91,7 +92,7 @@ def labels_of(names: Iterable[str]) -> dict[str, dict[str, object]]:
     names, fields = list(names), {}
     top = top_of(names)
     folders = {name: PurePosixPath(name.removeprefix(top)).parts[:-1] for name in names}
-    split = all(parts and parts[0].lower() in SPLITS for parts in folders.values())
+    split = all(parts and _SPLIT.fullmatch(parts[0].lower()) for parts in folders.values())
     within = {name: parts[1:] if split else parts for name, parts in folders.items()}
     shared = len({parts[-1] for parts in within.values() if parts}) == 1 and all(within.values())
     for name, parts in within.items():

@@ -6,7 +6,7 @@ Source: github.com/rom1504/img2dataset, README, "Output format", and files that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 
@@ -17,7 +17,6 @@ from clipexplore.errors import InputError
 from clipexplore.images import open_picture
 from clipexplore.language import _
 from clipexplore.store.columns import rows_of
-from clipexplore.store.descriptions import Sidecars
 from clipexplore.store.files import Tree
 from clipexplore.store.sources import Rejected
 
@@ -49,10 +48,16 @@ def why(row: dict) -> str:
     return message.format(status=row.get("status"), error=row.get("error_message") or "?")
 
 
-def letterboxed(tree: Tree, sidecars: Sidecars, pictures: Sequence[str]) -> tuple[str, ...]:
-    """A note where pictures stand between white bars, as img2dataset's own setting `border` makes them."""
-    reshaped = islice((name for name in pictures if _reshaped(sidecars, name)), _LOOKED_AT) if statistics(tree) else ()
-    looked = [_has_bars(tree, name) for name in reshaped]
+def letterboxed(pictures: Iterable[tuple[Mapping[str, object], Callable[[], bytes]]]) -> tuple[str, ...]:
+    """A note where pictures stand between white bars, as img2dataset's own setting `border` makes them.
+
+    Parameters
+    ----------
+    pictures
+        What img2dataset says of each, and what reads it.
+    """
+    reshaped = islice((read for said, read in pictures if _reshaped(said)), _LOOKED_AT)
+    looked = [_has_bars(read) for read in reshaped]
     if not any(looked):
         return ()
     message = _(
@@ -62,9 +67,8 @@ def letterboxed(tree: Tree, sidecars: Sidecars, pictures: Sequence[str]) -> tupl
     return (message.format(barred=sum(looked), looked=len(looked)),)
 
 
-def _reshaped(sidecars: Sidecars, name: str) -> bool:
+def _reshaped(said: Mapping[str, object]) -> bool:
     """Whether a picture once had another shape than it has now."""
-    said = sidecars.said(name).fields
     try:
         now, once = (float(said[f"{way}width"]) / float(said[f"{way}height"]) for way in ("", "original_"))  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
@@ -72,9 +76,9 @@ def _reshaped(sidecars: Sidecars, name: str) -> bool:
     return abs(now / once - 1) > 0.02
 
 
-def _has_bars(tree: Tree, name: str) -> bool:
+def _has_bars(read: Callable[[], bytes]) -> bool:
     try:
-        return has_bars(open_picture(tree.read(name)))
+        return has_bars(open_picture(read()))
     except InputError:
         return False
 

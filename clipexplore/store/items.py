@@ -138,6 +138,8 @@ def _plain(value: object) -> object:
         return None
     if value is None or isinstance(value, float) or isinstance(value, int) and abs(value) < 2**63:
         return value
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        value = ", ".join(value)
     return str(value)[:MOST_OF_FIELD]
 
 

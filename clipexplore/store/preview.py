@@ -87,7 +87,7 @@ def look(source: Source, report: Report = silent, most: int = MOST) -> Preview:
             continue
         captioned += bool(entry.caption)
         for name, value in entry.fields.items():
-            if isinstance(value, str) and name != "label":
+            if isinstance(value, str) and name not in ("label", "captions"):  # which are the further ones
                 texts[name].append(value)
     columns = tuple(name for name, values in texts.items() if _reads_like_captions(values))
     return Preview(source, seen, tuple(shown), _reasons(refused), columns, (*_questions(source, captioned, columns),))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -15,13 +15,23 @@ from clipexplore.reports import Report, silent
 from clipexplore.store import clip_retrieval, coco, embedded_pictures, fiftyone, takeout
 from clipexplore.store.arrays import FAISS
 from clipexplore.store.captions import TABLES, Open, Row, Table, read_table
-from clipexplore.store.columns import read_rows
+from clipexplore.store.columns import read_rows, unread
 from clipexplore.store.descriptions import Sidecars, pictures_of
 from clipexplore.store.files import OPERATOR, Archive, Caps, Folder, Tree, check_regular
 from clipexplore.store.folders import folder_of_pictures, named_pictures, top_of
-from clipexplore.store.sources import Entry, Rejected, Source
+from clipexplore.store.items import Kind
+from clipexplore.store.sources import Entry, Rejected, Source, with_directions
 from clipexplore.store.tars import Shards, Tar
-from clipexplore.store.vector_files import has_vectors, is_tensors, open_tensors, open_vectors
+from clipexplore.store.vector_files import (
+    has_vectors,
+    is_pair,
+    is_tensors,
+    open_pair,
+    open_tensors,
+    open_vectors,
+    vector_columns,
+    vector_in,
+)
 
 VECTORS = (".npy", ".npz", ".parquet", ".safetensors", *FAISS)
 ARROW, TAR = ".arrow", ".tar"
@@ -59,11 +69,13 @@ def open_source(path: Path, caps: Caps | None = None, report: Report = silent) -
         return tree_source(Tar(path, caps, report), path.name, report)
     if suffix in (".parquet", ARROW) and (found := embedded_pictures.in_file(_opened(path), path.name)):
         return found
+    if suffix == ARROW:
+        raise _no_pictures_in(path.name)
     if suffix == ".parquet" and not has_vectors(path):
         return _table_source(path, report)
     if suffix in VECTORS:
         return _as_vectors(open_vectors(path))
-    if suffix == ".tsv" and is_tensors(_head(path)):
+    if suffix in (".tsv", ".csv", ".txt") and is_tensors(_head(path)):
         beside = path.with_name(path.name.replace("tensors", "metadata").replace("vectors", "metadata"))
         metadata = _opened(beside) if beside != path and beside.is_file() else None
         return _as_vectors(open_tensors(_opened(path), metadata, path.name, report))
@@ -106,20 +118,58 @@ def _as_vectors(source: Source) -> Source:
 
 
 def _one_file(tree: Tree, report: Report) -> Source | None:
-    """The one file of vectors in a tree without pictures, such as what `export` writes, or in embedding-atlas' own."""
+    """The one file of vectors in a tree without pictures, such as what `export` writes, or in embedding-atlas' own; or
+    two of a pair.
+    """
     names = [name for name in tree.names if PurePosixPath(name).suffix.lower() in VECTORS]
     beside = {f"{name.removesuffix('metadata.json')}dataset.parquet" for name in tree.names}
     atlas = [name for name in names if name in beside and name.endswith("data/dataset.parquet")]
-    if not atlas and (len(names) != 1 or next(pictures_of(tree.names), None)):
+    pair = is_pair([PurePosixPath(name).name for name in names])
+    if not atlas and (len(names) != 1 and not pair or next(pictures_of(tree.names), None)):
         return None
-    name = (atlas or names)[0]
+    taken = atlas[:1] or names
     if isinstance(tree, Folder):
-        return open_source(tree.path(name), report=report)
-    held = TemporaryDirectory()
-    copy = Path(held.name) / f"vectors{PurePosixPath(name).suffix.lower()}"
-    copy.write_bytes(tree.read(name))
-    found = open_source(copy, report=report)
-    return replace(found, stream=partial(_streamed, held, found.stream))
+        found = _of_files([tree.path(name) for name in taken], report)
+    else:
+        held = TemporaryDirectory()
+        copies = [Path(held.name) / PurePosixPath(name).name for name in taken]
+        if len(copies) == 1:
+            copies = [copies[0].with_stem("vectors")]
+        for copy, name in zip(copies, taken, strict=True):
+            copy.write_bytes(tree.read(name))
+        found = _of_files(copies, report)
+        found = replace(found, stream=partial(_streamed, held, found.stream))
+    return found if atlas else _with_texts(found, tree, taken, report)
+
+
+def _of_files(paths: list[Path], report: Report) -> Source:
+    return open_source(paths[0], report=report) if len(paths) == 1 else _as_vectors(open_pair(paths))
+
+
+def _with_texts(found: Source, tree: Tree, taken: list[str], report: Report) -> Source:
+    """Vectors with what a table beside them says, of as many rows, where they have no texts of their own; other files
+    are named.
+    """
+    others = [name for name in tree.names if name not in taken]
+    bare = not taken[0].lower().endswith((".npz", ".parquet", ".arrow"))
+    for name in [each for each in others if bare and each.lower().endswith(TABLES)]:
+        table = _table(partial(tree.open, name), name, report)
+        if table.count == found.count:
+            others.remove(name)
+            said = _("Row by row, {table} tells of the vectors.").format(table=name)
+            found = replace(found, stream=partial(_told, found.stream, table), notes=(*found.notes, said))
+            break
+    unused = (_("Not used: {names}.").format(names=", ".join(others)[:200]),) if others else ()
+    return replace(found, notes=(*found.notes, *unused))
+
+
+def _told(stream: Callable[[], Iterator[Entry | Rejected]], table: Table) -> Iterator[Entry | Rejected]:
+    """Vectors with the texts of as many rows."""
+    for entry, row in zip(stream(), table, strict=True):
+        if isinstance(entry, Entry):
+            fields = {**row.fields, "file": row.file} if row.file else row.fields
+            entry = replace(entry, caption=row.caption, fields=fields, id=row.id or row.file)
+        yield entry
 
 
 def _streamed(held: TemporaryDirectory, stream: Callable[[], Iterator[Entry | Rejected]]) -> Iterator[Entry | Rejected]:
@@ -134,6 +184,19 @@ def _imagefolder(tree: Tree, report: Report) -> Source | None:
     tables = {name: table for name in metadata if (table := _table(partial(tree.open, name), name, report)).names_files}
     said = _("An imagefolder of Hugging Face: {tables} caption the pictures.")
     return named_pictures(tree, tables, said.format(tables=", ".join(tables)[:200])) if tables else None
+
+
+def _arrow(tree: Tree, _report: Report) -> Source | None:
+    """What `save_to_disk` writes without pictures is refused, because its JSON would be taken for the table."""
+    name = next((name for name in tree.names if name.lower().endswith(ARROW)), "")
+    if name and not next(pictures_of(tree.names), None):
+        raise _no_pictures_in(name)
+    return None
+
+
+def _no_pictures_in(name: str) -> InputError:
+    message = _("There are no pictures in {name!r}; write texts and vectors as Parquet, by to_parquet, which is read.")
+    return InputError(message.format(name=name))
 
 
 def _table_at_the_top(tree: Tree, report: Report) -> Source | None:
@@ -160,6 +223,7 @@ READERS: tuple[Callable[[Tree, Report], Source | None], ...] = (
     clip_retrieval.read,
     embedded_pictures.in_tree,
     _one_file,
+    _arrow,
     _imagefolder,
     fiftyone.read,
     coco.read,
@@ -188,7 +252,29 @@ def _table_source(path: Path, report: Report) -> Source:
     if not table.count:
         message = _("{name!r} holds no captions; give one a line, or a column named caption.")
         raise InputError(message.format(name=path.name))
-    return Source("captions", table.count, partial(_captions, path, table), recognised=_("Captions, one a row."))
+    notes = unread(_opened(path), path.name) if path.suffix.lower() == ".parquet" else ()
+    if columns := vector_columns(table):
+        return _as_vectors(_with_vectors(path, table, columns))
+    return Source("captions", table.count, partial(_captions, path, table), None, _("Captions, one a row."), notes)
+
+
+def _with_vectors(path: Path, table: Table, columns: Mapping[Kind, str]) -> Source:
+    """The rows of a table with the vectors in its columns of these names."""
+    dim = len(first) if (first := vector_in(next(iter(table)).fields[next(iter(columns.values()))])) is not None else 0
+
+    def stream() -> Iterator[Entry | Rejected]:
+        for row in table:
+            vectors = {kind: vector_in(row.fields.get(name)) for kind, name in columns.items()}
+            given = {kind: each for kind, each in vectors.items() if each is not None and len(each) == dim}
+            called = _("row {number}").format(number=row.number)
+            if row.wrong or len(given) < len(columns):
+                yield Rejected(called, row.wrong or _("Its vector is missing or of another length."))
+                continue
+            fields = {name: value for name, value in row.fields.items() if name not in columns.values()}
+            yield with_directions(Entry(f"{path.stem}-{row.number:05d}", row.caption, fields, row.id, vectors=given))
+
+    bare = "pictures" in columns
+    return Source("pictures" if bare else "captions", table.count, stream, dim, vectors=tuple(columns), bare=bare)
 
 
 def _opened(path: Path) -> Open:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
@@ -68,16 +69,17 @@ def read(tree: Tree, report: Report = silent) -> Source | None:
 def _sidecars(pictures: list[str], written: list[str]) -> dict[str, str]:
     """The JSON of each picture that has one; an edited copy has that of its original."""
     by_folder: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for name in written:
+    called = {unicodedata.normalize("NFC", name): name for name in written}  # a Mac writes ü as two characters
+    for name in called:
         folder, _slash, base = name.rpartition("/")
         stem, number = _split(base[: -len(".json")])
         by_folder[folder][number or ""].append(stem)
     found: dict[str, str] = {}
     for name in pictures:
-        folder, _slash, base = name.rpartition("/")
+        folder, _slash, base = unicodedata.normalize("NFC", name).rpartition("/")
         for each in (base, _original(base)):
             if each and (stem_number := _match(each, by_folder.get(folder, {}))):
-                found[name] = f"{folder}/{''.join(stem_number)}.json".removeprefix("/")
+                found[name] = called[f"{folder}/{''.join(stem_number)}.json".removeprefix("/")]
                 break
     return found
 

@@ -7,9 +7,10 @@ at a time, only the arrays and columns that are needed: small files may unpack t
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice, repeat
@@ -27,13 +28,15 @@ from clipexplore.store.captions import (
     ID,
     MOST_FIELDS,
     MOST_LINE,
+    NUMBER,
     Open,
     Row,
+    Table,
     check_columns,
     lines_of,
     table_rows,
 )
-from clipexplore.store.columns import Parquet, dicts_of, needed, nested, plain, vectors_of
+from clipexplore.store.columns import Parquet, dicts_of, needed, nested, note_unread, plain, vectors_of
 from clipexplore.store.files import Folder, check_unpacked
 from clipexplore.store.items import Kind
 from clipexplore.store.sources import Entry, Rejected, Source, has_direction, with_directions
@@ -46,7 +49,7 @@ _KINDS: dict[Kind, re.Pattern[str]] = {  # what an array is called that says one
 MOST_DIMENSIONS = 16_384  # of a vector; the largest models have some thousands
 _BLOCK, _AT_ONCE = 8_192, 1 << 22  # rows, and bytes, that are read together
 _OF_ATLAS = ("FILE_NAME", "__row_index__")  # of embedding-atlas: the table that it read, on every row, and its rows
-_NUMBER = re.compile(rb"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_SEPARATED = ("\t", ",", ";", None)  # numbers in a line; the last by blanks
 
 
 def open_vectors(path: Path) -> Source:
@@ -66,11 +69,17 @@ def open_vectors(path: Path) -> Source:
     with _readable(path):
         if ending == ".parquet":
             return _open_parquet(path)
-        if ending in (".npz", ".safetensors"):
-            return _of_arrays(path, open_npz(path) if ending == ".npz" else open_safetensors(path))
+        if ending == ".npz":
+            return _of_arrays(path, open_npz(path))
+        if ending == ".safetensors":
+            return _of_arrays(path, _no_weights(path, open_safetensors(path)))
         if ending == ".npy":
-            return _source(path, {"captions": open_npy(path.name, lambda: open(path, "rb"), path.stat().st_size)}, {})
+            return _source(path, {"captions": _npy(path)}, {})
         return _source(path, {"captions": open_faiss(path)}, {})
+
+
+def _npy(path: Path) -> Array:
+    return open_npy(path.name, lambda: open(path, "rb"), path.stat().st_size)
 
 
 def has_vectors(path: Path) -> bool:
@@ -90,6 +99,17 @@ def _readable(path: Path) -> Iterator[None]:
         raise InputError(message.format(name=path.name, error=str(error)[:120])) from error
 
 
+def _no_weights(path: Path, found: dict[str, Array]) -> dict[str, Array]:
+    """The arrays of a file, if their rows may be those of the same items, as those of a model's weights are not."""
+    rows = {array.shape[0] for array in found.values() if len(array.shape) == 2}
+    if len(rows) > 1:
+        message = _(
+            "{name!r} holds tables of different length, as the weights of a model do; vectors have a row an item."
+        )
+        raise InputError(message.format(name=path.name))
+    return found
+
+
 def _of_arrays(path: Path, found: Mapping[str, Array]) -> Source:
     """Named arrays: vectors, and texts and numbers for them."""
     two = [name for name, array in found.items() if len(array.shape) == 2 and array.dtype.kind == "f"]
@@ -106,14 +126,40 @@ def _of_arrays(path: Path, found: Mapping[str, Array]) -> Source:
     }
     texts = {name: told[name] for name in needed([*told])}
     check_unpacked(path.name, sum(each.nbytes for each in (*vectors.values(), *texts.values())), path.stat().st_size)
-    return _source(path, vectors, texts)
+    held = [name for name, array in found.items() if array.dtype.hasobject]
+    message = _("Not read, because they are arrays of Python objects: {names}. Save them as arrays of texts.")
+    notes = (message.format(names=", ".join(held)),) if held else ()
+    return replace(_source(path, vectors, texts), notes=notes)
+
+
+def is_pair(names: Sequence[str]) -> bool:
+    """Whether two files hold vectors of pictures and of texts, by their names: `image_vectors.npy`, `text_emb.npy`."""
+    return len(names) == len(_said(names)) == 2 and all(name.lower().endswith(".npy") for name in names)
+
+
+def open_pair(paths: Sequence[Path]) -> Source:
+    """The pairs of two such files, row by row.
+
+    Raises
+    ------
+    InputError
+        As `open_vectors`.
+    """
+    by_name = {path.name: path for path in paths}
+    with _readable(paths[0]):
+        arrays = {kind: _npy(by_name[name]) for kind, name in _said([*by_name]).items()}
+        return _source(paths[0], arrays, {})
 
 
 def _named(names: Sequence[str], likely: Sequence[str]) -> dict[Kind, str]:
     """Which of some arrays holds the vectors of which kind: by its name, else the first likely one, as texts."""
-    said = {kind: name for kind, pattern in _KINDS.items() for name in reversed(names) if pattern.match(name.lower())}
     plain = [*filter(names.__contains__, NAMES), *likely]
-    return said or ({"captions": plain[0]} if plain else {})
+    return _said(names) or ({"captions": plain[0]} if plain else {})
+
+
+def _said(names: Sequence[str]) -> dict[Kind, str]:
+    """Which names say that vectors are of a kind, the first of each."""
+    return {kind: name for kind, pattern in _KINDS.items() for name in reversed(names) if pattern.match(name.lower())}
 
 
 def _source(path: Path, vectors: Mapping[Kind, Array], columns: Mapping[str, Array]) -> Source:
@@ -182,7 +228,8 @@ def _open_parquet(path: Path) -> Source:
 
     kind: Kind = "pictures" if read or "pictures" in named else "captions"
     bare = kind == "pictures" and read is None
-    return Source(kind, len(columns), stream, dim, vectors=tuple(named), bare=bare)
+    notes = note_unread(columns.schema, (*named.values(), *told, *_OF_ATLAS))
+    return Source(kind, len(columns), stream, dim, notes=notes, vectors=tuple(named), bare=bare)
 
 
 def _rows_at_once(row_bytes: int) -> int:
@@ -196,16 +243,20 @@ def _check_dimensions(name: str, dim: int) -> None:
 
 
 def is_tensors(head: bytes) -> bool:
-    """Whether a file, of which these are the first 4,000 bytes, begins as TensorBoard's projector writes vectors:
-    numbers and tabs, no header."""
-    cells = head[:4_000].partition(b"\n")[0].split(b"\t")
-    return len(cells) > 2 and all(
-        _NUMBER.fullmatch(cell.strip()) for cell in cells[: -1 if len(head) >= 4_000 else None]
-    )
+    """Whether a file, of which these are the first 4,000 bytes, begins with numbers alone: as TensorBoard's projector
+    writes vectors, without a header, or NumPy and pandas do."""
+    line, _end, rest = head[:4_000].decode("utf-8", "replace").partition("\n")
+    cells = line.split(_separator(line))
+    return len(cells) > 2 and all(NUMBER.fullmatch(cell.strip()) for cell in cells[: None if rest else -1])
+
+
+def _separator(line: str) -> str | None:
+    return next((each for each in _SEPARATED if each and each in line), None)
 
 
 def open_tensors(tensors: Open, metadata: Open | None, name: str, report: Report = silent) -> Source:
-    """The vectors of TensorBoard's projector, with the metadata beside them: captions, or columns with a header.
+    """The vectors of a table of numbers, such as TensorBoard's projector has, with the metadata beside them: captions,
+    or columns with a header.
 
     Raises
     ------
@@ -232,15 +283,34 @@ def open_tensors(tensors: Open, metadata: Open | None, name: str, report: Report
     return Source("captions", len(vectors), stream, vectors.shape[1])
 
 
+def vector_columns(table: Table) -> dict[Kind, str]:
+    """The fields of a table that hold vectors, by their names and its first row: lists of numbers, or JSON of them."""
+    first = next(iter(table), None)
+    named = _named([*first.fields], []) if first else {}
+    return {kind: name for kind, name in named.items() if first and vector_in(first.fields[name]) is not None}
+
+
+def vector_in(cell: object) -> np.ndarray | None:
+    """The vector `(dim,)` in a cell, float32; None where there is none."""
+    with suppress(ValueError, RecursionError):
+        found = json.loads(cell) if isinstance(cell, str) and cell.startswith("[") else cell
+        if isinstance(found, list) and found and all(type(each) in (int, float) for each in found):
+            return np.array(found, np.float32)
+    return None
+
+
 def _numbers(lines: Iterator[str], name: str) -> np.ndarray:
-    """The numbers `(n, dim)` of lines, float32."""
+    """The numbers `(n, dim)` of lines, float32; above them pandas numbers the columns, 0, 1, 2 and so on."""
     lines = filter(str.strip, lines)
     first = next(lines, "")
-    _check_dimensions(name, first.count("\t") + 1)
-    lines, blocks, rows = chain([first], lines), [], _rows_at_once(2 * len(first))
+    separator = _separator(first)
+    cells = first.strip().split(separator)
+    _check_dimensions(name, len(cells))
+    numbered = separator == "," and cells == [*map(str, range(len(cells)))]
+    lines, blocks, rows = chain([] if numbered else [first], lines), [], _rows_at_once(2 * len(first))
     try:
         while some := [*islice(lines, rows)]:
-            blocks.append(np.loadtxt(some, np.float32, delimiter="\t", ndmin=2))
+            blocks.append(np.loadtxt(some, np.float32, delimiter=separator, ndmin=2))
         return np.concatenate(blocks)
     except ValueError as error:
         if isinstance(error, InputError):

@@ -123,6 +123,40 @@ def test_a_table_that_is_not_used_is_named(tmp_path):
 # Cells
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("liste.csv", "Datei;Beschreibung\na.jpg;a cat\nb.jpg;a dog\n"),  # in German
+        ("list.csv", "image_name| comment_number| comment\na.jpg| 0| a cat\nb.jpg| 0| a dog\n"),  # of Flickr30k
+        ("list.csv", "a.jpg,a cat\nb.jpg,a dog\n"),  # without a header
+        ("Flickr8k.token.txt", "a.jpg#0\ta cat\nb.jpg#0\ta dog\n"),
+        (
+            "rows.jsonl",
+            '{"filename": "a.jpg", "sentences": [{"raw": "a cat"}]}\n'
+            '{"filename": "b.jpg", "sentences": [{"raw": "a dog"}]}',
+        ),
+    ],
+)
+def test_what_names_pictures_is_their_column(tmp_path, name, text):
+    files(tmp_path, **{"Images/a.jpg": jpeg(1), "Images/b.jpg": jpeg(2), name: text})
+    assert captions(tmp_path) == {"Images/a.jpg": "a cat", "Images/b.jpg": "a dog"}
+
+
+def test_addresses_are_no_pictures_beside(tmp_path):
+    entries, refused = table(tmp_path, "url,text\nhttp://x/1.jpg,a cat\nhttp://x/2.jpg,a dog\n")
+    assert [each.caption for each in entries] == ["a cat", "a dog"] and not refused
+
+
+def test_further_captions_of_a_row_are_kept(tmp_path):
+    (tmp_path / "c.jsonl").write_text(
+        '{"caption": ["a cat", "a tom"], "tags": ["x", "y"]}\n{"caption": [], "tags": []}\n'
+    )
+    (entry,), refused = read(tmp_path / "c.jsonl")
+    assert (entry.caption, entry.fields) == ("a cat", {"captions": "a tom", "tags": ["x", "y"]}) and len(refused) == 1
+    take(tmp_path / "it", tmp_path / "c.jsonl")
+    assert Collection.open(tmp_path / "it").fields["tags"].tolist() == ["x, y"]
+
+
 def test_a_quote_that_is_never_closed_swallows_no_row(tmp_path):
     entries, _ = table(tmp_path, 'caption\tn\na "cat\t1\na dog\t2\n', "c.tsv")
     assert [each.caption for each in entries] == ['a "cat', "a dog"]
@@ -170,6 +204,11 @@ def test_a_folder_that_all_share_is_no_label(tmp_path):
     for number in range(3):
         write(tmp_path / "val2017" / f"{number}.jpg", jpeg(number))
     assert all(each.fields == {} for each in read(tmp_path)[0])
+
+
+def test_a_split_of_a_year_is_no_label(tmp_path):
+    files(tmp_path, **{"train2017/a.jpg": jpeg(1), "val2017/b.jpg": jpeg(2)})
+    assert [each.fields for each in read(tmp_path)[0]] == [{"split": "train2017"}, {"split": "val2017"}]
 
 
 def test_what_is_unlabelled_has_no_label_and_a_split_is_a_field(tmp_path):
@@ -322,12 +361,13 @@ def test_what_stands_beside_a_picture(tmp_path):
     write(tmp_path / "1.JPG.json", '{"description": "of the JSON"}')
     write(tmp_path / "2.xmp", XMP.format("of the &amp; XMP"))
     write(tmp_path / "3.json", "[broken")
+    write(tmp_path / "3.caption", "of the trainer")
     entries, refused = read(tmp_path)
     assert [(each.caption, each.fields) for each in entries] == [
         ("of the text", {"author": "me"}),
         ("of the JSON", {}),
         ("of the & XMP", {}),
-        ("", {}),
+        ("of the trainer", {}),
     ] and not refused
 
 

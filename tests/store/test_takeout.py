@@ -1,6 +1,7 @@
 """Google Photos from Takeout: which JSON belongs to which picture, whatever was clipped, numbered or edited."""
 
 import json
+import unicodedata
 import zipfile
 
 import pytest
@@ -60,6 +61,12 @@ def captions(entries):
 def test_the_json_of_a_picture_is_found(tmp_path, picture, written):
     entries = takeout(tmp_path, picture, **{written: photo("said")})
     assert captions(entries) == {picture: "said"} and len(entries) == 1
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_name_is_the_same_however_it_is_composed(tmp_path, forms):
+    picture, written = (unicodedata.normalize(form, "Küche.jpg") for form in forms)
+    assert captions(takeout(tmp_path, picture, **{f"{written}.json": photo("said")})) == {picture: "said"}
 
 
 def test_numbers_of_copies_tell_them_apart(tmp_path):

@@ -1,6 +1,9 @@
 """Ready-made vectors from three formats, and everything that is none."""
 
+import json
+
 import numpy as np
+import pandas
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -10,6 +13,7 @@ from safetensors.numpy import save_file
 from clipexplore.errors import InputError
 from clipexplore.store import vector_files
 from clipexplore.store.collection import Collection
+from clipexplore.store.recognise import open_source
 from clipexplore.store.sources import Rejected
 from clipexplore.store.vector_files import open_vectors
 
@@ -94,6 +98,101 @@ def test_safetensors(tmp_path, dtype):
     np.testing.assert_array_equal(
         [each.vectors["captions"] for each in found], VECTORS.astype(dtype).astype(np.float32)
     )
+
+
+def test_the_weights_of_a_model_are_no_vectors(tmp_path):
+    weights = {"positional_embedding": np.ones((77, 8), np.float32), "text_projection": np.ones((8, 4), np.float32)}
+    save_file(weights, tmp_path / "v.safetensors")
+    with pytest.raises(InputError, match="as the weights of a model do"):
+        open_vectors(tmp_path / "v.safetensors")
+
+
+def test_numbers_that_numpy_lacks_are_told(tmp_path):
+    import torch
+    from safetensors.torch import save_file
+
+    save_file(
+        {"image_embeds": torch.ones(3, 4), "text_embeds": torch.ones(3, 4).bfloat16()}, tmp_path / "v.safetensors"
+    )
+    with pytest.raises(InputError, match="'text_embeds' in 'v.safetensors' are BF16"):
+        open_vectors(tmp_path / "v.safetensors")
+
+
+def test_arrays_of_objects_are_told(tmp_path):
+    np.savez(tmp_path / "v.npz", embeddings=VECTORS, captions=np.array(["a"] * 20, object), allow_pickle=True)
+    source, _ = entries(tmp_path / "v.npz")
+    assert "arrays of Python objects: captions." in source.notes[0]
+
+
+def test_ids_of_tokens_are_no_vectors(tmp_path):
+    tokens = pa.array([[1, 2], [3, 4]], pa.list_(pa.int64()))
+    pyarrow.parquet.write_table(pa.table({"text": ["a", "b"], "input_ids": tokens}), tmp_path / "v.parquet")
+    source = open_source(tmp_path / "v.parquet")
+    assert source.dim is None and source.notes == ("Columns that are not read: input_ids.",)
+
+
+def test_a_table_beside_vectors_tells_of_them_row_by_row(tmp_path):
+    np.save(tmp_path / "v.npy", VECTORS)
+    (tmp_path / "few.csv").write_text("text\na cat\n")
+    (tmp_path / "names.json").write_text('["a.jpg"]')
+    (tmp_path / "rows.csv").write_text("id,text,n\n" + "".join(f"i{n},text {n},{n}\n" for n in range(20)))
+    source = open_source(tmp_path)
+    found = list(source)
+    assert [(each.id, each.caption, each.fields) for each in found] == [
+        (f"i{n}", f"text {n}", {"n": str(n)}) for n in range(20)
+    ]
+    np.testing.assert_array_equal([each.vectors["captions"] for each in found], VECTORS)
+    assert source.notes == ("Row by row, rows.csv tells of the vectors.", "Not used: few.csv, names.json.")
+
+
+def test_a_pair_of_files(tmp_path):
+    np.save(tmp_path / "image_features.npy", VECTORS)
+    np.save(tmp_path / "text_features.npy", VECTORS + 1)
+    source = open_source(tmp_path)
+    found = list(source)
+    assert source.bare and source.vectors == ("pictures", "captions") and len(found) == source.count
+    np.testing.assert_array_equal([each.vectors["captions"] for each in found], VECTORS + 1)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda path: np.savetxt(path, VECTORS),
+        lambda path: np.savetxt(path, VECTORS, delimiter=","),
+        lambda path: pandas.DataFrame(VECTORS).to_csv(path, index=False),
+        lambda path: pandas.DataFrame(VECTORS).to_csv(path, index=False, header=False, sep=";"),
+    ],
+)
+@pytest.mark.parametrize("name", ["v.csv", "v.txt"])
+def test_a_table_of_numbers(tmp_path, written, name):
+    written(tmp_path / name)
+    np.testing.assert_allclose([each.vectors["captions"] for each in open_source(tmp_path / name)], VECTORS, rtol=1e-6)
+
+
+def test_numbers_in_the_place_of_captions_are_refused(tmp_path):
+    lines = [f"word{n} {' '.join(map(str, VECTORS[n].tolist() * 2))}" for n in range(3)]
+    (tmp_path / "glove.txt").write_text("\n".join([*lines, "a cat, 3 years old"]))
+    found = list(open_source(tmp_path / "glove.txt"))
+    assert ["numbers in the place of a caption" in getattr(each, "reason", "") for each in found] == [True] * 3 + [
+        False
+    ]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_vectors_in_the_cells_of_a_table(tmp_path, ending):
+    rows = [{"text": f"text {n}", "embedding": VECTORS[n].tolist(), "n": n} for n in range(19)]
+    rows.append({"text": "short", "embedding": [1.0], "n": 19})
+    cells = rows if ending == "jsonl" else [{**row, "embedding": json.dumps(row["embedding"])} for row in rows]
+    table = pandas.DataFrame(cells)
+    table.to_csv(tmp_path / "v.csv", index=False) if ending == "csv" else table.to_json(
+        tmp_path / "v.jsonl", orient="records", lines=True, double_precision=15
+    )
+    source = open_source(tmp_path / f"v.{ending}")
+    found = list(source)
+    assert source.dim == 5 and isinstance(found[-1], Rejected) and "another length" in found[-1].reason
+    assert [each.caption for each in found[:-1]] == [f"text {n}" for n in range(19)]
+    np.testing.assert_array_equal([each.vectors["captions"] for each in found[:-1]], VECTORS[:19])
+    assert [*found[0].fields] == ["n"]
 
 
 def test_safetensors_of_pairs(tmp_path):
