@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from clipexplore.batcher import shared_embedder
-from clipexplore.cluster import connection, local
+from clipexplore.cluster import connection, driver, local
 from clipexplore.models import catalog
 from clipexplore.retrieval.shared_search import shared_search
 from clipexplore.settings import settings
@@ -81,7 +81,7 @@ def cluster(nodes: int) -> Iterator[None]:
     try:
         for number in range(nodes):
             started.append(local.start_node(port, f"node {number}", cpus=1))
-            while sum(node.alive for node in connection.nodes()) < len(started):
+            while sum(node.alive for node in connection.ask(driver.nodes)) < len(started):
                 time.sleep(0.2)
         yield
     finally:

@@ -1,59 +1,78 @@
-"""The one connection of this process to the cluster that the setting `cluster` names.
+"""How this process asks the cluster that the setting `cluster` names.
 
-Ray is imported when it is first used, so that nobody pays for it who has no cluster. What does not answer is one
-sentence, and nothing is computed here instead.
+Ray ends the process that it is in where the node beside it goes, or a head starts anew while it is asked something. So
+it is in a process of its own, the driver, which is started with the first question and anew after it has ended. Nobody
+pays for it who has no cluster; where none answers, that is one sentence, and nothing is computed here instead.
 """
 
 from __future__ import annotations
 
-import logging
 import os
+import secrets
 import socket
+import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
+from multiprocessing.managers import BaseManager
+from pathlib import Path
 from typing import Any, TypeVar
 
+import clipexplore
 from clipexplore.access import is_loopback
 from clipexplore.errors import InputError, NetworkError
-from clipexplore.language import _
+from clipexplore.language import _, language
 from clipexplore.settings import settings
 
 T = TypeVar("T")
 
-COPY = 0.45  # of a processor that a copy of a model takes: two of them leave room for shards of a search on it
-NAMESPACE = "clipexplore"
 PATIENCE = 3.0  # seconds until a port that does not answer counts as closed
-ATTEMPTS = 3  # at a piece of work whose node dies
-PAUSE = 1.0  # seconds between two of them
-LOOK = 2.0  # seconds between two looks at whether there still is a cluster to wait for
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
     "RAY_AUTH_MODE": "token",
-    # Where the head is gone the app says so and goes on; by default Ray ends the whole process after a minute.
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "1000000",
     "RAY_ENABLE_AUTO_CONNECT": "0",  # to whatever cluster was on this machine last
     "RAY_SERVE_LOG_TO_STDERR": "0",
     "RAY_SERVE_QUEUE_LENGTH_RESPONSE_DEADLINE_S": "5",  # of a busy node; by default it counts as lost after 0.1
+    "RAY_task_oom_retries": "3",  # by default what takes more memory than there is would be begun for ever
 }
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # on any system, what keeps all of a node's ports on 127.0.0.1
 
+
+class LostError(NetworkError):
+    """The cluster cannot be reached, or is no longer the one that was."""
+
+    def __init__(self, reason: str):
+        message = _("The cluster at {address} cannot be reached ({reason}); start it, or tell who runs the server.")
+        super().__init__(message.format(address=settings().cluster, reason=reason))
+        self.reason = reason
+
+    def __reduce__(self) -> tuple:
+        return LostError, (self.reason,)
+
+
+class Line(BaseManager):
+    """What this process and the driver speak through: `Desk` and `Work` of `clipexplore.cluster.driver`."""
+
+
+Line.register("Desk", exposed=("call",))
+Line.register("Work", exposed=("next", "close"))
+
+
+@dataclass(frozen=True, eq=False)
+class _Driver:
+    """The driver of one cluster."""
+
+    address: str
+    process: subprocess.Popen
+    line: Any
+    desk: Any
+
+
 _lock = threading.RLock()
-_made: dict[Any, Any] = {}  # what this connection has asked the cluster for: handles of deployments, shards
-_lost = threading.Event()  # the connection is no longer what it was, and is made anew
-
-
-@dataclass(frozen=True)
-class Node:
-    """A machine of the cluster: its address, whether it is there, and the shares of processors and GPUs it lends."""
-
-    name: str
-    alive: bool
-    cpus: float
-    gpus: float
+_at_work: list[_Driver] = []  # the one there is, if any
 
 
 def is_set() -> bool:
@@ -61,146 +80,114 @@ def is_set() -> bool:
     return bool(settings().cluster)
 
 
-def connected() -> Any:
-    """Ray, connected to the cluster.
+def ask(function: Callable[..., T], *arguments: Any) -> T:
+    """What a function gives that the driver calls.
 
     Raises
     ------
     InputError
         If the package is not installed.
-    NetworkError
+    LostError
         If nothing answers there, or it refuses the token.
+    Exception
+        Whatever the function raises.
     """
-    _check_reachable()
-    with _lock:
-        ray = _ray()
-        if _lost.is_set():
-            disconnect()
-        if not ray.is_initialized():
-            try:
-                ray.init(address=settings().cluster, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
-            except (ConnectionError, RuntimeError, TimeoutError, ValueError, ray.exceptions.RayError) as error:
-                raise _unreachable(str(error).split("\n")[0]) from error
-        return ray
+    driver = _driver()
+    return _answer(driver, lambda: driver.desk.call(language.get(), function, *arguments))
+
+
+class Work:
+    """An iterator that the driver has begun, whose results are asked for one after the other. Raises as `ask`."""
+
+    def __init__(self, begin: Callable[..., Iterator], *arguments: Any):
+        self._driver = driver = _driver()
+        self._work = _answer(driver, lambda: (driver.line.Work(language.get(), begin, *arguments), None))
+
+    def __iter__(self) -> Iterator:
+        return self
+
+    def __next__(self) -> Any:
+        return _answer(self._driver, self._work.next)
+
+    def close(self) -> None:
+        """Lets go of it."""
+        with suppress(EOFError, OSError):
+            self._work.close()
 
 
 def disconnect() -> None:
-    """Lets go of the cluster; whoever asks next is connected anew."""
+    """Ends the driver; whoever waits for it is told, and whoever asks next gets another."""
     with _lock:
-        _made.clear()
-        _lost.clear()
-        _ray().shutdown()
-        if context := sys.modules.get("ray.serve.context"):
-            context._set_global_client(None)  # else Serve would go on asking the cluster that was
-            logging.getLogger("ray.serve").setLevel(logging.CRITICAL)  # or complain for ever that it cannot
+        while _at_work:
+            driver = _at_work.pop()
+            driver.process.kill()
+            driver.process.wait()
 
 
-def once(key: Any, make: Callable[[], T]) -> T:
-    """What `make` gives, made once in a connection."""
-    with _lock:
-        if key not in _made:
-            _made[key] = make()
-        return _made[key]
-
-
-def forget(key: Any) -> None:
-    """Has it made anew when it is next asked for."""
-    with _lock:
-        _made.pop(key, None)
-
-
-def environment() -> dict[str, str]:
-    """The variables that Ray goes by in this process and in the nodes it starts, where the operator sets no others."""
-    local = is_loopback(settings().cluster.rpartition(":")[0])
-    return {**ENVIRONMENT, **(LOOPBACK if local else {})}
-
-
-def _ray() -> Any:
-    for name, value in environment().items():
-        os.environ.setdefault(name, value)
-    try:
-        import ray
-    except ImportError as error:
-        message = _("The cluster needs a package that is not installed; run pip install 'clip-explorer[cluster]'.")
-        raise InputError(message) from error
-    return ray
-
-
-def _check_reachable() -> None:
+def check_reachable() -> None:
+    """Raises a LostError where nobody listens at the head's port."""
     host, _colon, port = settings().cluster.rpartition(":")
     try:
         socket.create_connection((host, int(port)), PATIENCE).close()
     except OSError as error:
-        _lost.set()
-        raise _unreachable(error.strerror or str(error)) from error
+        raise LostError(error.strerror or str(error)) from error
 
 
-def _unreachable(reason: str) -> NetworkError:
-    message = _("The cluster at {address} cannot be reached ({reason}); start it, or tell who runs the server.")
-    return NetworkError(message.format(address=settings().cluster, reason=reason))
+def environment() -> dict[str, str]:
+    """The variables for a process that Ray is in: those of this one, where the operator has set no others."""
+    places = [str(Path(clipexplore.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    return {**ENVIRONMENT, **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
 
 
-def nodes() -> list[Node]:
-    """The machines of the cluster by name, each as it is now; those that are gone stay. Raises as `connected`."""
-    found: dict[str, Node] = {}
-    for each in connected().nodes():
-        name, lent = each["NodeName"], each["Resources"]
-        if each["Alive"] or not (name in found and found[name].alive):
-            found[name] = Node(name, each["Alive"], lent.get("CPU", 0.0), lent.get("GPU", 0.0))
-    return [found[name] for name in sorted(found)]
-
-
-def shared() -> tuple[dict[str, float], int]:
-    """What a copy of a model takes, and how many the cluster has room for: half a GPU, so that a CLIP and a decoder
-    share a card, or of processors where there are none.
-    """
-    there = connected().cluster_resources()
-    kind, share = ("GPU", "num_gpus") if there.get("GPU") else ("CPU", "num_cpus")
-    options = {share: COPY} if kind == "CPU" else {share: 0.5, "num_cpus": 0.1}
-    return options, max(1, int(there.get(kind, 1)))
-
-
-@contextmanager
-def errors_in_words() -> Iterator[None]:
-    """What goes wrong on the cluster as what it would be here: an error of the work itself, or that nobody answers."""
-    ray = _ray()
+def _driver() -> _Driver:
+    """The driver, started if there is none; ended if its cluster is not there."""
     try:
-        yield
-    except ray.exceptions.RayTaskError as error:
-        raise (error.cause if isinstance(error.cause, Exception) else error) from None
-    except TimeoutError as error:
-        raise _unreachable(_("it does not answer in time")) from error
-    except ray.exceptions.RayError as error:
-        _lost.set()
-        raise _unreachable(type(error).__name__) from error
+        check_reachable()
+    except LostError:
+        disconnect()
+        raise
+    with _lock:
+        if any(each.address != settings().cluster or each.process.poll() is not None for each in _at_work):
+            disconnect()
+        if not _at_work:
+            _at_work.append(_started())
+        return _at_work[0]
 
 
-def again(work: Callable[[], T]) -> T:
-    """The result of work on the cluster, begun again where the node dies that is at it. Raises as `errors_in_words`."""
-    with errors_in_words():
-        for _attempt in range(ATTEMPTS - 1):
-            try:
-                return work()
-            except connected().exceptions.RayActorError:
-                time.sleep(PAUSE)
-        return work()
+def _answer(driver: _Driver, call: Callable[[], tuple[Any, Exception | None]]) -> Any:
+    """What the driver answers, or raises; it is ended where it has lost its cluster."""
+    try:
+        result, error = call()
+    except (EOFError, OSError):
+        result, error = None, LostError(_("the connection has ended"))
+    if isinstance(error, LostError):
+        with _lock:
+            if driver in _at_work:
+                disconnect()
+    if error is not None:
+        raise error
+    return result
 
 
-def awaited(get: Callable[[float], T], longest: float) -> T:
-    """What `get` gives, asked for a moment at a time, so that whoever waits is told when the cluster is gone.
-
-    Raises
-    ------
-    TimeoutError
-        After `longest` seconds.
-    NetworkError
-        As `connected`.
-    """
-    end = time.monotonic() + longest
-    while True:
-        try:
-            return get(LOOK)
-        except TimeoutError:
-            if time.monotonic() > end:
-                raise
-        connected()
+def _started() -> _Driver:
+    if not find_spec("ray"):
+        raise InputError(
+            _("The cluster needs a package that is not installed; run pip install 'clip-explorer[cluster]'.")
+        )
+    local = is_loopback(settings().cluster.rpartition(":")[0])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "clipexplore.cluster"],
+        stdin=subprocess.PIPE,  # ends with this process, and the driver with it
+        stdout=subprocess.PIPE,
+        env={**(LOOPBACK if local else {}), **environment()},
+        start_new_session=True,
+    )
+    assert process.stdin and process.stdout  # noqa: S101 – for mypy
+    key = secrets.token_bytes(32)
+    process.stdin.write(key.hex().encode() + b"\n")
+    process.stdin.flush()
+    line: Any = Line(process.stdout.readline().decode().strip(), authkey=key)
+    with suppress(ValueError):  # of an empty address
+        line.connect()
+        return _Driver(settings().cluster, process, line, line.Desk())
+    raise LostError(_("the connection has ended"))

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Any, TypeVar
 
 import clipexplore
-from clipexplore.cluster.connection import connected, once, shared
+from clipexplore.cluster.driver import connected, once, shared
 
 T = TypeVar("T")
 AT_ONCE = 4  # questions under way that a copy is meant to have; more bring further copies
@@ -39,7 +39,6 @@ def deployed(model: type, *arguments: Any, most: int = 2 * AT_ONCE) -> Any:
     most
         Questions that a copy takes at once; whoever asks beyond them tries again, after up to a second.
 
-    Raises as `connection.connected`.
     """
     connected()
     name = f"{model.__name__}-{blake2b(repr((clipexplore.__version__, arguments)).encode(), digest_size=6).hexdigest()}"
@@ -67,7 +66,7 @@ def _run(name: str, model: type, arguments: tuple, at_most: int) -> Any:
 
 
 def copies() -> dict[str, int]:
-    """How many copies of each deployed model are at work. Raises as `connection.connected`."""
+    """How many copies of each deployed model are at work."""
     connected()
     from ray import serve
 

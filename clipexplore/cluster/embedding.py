@@ -6,17 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from clipexplore.cluster.connection import again, awaited
+from clipexplore.cluster.connection import ask
 from clipexplore.cluster.deploying import deployed, once_loaded
+from clipexplore.cluster.driver import again, awaited
 from clipexplore.models.embedder import Embedder
+from clipexplore.models.preparing import Picture
 from clipexplore.models.weights import Revisions
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 AT_ONCE = 32  # texts or pictures in one request: many enough that sending them costs little beside embedding them
 TOGETHER, WINDOW = 32, 0.004  # requests that share a pass, and the seconds that the first waits for others
@@ -99,15 +98,11 @@ class ClusterEmbedder:
     at_once = 8 * AT_ONCE
 
     def __init__(self, folder: Path, revisions: Revisions | None = None):
-        self._asked = str(folder), revisions
-
-    def method(self, name: str) -> Any:
-        """A method of `Clip` on the cluster."""
-        return getattr(deployed(Clip, *self._asked, most=MOST), name)
+        self._model = str(folder), revisions
 
     @cached_property
     def _facts(self) -> Facts:
-        return again(lambda: _wait_for(self.method("facts").remote()))
+        return ask(_answered, self._model, "facts")
 
     @property
     def max_tokens(self) -> int:
@@ -126,36 +121,43 @@ class ClusterEmbedder:
         return self._facts.revisions.texts
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return again(lambda: _wait_for(self.method("count_tokens").remote([*texts])))
+        return ask(_answered, self._model, "count_tokens", [*texts])
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
         """Text embeddings `(n, dim)`, as `Embedder.embed_texts`."""
-        return self._embed("embed_texts", texts)
+        return self._embed("embed_texts", [*texts])
 
-    def embed_images(self, images: Iterable[Image.Image]) -> np.ndarray:
+    def embed_images(self, images: Iterable[Picture]) -> np.ndarray:
         """Image embeddings `(n, dim)`, as `Embedder.embed_images`."""
-        return self._embed("embed_images", images)
+        return self._embed("embed_images", [*images])
 
-    def _embed(self, name: str, items: Iterable) -> np.ndarray:
-        """All requests are under way at once; one whose node dies is made again."""
-        whole = [*items]
-        requests = [_Request(self, name, whole[start : start + AT_ONCE]) for start in range(0, len(whole), AT_ONCE)]
-        rows = [again(request.answer) for request in requests]
-        return np.concatenate(rows) if rows else np.empty((0, self._facts.dim), np.float32)
+    def _embed(self, method: str, items: list) -> np.ndarray:
+        return ask(_embedded, self._model, method, items) if items else np.empty((0, self._facts.dim), np.float32)
+
+
+# What follows is the driver's.
+
+
+def _answered(model: tuple, method: str, *asked: Any) -> Any:
+    """What a method of `Clip` gives."""
+    return again(_Request(model, method, *asked).answer)
+
+
+def _embedded(model: tuple, method: str, items: list) -> np.ndarray:
+    """All requests are under way at once; one whose node dies is made again."""
+    parts = [items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE)]
+    requests = [_Request(model, method, part) for part in parts]
+    return np.concatenate([again(request.answer) for request in requests])
 
 
 class _Request:
-    """Some items under way to be embedded."""
+    """A call of a method of `Clip`, under way."""
 
-    def __init__(self, embedder: ClusterEmbedder, method: str, items: list):
-        self._ask: Callable[[], Any] = lambda: embedder.method(method).remote(items)
+    def __init__(self, model: tuple, method: str, *asked: Any):
+        self._ask: Callable[[], Any] = lambda: getattr(deployed(Clip, *model, most=MOST), method).remote(*asked)
         self._asked: Any = self._ask()
 
-    def answer(self) -> np.ndarray:
-        """Their vectors; when it is called once more, they are asked for anew."""
+    def answer(self) -> Any:
+        """What it gives; when this is called once more, it is asked for anew."""
         asked, self._asked = self._asked or self._ask(), None
-        return _wait_for(asked)
-
-
-def _wait_for(asked: Any) -> Any:
-    return awaited(lambda moment: asked.result(timeout_s=moment), LONGEST)
+        return awaited(lambda moment: asked.result(timeout_s=moment), LONGEST)

@@ -13,10 +13,8 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 
-import clipexplore
-from clipexplore.cluster.connection import ENVIRONMENT, LOOPBACK
+from clipexplore.cluster.connection import LOOPBACK, environment
 from clipexplore.errors import NetworkError
 from clipexplore.language import _
 
@@ -64,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
 def make_token() -> None:
     """Makes the token by which nodes and apps of this user know each other, if there is none."""
     if "RAY_AUTH_TOKEN" not in os.environ:
-        subprocess.run([*RAY, "get-auth-token", "--generate"], env=_environ(), check=True, capture_output=True)
+        subprocess.run([*RAY, "get-auth-token", "--generate"], env=environment(), check=True, capture_output=True)
 
 
 def start_head(port: int, cpus: int | None = None) -> subprocess.Popen:
@@ -110,10 +108,6 @@ def _start(cpus: int | None, name: str, *arguments: str, environ: dict[str, str]
     command = [*RAY, "start", "--block", "--disable-usage-stats", "--object-store-memory", str(MEMORY), *arguments]
     cpus = max(1, (os.cpu_count() or 1) // 2) if cpus is None else cpus
     command += ["--node-name", name, "--num-cpus", str(cpus)]
-    return subprocess.Popen(command, env=_environ() | environ, start_new_session=True, stdout=subprocess.DEVNULL)
-
-
-def _environ() -> dict[str, str]:
-    """Those of this process, with what makes nodes find this package."""
-    found = [str(Path(clipexplore.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    return {**ENVIRONMENT, **ALONE, **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, found))}
+    return subprocess.Popen(
+        command, env={**ALONE, **environment(), **environ}, start_new_session=True, stdout=subprocess.DEVNULL
+    )

@@ -7,6 +7,7 @@ actor whose node dies on another one, and asks it again.
 from __future__ import annotations
 
 import math
+import uuid
 import weakref
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from clipexplore.cluster.connection import awaited, connected, errors_in_words, forget, nodes, once
+from clipexplore.cluster.connection import ask
+from clipexplore.cluster.driver import awaited, connected, forget, nodes, once
 from clipexplore.retrieval.nearest import candidates, mapped_file
 
 SHARD = 20_000  # rows at least: of fewer the asking takes longer than the search
 LONGEST = 60.0  # seconds until somebody who asks is told that nothing comes
+Found = tuple[list[np.ndarray], np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -30,41 +33,41 @@ class Mapped:
     offset: int
     shape: tuple[int, int]
 
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> Mapped:
+        start, stop, _step = rows.indices(len(self))
+        width = self.shape[1]
+        return Mapped(self.path, self.dtype, self.offset + start * width * self.dtype.itemsize, (stop - start, width))
+
     def open(self) -> np.ndarray:
         return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+
+
+Rows = Mapped | np.ndarray
 
 
 class Shard:
     """Some rows of a matrix, on a node: those of a file, or such as were sent."""
 
-    def __init__(self, rows: Mapped | np.ndarray):
+    def __init__(self, rows: Rows):
         self._rows = rows.open() if isinstance(rows, Mapped) else rows
 
-    def candidates(
-        self, queries: np.ndarray, k: int, left_out: np.ndarray
-    ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    def candidates(self, queries: np.ndarray, k: int, left_out: np.ndarray) -> Found:
         return candidates(self._rows, None, queries, k, left_out)
 
 
 class Shards:
-    """All rows of a matrix; a `nearest.Scan`."""
+    """All rows of a matrix; a `nearest.Scan`.
+
+    Rows that lie in a file are told by where they lie; others are sent once.
+    """
 
     def __init__(self, embeddings: np.ndarray):
-        ray = connected()
-        there = sum(node.alive for node in nodes())
-        count = max(1, min(there, math.ceil(len(embeddings) / SHARD)))
-        edges = np.linspace(0, len(embeddings), count + 1).astype(int)
-        self._starts, self._sizes = edges[:-1], np.diff(edges)
-        kind = ray.remote(Shard).options(
-            num_cpus=0.03, max_restarts=-1, max_task_retries=-1, scheduling_strategy="SPREAD"
-        )
-        # Held here, since an actor that begins anew needs them once more.
-        self._rows = [ray.put(_located(embeddings, *ends)) for ends in pairwise(edges.tolist())]
-        self._shards = [kind.remote(rows) for rows in self._rows]
+        self._key, self._embeddings = _key(embeddings), embeddings
 
-    def candidates(
-        self, queries: np.ndarray, k: int, left_out: np.ndarray
-    ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    def candidates(self, queries: np.ndarray, k: int, left_out: np.ndarray) -> Found:
         """The rows of each query that can be its k nearest, rising; mean and std `(q,)` of its cosines with all rows.
 
         Raises
@@ -72,13 +75,72 @@ class Shards:
         NetworkError
             If the cluster does not answer.
         """
+        file = mapped_file(self._embeddings)
+        rows = file if file is None else Mapped(str(file.filename), file.dtype, file.offset, self._embeddings.shape)
+        gone = tuple(_gone)
+        found = ask(_candidates, self._key, rows, queries, k, left_out, gone)
+        _gone.difference_update(gone)
+        if found is None:
+            found = ask(_candidates, self._key, self._embeddings, queries, k, left_out, ())
+        assert found is not None  # noqa: S101 – for mypy
+        return found
+
+
+_keys: dict[int, str] = {}  # of a matrix, by its id
+_gone: set[str] = set()  # keys whose matrix there is no more
+
+
+def _key(embeddings: np.ndarray) -> str:
+    if (place := id(embeddings)) not in _keys:
+        _keys[place] = uuid.uuid4().hex
+        weakref.finalize(embeddings, lambda: _gone.add(_keys.pop(place)))
+    return _keys[place]
+
+
+# What follows is the driver's.
+
+
+def _candidates(
+    key: str, rows: Rows | None, queries: np.ndarray, k: int, left_out: np.ndarray, gone: tuple[str, ...]
+) -> Found | None:
+    """As `Shards.candidates`; None where the rows are still to be sent. Of matrices that are gone, lets go."""
+    for each in gone:
+        forget(each)
+    try:
+        shards = once(key, lambda: _Shards(rows))
+    except _NoRows:
+        return None
+    return shards.candidates(queries, k, left_out)
+
+
+class _NoRows(Exception):
+    """There are none yet."""
+
+
+class _Shards:
+    """The shards of all rows, spread over the nodes."""
+
+    def __init__(self, rows: Rows | None):
+        if rows is None:
+            raise _NoRows
         ray = connected()
+        there = sum(node.alive for node in nodes())
+        count = max(1, min(there, math.ceil(len(rows) / SHARD)))
+        edges = np.linspace(0, len(rows), count + 1).astype(int)
+        self._starts, self._sizes = edges[:-1], np.diff(edges)
+        kind = ray.remote(Shard).options(
+            num_cpus=0.03, max_restarts=-1, max_task_retries=-1, scheduling_strategy="SPREAD"
+        )
+        # Held here, since an actor that begins anew needs them once more.
+        self._rows = [ray.put(rows[start:stop]) for start, stop in pairwise(edges.tolist())]
+        self._shards = [kind.remote(each) for each in self._rows]
+
+    def candidates(self, queries: np.ndarray, k: int, left_out: np.ndarray) -> Found:
         asked = [
             shard.candidates.remote(queries, k, left_out[(left_out >= start) & (left_out < start + size)] - start)
             for shard, start, size in zip(self._shards, self._starts, self._sizes, strict=True)
         ]
-        with errors_in_words():
-            found = awaited(lambda moment: ray.get(asked, timeout=moment), LONGEST)
+        found: Any = awaited(lambda moment: connected().get(asked, timeout=moment), LONGEST)
         rows = [
             np.concatenate([own[query] + start for (own, _m, _s), start in zip(found, self._starts, strict=True)])
             for query in range(len(queries))
@@ -88,24 +150,3 @@ class Shards:
         mean = (shares * means).sum(axis=0)
         variance = (shares * (stds**2 + (means - mean) ** 2)).sum(axis=0)
         return rows, mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
-
-
-def shards_of(embeddings: np.ndarray) -> Shards:
-    """The shards of a matrix, made once, and let go of with it. Raises as `connection.connected`."""
-    connected()
-    key = "shards", id(embeddings)
-
-    def made() -> Shards:
-        weakref.finalize(embeddings, forget, key)
-        return Shards(embeddings)
-
-    return once(key, made)
-
-
-def _located(embeddings: np.ndarray, start: int, stop: int) -> Any:
-    """Rows from `start` to `stop` as a shard opens them: where they lie in a file, so nothing is sent."""
-    if (file := mapped_file(embeddings)) is None:
-        return embeddings[start:stop]
-    width = embeddings.shape[1]
-    offset = file.offset + start * width * embeddings.itemsize
-    return Mapped(str(file.filename), embeddings.dtype, offset, (int(stop - start), width))

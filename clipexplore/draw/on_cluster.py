@@ -6,19 +6,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from clipexplore.cluster.connection import LOOK, again, awaited, connected, errors_in_words, shared
+from clipexplore.cluster.connection import Work, ask
 from clipexplore.cluster.deploying import deployed, once_loaded
+from clipexplore.cluster.driver import again, awaited, shared, watched
 from clipexplore.draw.folders import usual_settings
 from clipexplore.draw.renderer import Renderer, Shown
 from clipexplore.draw.walks import Report, planned
@@ -65,50 +65,6 @@ class Artist:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
-class _Batch:
-    """A batch under way: `rows` are the numbers of its pictures, `asked` what `Renderer.batch` takes."""
-
-    def __init__(self, begin: Callable[[], Any], rows: list[int], report: Report):
-        self.rows, self._begin, self._report = rows, begin, report
-        self._said: Any = begin()
-
-    def pictures(self) -> list[Image.Image]:
-        """Its pictures, once they are drawn; when it is called once more, they are drawn anew."""
-        self._said, news, share = self._said or self._begin(), SimpleQueue[Any](), 0.0
-        Thread(target=_pass_on, args=(self._said, news.put), name="batch", daemon=True).start()
-        try:
-            while True:
-                try:
-                    said = news.get(timeout=LOOK)
-                except Empty:
-                    connected()  # raises where it is gone
-                    self._report(share, None)  # raises where nobody wants the drawing any more
-                    continue
-                if isinstance(said, Exception):
-                    raise said
-                share, seen = said
-                if isinstance(seen, list):
-                    return seen
-                self._report(share, seen)
-        except BaseException:
-            self.cancel()
-            raise
-
-    def cancel(self) -> None:
-        if self._said is not None:
-            self._said.cancel()
-            self._said = None
-
-
-def _pass_on(said: Iterable, put: Callable[[Any], object]) -> None:
-    """Passes on what a stream brings, or what it fails with: waiting for it cannot be broken off."""
-    try:
-        for each in said:
-            put(each)
-    except Exception as error:  # noqa: BLE001 – raised where it is waited for
-        put(error)
-
-
 class ClusterRenderer:
     """As `Renderer`, drawing on the cluster; this process never loads the pipeline.
 
@@ -131,7 +87,7 @@ class ClusterRenderer:
 
     def encode_prompts(self, texts: Sequence[str]) -> np.ndarray:
         """Token states `(n, tokens, width)`, as `Renderer.encode_prompts`."""
-        return again(partial(self._encode, [*texts]))
+        return ask(_encoded, self._arguments, [*texts])
 
     def render(self, **asked: Any) -> list[Image.Image]:
         """A picture of each row, as `Renderer.render`."""
@@ -155,33 +111,79 @@ class ClusterRenderer:
         count = max((len(each) for each in rows_of.values() if each is not None), default=1)
         pictures: dict[int, Image.Image] = {}
         waiting = deque(planned(count, steps, alike, report))
-        begun: deque[_Batch] = deque()
-        _options, places = shared()
+        begun: deque[tuple[list[int], Report, Work]] = deque()
+        _options, places = ask(shared)
         try:
             while waiting or begun:
                 while waiting and len(begun) < places:
                     rows, filled, part = waiting.popleft()
                     given = {name: each if each is None else np.asarray(each)[filled] for name, each in rows_of.items()}
-                    begun.append(_Batch(partial(self._begin, filled, given | settings), rows, part))
-                batch = begun[0]
-                drawn = again(batch.pictures)
+                    begun.append((rows, part, Work(_Batch, self._arguments, filled, given | settings)))
+                rows, part, batch = begun[0]
+                drawn = _pictures(batch, part)
                 begun.popleft()
-                for row, picture in zip(batch.rows, drawn, strict=False):
+                for row, picture in zip(rows, drawn, strict=False):
                     pictures[row] = picture
                     shown(row, picture)
                 yield
         finally:
-            for batch in begun:
-                batch.cancel()
+            for _rows, _part, batch in begun:
+                batch.close()
         return [pictures[row] for row in range(count)]
 
-    def _encode(self, texts: list[str]) -> np.ndarray:
-        asked = self._artist().encode_prompts.remote(texts)
+
+def _pictures(batch: Work, report: Report) -> list[Image.Image]:
+    """The pictures of a batch, once they are drawn."""
+    share = 0.0
+    for said in batch:
+        if said is None:
+            report(share, None)  # raises where nobody wants the drawing any more
+            continue
+        share, seen = said
+        if isinstance(seen, list):
+            return seen
+        report(share, seen)
+    raise RuntimeError("a batch without pictures")
+
+
+# What follows is the driver's.
+
+
+def _encoded(arguments: list[str | None], texts: list[str]) -> np.ndarray:
+    def answer() -> np.ndarray:
+        asked = deployed(Artist, *arguments).encode_prompts.remote(texts)
         return awaited(lambda moment: asked.result(timeout_s=moment), LONGEST)
 
-    def _begin(self, numbers: list[int], asked: dict[str, Any]) -> Any:
-        with errors_in_words():
-            return self._artist().options(stream=True).draw.remote(numbers, asked)
+    return again(answer)
 
-    def _artist(self) -> Any:
-        return deployed(Artist, *self._arguments)
+
+class _Batch:
+    """The news of a batch under way, as `Artist.draw` tells them, and None whenever there was none for a moment; begun
+    again where its node dies.
+    """
+
+    def __init__(self, arguments: list[str | None], numbers: list[int], asked: dict[str, Any]):
+        self._asked = arguments, numbers, asked
+        self._begin()
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return again(self._next)
+
+    def close(self) -> None:
+        self._drawing.cancel()
+
+    def _begin(self) -> None:
+        arguments, numbers, asked = self._asked
+        self._drawing = deployed(Artist, *arguments).options(stream=True).draw.remote(numbers, asked)
+        self._news: Iterator[Any] | None = watched(self._drawing)
+
+    def _next(self) -> Any:
+        if self._news is None:
+            self._begin()
+        news, self._news = self._news, None
+        said = next(news)  # type: ignore[arg-type]
+        self._news = news
+        return said

@@ -65,9 +65,9 @@ def _search(queries: np.ndarray, embeddings: np.ndarray, k: int) -> Hits:
 def _scan(embeddings: np.ndarray) -> Scan | None:
     """What finds candidates faster than a pass through the matrix, if anything does."""
     if is_set():
-        from clipexplore.cluster.searching import shards_of
+        from clipexplore.cluster.searching import Shards
 
-        return shards_of(embeddings)
+        return Shards(embeddings)
     return _coarse(embeddings)
 
 

@@ -8,8 +8,9 @@ import streamlit as st
 
 from clipexplore import jobs
 from clipexplore.access import Attempts, is_right
-from clipexplore.cluster.connection import Node, is_set, nodes
+from clipexplore.cluster.connection import ask, is_set
 from clipexplore.cluster.deploying import copies
+from clipexplore.cluster.driver import Node, nodes, repeats
 from clipexplore.errors import InputError
 from clipexplore.language import _, ngettext
 from clipexplore.server import machine
@@ -79,7 +80,7 @@ def show_cluster() -> None:
 def _look_at_cluster() -> None:
     st.subheader(_("Cluster"), anchor=False)
     try:
-        there, held = nodes(), copies()
+        there, held, begun_again = ask(nodes), ask(copies), ask(repeats)
     except InputError as error:
         st.error(escape(str(error)), icon=":material/error:")
         return
@@ -90,6 +91,13 @@ def _look_at_cluster() -> None:
             len(gone),
         )
         st.warning(escape(sentence.format(names=", ".join(gone))), icon=":material/cloud_off:")
+    if begun_again.for_memory:
+        sentence = ngettext(
+            "A node ran out of memory {n} time, and what it was at work on was begun again; add memory, or nodes.",
+            "A node ran out of memory {n} times, and what it was at work on was begun again; add memory, or nodes.",
+            begun_again.for_memory,
+        )
+        st.warning(sentence.format(n=begun_again.for_memory), icon=":material/memory_alt:")
     st.dataframe([_node_row(node) for node in there], hide_index=True)
     counts = ", ".join(f"{name} × {count}" for name, count in held.items())
     st.caption(_("Copies of models at work: {counts}").format(counts=escape(counts) or "–"))

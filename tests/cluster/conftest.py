@@ -8,6 +8,8 @@ import psutil
 import pytest
 from fixtures_cluster import until
 
+from clipexplore.cluster import driver, local
+from clipexplore.cluster.connection import ask, disconnect
 from clipexplore.draw.drawer import Drawer
 from clipexplore.models.weights import Weights
 from clipexplore.settings import settings
@@ -17,18 +19,15 @@ class Nodes:
     """A head without processors, which nothing runs on, and two nodes with two each, either of which may be killed."""
 
     def __init__(self):
-        from clipexplore.cluster import local
-
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self._local = local
         local.make_token()
         self.start()
 
     def start(self) -> None:
         """Starts the head."""
-        self._head, self._workers = self._local.start_head(self.port, cpus=0), {}  # the nodes by name
+        self._head, self._workers = local.start_head(self.port, cpus=0), {}  # the nodes by name
 
     def complete(self) -> None:
         """Waits for the head and two nodes; starts those that were killed, and one that a busy machine was too slow
@@ -44,7 +43,7 @@ class Nodes:
                 return
             for name in gone:
                 until(lambda: not self.is_there(name))  # noqa: B023 – the head notices only after a while
-                self._workers[name] = self._local.start_node(self.port, name, cpus=2)
+                self._workers[name] = local.start_node(self.port, name, cpus=2)
                 until(lambda: self.is_there(name) or self._workers[name].poll() is not None)  # noqa: B023
         pytest.fail("the nodes do not start")
 
@@ -56,15 +55,11 @@ class Nodes:
         return name
 
     def is_there(self, name: str) -> bool:
-        from clipexplore.cluster.connection import nodes
-
-        return any(node.name == name and node.alive for node in nodes())
+        return any(node.name == name and node.alive for node in ask(driver.nodes))
 
     @property
     def alive(self) -> int:
-        from clipexplore.cluster.connection import nodes
-
-        return sum(node.alive for node in nodes())
+        return sum(node.alive for node in ask(driver.nodes))
 
     def stop(self) -> None:
         for node in (*self._workers.values(), self._head):
@@ -92,13 +87,11 @@ def runs(node, name: str) -> bool:
 
 @pytest.fixture(scope="session")
 def _nodes():
-    if not find_spec("ray"):  # importing it here would be before its environment is set
+    if not find_spec("ray"):
         pytest.skip("the extra clip-explorer[cluster] is not installed")
-    from clipexplore.cluster import connection
-
     found = Nodes()
     yield found
-    connection.disconnect()
+    disconnect()
     found.stop()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from clipexplore.batcher import SharedEmbedder, shared_embedder
-from clipexplore.cluster import connection
+from clipexplore.cluster import connection, driver
 from clipexplore.draw.drawer import Drawer
 from clipexplore.errors import InputError, NetworkError
 from clipexplore.models.weights import Weights
@@ -51,7 +51,7 @@ def test_what_does_not_answer_is_said_and_nothing_is_computed_here_instead(nobod
         "texts": lambda: shared_embedder(tiny_clip).embed_texts(["cat"]),
         "nearest": lambda: shared_search(np.ones((1, 4)), rows, 3),
         "pictures": lambda: drawer.load().render(embeddings=np.ones((1, 24))),
-        "nodes": connection.nodes,
+        "nodes": lambda: connection.ask(driver.nodes),
     }
     for name, ask in asked.items():
         with pytest.raises(NetworkError, match=r"The cluster at 127\.0\.0\.1:1 cannot be reached \(.*\); start it"):
@@ -60,10 +60,10 @@ def test_what_does_not_answer_is_said_and_nothing_is_computed_here_instead(nobod
 
 
 def test_where_ray_is_not_installed_it_is_said_what_to_install(nobody, monkeypatch):
-    monkeypatch.setattr(connection, "_check_reachable", lambda: None)
-    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setattr(connection, "check_reachable", lambda: None)
+    monkeypatch.setattr(connection, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'clip-explorer\[cluster\]'"):
-        connection.connected()
+        connection.ask(driver.nodes)
 
 
 def test_without_a_cluster_the_model_is_in_this_process(tiny_clip):

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from fixtures_cluster import pictures, pixels, points, until, vectors
 from fixtures_imports import fill
 
 from clipexplore.batcher import shared_embedder
+from clipexplore.cluster import connection, driver
+from clipexplore.cluster.connection import ask
 from clipexplore.errors import NetworkError
 from clipexplore.images import open_picture
 from clipexplore.models.embedder import Embedder
@@ -80,11 +83,38 @@ def test_texts_asked_meanwhile_are_answered(nodes, tiny_clip):
 
 
 def test_while_the_head_is_gone_that_is_said_and_afterwards_all_goes_on(nodes, tiny_clip):
+    """While pages ask all the time, as Status does: of what is under way when a head starts anew Ray ends a process."""
     by = shared_embedder(tiny_clip)
     before = by.embed_texts(["a photo of a cat"])
-    nodes.stop()
-    with pytest.raises(NetworkError, match="cannot be reached"):
-        by.embed_texts(["hat"])
-    nodes.start()
-    nodes.complete()
+    ended, told = threading.Event(), []
+
+    def look():
+        while not ended.is_set():
+            try:
+                ask(driver.nodes)
+            except NetworkError as error:
+                told.append(str(error))
+
+    with ThreadPoolExecutor(4) as pages:
+        looking = [pages.submit(look) for _page in range(4)]
+        nodes.stop()
+        with pytest.raises(NetworkError, match="cannot be reached"):
+            by.embed_texts(["hat"])
+        nodes.start()
+        nodes.complete()
+        np.testing.assert_array_equal(by.embed_texts(["a photo of a cat"]), before)
+        ended.set()
+        for each in looking:
+            each.result(60)
+    assert told and all("cannot be reached" in each for each in told)
+
+
+def test_a_driver_that_ends_is_started_anew(nodes, tiny_clip):
+    by = shared_embedder(tiny_clip)
+    before = by.embed_texts(["a photo of a cat"])
+    under_way = connection.Work(count)
+    assert next(under_way) == 0
+    under_way._driver.process.kill()
+    with pytest.raises(NetworkError, match="the connection has ended"):
+        next(under_way)
     np.testing.assert_array_equal(by.embed_texts(["a photo of a cat"]), before)
