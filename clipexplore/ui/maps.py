@@ -21,9 +21,8 @@ from .expressions import show_error
 from .plots import axis_titles
 from .progress import fitted
 from .session import space
-from .shades import GROUPS, Coloring, middles, shades_of
+from .shades import Coloring, middles
 from .solid import draw_solid
-from .titles import called
 from .widgets import download, number, select, slider, toggle
 
 CORNERS = 40  # of a region, so that it fits into a link
@@ -104,12 +103,11 @@ def laid_out(here: Call[Layout]) -> Layout | None:
 def draw_map(layout: Layout, points: list[Point], coloring: Coloring, region: str, rows: np.ndarray) -> Region | None:
     """Draws pictures and the visitor's points, as diamonds; gives what the region of a click or the lasso holds."""
     collection, (chosen, error) = space().collection, _region(layout, region, rows)
-    shades, over = shades_of(coloring, layout), _overlay(layout, chosen)
+    shades, over = coloring.shades(layout), _overlay(layout, chosen)
     over.marks.extend((*layout.spot(space(), point).tolist(), str(point.expression)[:40]) for point in points)
-    if coloring.name == GROUPS:
+    if coloring.labelled:
         over.labels.extend(middles(layout.coordinates[rows], shades.of(rows)))
-    shaded = called("color", coloring.name)
-    alt = _("Map of {count:,} pictures coloured by {field}").format(count=len(rows), field=shaded)
+    alt = _("Map of {count:,} pictures coloured by {field}").format(count=len(rows), field=coloring.called)
     axes = axis_titles(layout.components, layout.shares) if layout.components else ("UMAP 1", "UMAP 2")
     if layout.coordinates.shape[1] == 3:
         draw_solid(layout.coordinates, shades, over, axes, rows, collection.captions, alt)

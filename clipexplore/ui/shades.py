@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -17,6 +18,7 @@ from .expressions import expression_box
 from .filters import facets_here
 from .progress import fitted
 from .session import space
+from .titles import called
 from .widgets import choice, select, slider
 
 REST = 255  # the colour of points without a named value
@@ -42,25 +44,28 @@ class Shades:
 
 @dataclass(frozen=True)
 class Coloring:
-    """What a map is coloured by: the name of a field or of what is computed, and what that needs; or the colours."""
+    """What a map is coloured by: what that is called, what gives the colours of the pictures of a layout, and whether
+    the names of the colours stand on the map.
+    """
 
-    name: str
-    point: Point | None = None
-    by: Grouping = "k-means"
-    groups: int = 0
-    shades: Shades | None = None
+    called: str
+    shades: Callable[[Layout], Shades]
+    labelled: bool = False
 
 
 def color_box() -> Coloring:
     """The widgets of what colours a map: the fields of the collection, and what is computed."""
-    table, few = space().collection.fields, facets_here()
-    fields = [name for name in table.columns if name in few or on_scale(table[name])]
-    names = [*fields, *(name for name in COMPUTED if name not in fields)]
-    name = select("color", _("Colour by"), names)
+    collection, few = space().collection, facets_here()
+    fields = [name for name in collection.fields.columns if name in few or on_scale(collection.fields[name])]
+    name = select("color", _("Colour by"), [*fields, *(each for each in COMPUTED if each not in fields)])
+    title = called("color", name)
     if name == SIMILARITY:
-        return Coloring(name, expression_box("heat", label=_("Similar to")))
+        point = expression_box("heat", label=_("Similar to"))
+        return Coloring(title, lambda layout: _similarity(point) if point else _grey(len(collection)))
+    if name == TRUST:
+        return Coloring(title, _trust_shades)
     if name != GROUPS:
-        return Coloring(name)
+        return Coloring(title, lambda layout: _field_shades(collection.fields[name], name, collection.version))
     by = choice(
         "by",
         _("Groups by"),
@@ -68,28 +73,17 @@ def color_box() -> Coloring:
         help=_("k-means groups pictures in the true space; HDBSCAN groups what lies together on this map."),
     )
     groups = slider("groups", _("Groups"), 2, 40)
-    return Coloring(name, by=by, groups=groups)
-
-
-def shades_of(coloring: Coloring, layout: Layout) -> Shades:
-    """The colours of the pictures."""
-    collection = space().collection
-    if coloring.shades:
-        return coloring.shades
-    if coloring.name == GROUPS:
-        return _group_shades(layout, coloring.by, coloring.groups)
-    if coloring.name == SIMILARITY and coloring.point:
-        title = _("cosine with {q}").format(q=str(coloring.point.expression))
-        return heat(space().cosines(coloring.point.vector, space().kind), title)
-    if coloring.name == TRUST:
-        return _trust_shades(layout)
-    if coloring.name in collection.fields.columns:
-        return _field_shades(collection.fields[coloring.name], coloring.name, collection.version)
-    return _grey(len(collection))
+    return Coloring(title, lambda layout: _group_shades(layout, by, groups), labelled=True)
 
 
 def _grey(count: int) -> Shades:
     return Shades(np.full(count, REST, np.uint8), [], _("others"))
+
+
+def _similarity(point: Point) -> Shades:
+    """The cosine of each picture with a point."""
+    title = _("cosine with {q}").format(q=point.expression)
+    return heat(space().cosines(point.vector, space().kind), title)
 
 
 def heat(values: np.ndarray, title: str) -> Shades:

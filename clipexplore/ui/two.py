@@ -119,7 +119,7 @@ def disagreement_map(found: Agreement, method: str, point: Point | None, region:
     values = np.full(len(space().collection), np.nan)
     values[found.rows] = 1 - found.shared
     title = _("share of neighbours that the two do not share")
-    coloring, every = Coloring(_("disagreement"), shades=heat(values, title)), np.arange(len(values))
+    coloring, every = Coloring(_("disagreement"), lambda layout: heat(values, title)), np.arange(len(values))
     chosen = draw_map(layout, [point] if point else [], coloring, region, every)
     return chosen.rows if chosen and chosen.corners is not None else every
 
