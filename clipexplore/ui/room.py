@@ -67,8 +67,7 @@ def lead_buttons(page: str) -> None:
 
 def follow() -> None:
     """Goes to what the teacher shows, where the visitor has agreed to; before any widget is shown."""
-    led = room().led
-    if st.session_state.pop("going", False) and led:
+    if st.session_state.pop("going", False) and (led := room().led):
         st.session_state["followed"] = led.number
         keys = dict(led.keys)
         for key in links.ALL.keys() - {"lang"}:

@@ -23,7 +23,7 @@ def called(key: str, option: str) -> str:
         return lessons()[option].title if option in lessons() else option
     if key in ("model", "other"):
         return titled(catalog.get(option))
-    if name := _options(language.get()).get(key, {}).get(option):
+    if name := _names(language.get()).get(key, {}).get(option):
         return name
     return field_called(option) if key in ("facet", "color", "field") else option
 
@@ -37,61 +37,22 @@ def naming(key: str, options: Sequence[str]) -> Callable[[str], str]:
 
 def titled(model: Model) -> str:
     """The title of a model."""
-    return _titles().get(model.key, model.title)
+    return _names(language.get())["titles"].get(model.key, model.title)
 
 
 def field_called(name: str) -> str:
     """The name of a field of the explored collection: the bundled one's are ours, those of any other are data."""
-    return _fields().get(name, name) if st.session_state.get("collection") == WORLD else name
+    return _names(language.get())["fields"].get(name, name) if st.session_state.get("collection") == WORLD else name
 
 
 def described(name: str, otherwise: str) -> str:
     """What a model or collection that ships is; of any other what it says of itself, in its own language."""
-    return shipped().get(name, otherwise)
+    return _names(language.get())["shipped"].get(name, otherwise)
 
 
 def worded(terms: str) -> str:
     """The terms of weights that we have put into words; an operator's are as they were written."""
     return terms_of_use().get(terms, terms)
-
-
-def shipped() -> dict[str, str]:
-    """What each model of the catalogue that ships, and the bundled collection, is."""
-    return {
-        "emoji": _("A small CLIP trained from scratch on drawn scenes of emoji; bundled, needs no GPU and no network."),
-        "emoji-2": _(
-            "The same kind of CLIP trained on the same world "
-            "from another seed, on half as many scenes; bundled, to compare two spaces with."
-        ),
-        "clip-b32": _("OpenAI's small CLIP, quick enough for a laptop; draws texts."),
-        "clip-l14": _(
-            "OpenAI's large CLIP, whose text tower Stable Diffusion reads with; "
-            "draws texts, and with unCLIP any point of the space."
-        ),
-        "fast": _(
-            "As clip-l14, drawing texts in four steps instead of fifteen "
-            "(a LoRA; needs the package peft; without it, in fifteen)."
-        ),
-        "siglip2-b16": _(
-            "Google's SigLIP 2, many languages: each probability stands by itself, "
-            "so that none may be right; draws nothing."
-        ),
-        "metaclip2-b32": _(
-            "Meta's CLIP of 300 languages, trained on pictures and texts from all over the world; draws nothing."
-        ),
-        "tipsv2-b14": _(
-            "Google DeepMind's TIPS, which sees the parts of a picture as well as the whole; draws nothing."
-        ),
-        "laion-h14": _(
-            "The large open CLIP, trained on two billion pictures with English captions; "
-            "draws any point by an IP-Adapter."
-        ),
-        "laion-bigg": _(
-            "The largest open CLIP; Kandinsky draws any point of its space, and its prior imagines the pictures of "
-            "texts."
-        ),
-        WORLD: _("2,626 drawn scenes: who wears what, things in places, colours, counts, and everything once."),
-    }
 
 
 def terms_of_use() -> dict[str, str]:
@@ -108,35 +69,12 @@ def terms_of_use() -> dict[str, str]:
     return {part.terms: says for part, says in zip(clip.parts, (openai, rail), strict=True)}
 
 
-def _titles() -> dict[str, str]:
-    """The titles that are no proper names."""
-    return {
-        "emoji-2": _("Emoji World, another training"),
-        "fast": _("CLIP ViT-L/14 + Stable Diffusion 1.5 in four steps"),
-    }
-
-
-def _fields() -> dict[str, str]:
-    """The fields of the bundled collection."""
-    return {
-        "kind": _("kind"),
-        "thing": _("thing"),
-        "group": _("group"),
-        "category": _("category"),
-        "colour": _("colour"),
-        "place": _("place"),
-        "background": _("background"),
-        "count": _("count"),
-        "relation": _("relation"),
-        "wearer": _("wearer"),
-        "headwear": _("headwear"),
-        "eyewear": _("eyewear"),
-        "boxes": _("boxes"),
-    }
-
-
 @cache
-def _options(code: str) -> dict[str, dict[str, str]]:
+def _names(code: str) -> dict[str, dict[str, str]]:
+    """All that has another name in this language: the options of each choice by its key; and the titles of the models
+    of the catalogue that are no proper names, what each of these models and the bundled collection is, and the fields
+    of the bundled collection.
+    """
     kinds = {"pictures": _("pictures"), "captions": _("captions"), "words": _("words"), "both": _("both")}
     probabilities = {"by picture": _("by picture"), "by caption": _("by caption"), "probabilities": _("probabilities")}
     return {
@@ -169,4 +107,60 @@ def _options(code: str) -> dict[str, dict[str, str]]:
         "look": {"sample": _("sample"), "duplicates": _("duplicates"), "outliers": _("outliers")},
         "making-from": {"files": _("files"), "folder": _("folder"), "server": _("server")},
         "lang": {"auto": _("Your browser’s"), **LANGUAGES},
+        "titles": {
+            "emoji-2": _("Emoji World, another training"),
+            "fast": _("CLIP ViT-L/14 + Stable Diffusion 1.5 in four steps"),
+        },
+        "shipped": {
+            "emoji": _(
+                "A small CLIP trained from scratch on drawn scenes of emoji; bundled, needs no GPU and no network."
+            ),
+            "emoji-2": _(
+                "The same kind of CLIP trained on the same world "
+                "from another seed, on half as many scenes; bundled, to compare two spaces with."
+            ),
+            "clip-b32": _("OpenAI's small CLIP, quick enough for a laptop; draws texts."),
+            "clip-l14": _(
+                "OpenAI's large CLIP, whose text tower Stable Diffusion reads with; "
+                "draws texts, and with unCLIP any point of the space."
+            ),
+            "fast": _(
+                "As clip-l14, drawing texts in four steps instead of fifteen "
+                "(a LoRA; needs the package peft; without it, in fifteen)."
+            ),
+            "siglip2-b16": _(
+                "Google's SigLIP 2, many languages: each probability stands by itself, "
+                "so that none may be right; draws nothing."
+            ),
+            "metaclip2-b32": _(
+                "Meta's CLIP of 300 languages, trained on pictures and texts from all over the world; draws nothing."
+            ),
+            "tipsv2-b14": _(
+                "Google DeepMind's TIPS, which sees the parts of a picture as well as the whole; draws nothing."
+            ),
+            "laion-h14": _(
+                "The large open CLIP, trained on two billion pictures with English captions; "
+                "draws any point by an IP-Adapter."
+            ),
+            "laion-bigg": _(
+                "The largest open CLIP; Kandinsky draws any point of its space, and its prior imagines the pictures of "
+                "texts."
+            ),
+            WORLD: _("2,626 drawn scenes: who wears what, things in places, colours, counts, and everything once."),
+        },
+        "fields": {
+            "kind": _("kind"),
+            "thing": _("thing"),
+            "group": _("group"),
+            "category": _("category"),
+            "colour": _("colour"),
+            "place": _("place"),
+            "background": _("background"),
+            "count": _("count"),
+            "relation": _("relation"),
+            "wearer": _("wearer"),
+            "headwear": _("headwear"),
+            "eyewear": _("eyewear"),
+            "boxes": _("boxes"),
+        },
     }

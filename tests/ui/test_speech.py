@@ -12,7 +12,7 @@ from clipexplore.models import catalog
 from clipexplore.settings import settings
 from clipexplore.store.shelves import WORLD, explorable
 from clipexplore.ui.session import speaking
-from clipexplore.ui.titles import shipped, terms_of_use, titled
+from clipexplore.ui.titles import _names, terms_of_use, titled
 
 # what is called the same in every language
 PROPER = {"PCA", "UMAP", "k-means", "hdbscan", "slerp", "lerp", "pndm", "ddim"}
@@ -29,6 +29,9 @@ def german(monkeypatch):
     plain = speech._catalogue
     monkeypatch.setattr(speech, "_catalogue", lambda code: Loud() if code == "de" else plain("en"))
     monkeypatch.setitem(speech.LANGUAGES, "de", "Deutsch")
+    _names.cache_clear()
+    yield
+    _names.cache_clear()
 
 
 @pytest.mark.parametrize(("link", "title"), [({"lang": "de"}, "»Search"), ({}, "Search"), ({"lang": "xx"}, "Search")])
@@ -73,7 +76,8 @@ def test_what_ships_says_of_itself_what_is_translated():
     token = speech.language.set("en")
     try:
         models = catalog.models()
-        assert shipped() == {key: model.description for key, model in models.items()} | {WORLD: explorable()[WORLD]}
+        said = {key: model.description for key, model in models.items()} | {WORLD: explorable()[WORLD]}
+        assert _names("en")["shipped"] == said
         assert {*terms_of_use()} == {part.terms for model in models.values() for part in model.parts if part.terms}
         assert all(english == said for english, said in terms_of_use().items())
         assert all(titled(model) == model.title for model in models.values())
