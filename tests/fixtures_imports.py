@@ -34,8 +34,8 @@ class Toy:
 
     dim, revision = 16, "toy-1"
 
-    def __init__(self):
-        self.images = self.texts = 0
+    def __init__(self, at_once: int = 32):
+        self.images, self.texts, self.at_once = 0, 0, at_once
 
     def embed_images(self, images):
         self.images += len(images)

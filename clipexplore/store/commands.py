@@ -4,7 +4,6 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,10 @@ from clipexplore.models.embedder import PICTURES, Embedder
 from clipexplore.reports import Report
 from clipexplore.settings import settings
 from clipexplore.store import shelves
-from clipexplore.store.claims import ready_made
 from clipexplore.store.collection import Collection
 from clipexplore.store.embedding import AT_ONCE, Embeds
 from clipexplore.store.export import FORMS, export
-from clipexplore.store.importing import REJECTED, Outcome, add
+from clipexplore.store.importing import REJECTED, add_by
 from clipexplore.store.preview import captioned_by, look, told
 from clipexplore.store.recognise import open_source
 from clipexplore.store.repair import repair
@@ -81,11 +79,10 @@ def index(options: Namespace) -> int:
         keys = [key for key, each in catalog.models().items() if each.dim in (0, source.dim)]
         raise InputError(message.format(dim=source.dim, keys=" | ".join([*keys, catalog.UNNAMED])))
     model = catalog.get(options.model or "emoji")
-    made_by = None if source.dim is None else ready_made(model, source, partial(_embedder, model))
     store = store_for(options.name, source, options.description)
     try:
         with bar(source.count) as report:
-            outcome = _import(store, source, model, made_by, report)
+            outcome = add_by(store, source, model, model, _embedder, report)
     except InputError:
         shelves.discard_empty(store.folder)
         raise
@@ -141,13 +138,6 @@ def store_for(name: str, source: Source, description: str = "") -> Stored:
     if lost := repair(folder):
         print(f"Damaged, and set aside: {', '.join(lost)}")
     return Stored.open(folder)
-
-
-def _import(store: Stored, source: Source, model: catalog.Model, made_by: str | None, report: Report) -> Outcome:
-    """Imports a source; `made_by` is the revision of what made its vectors, if they come ready-made."""
-    if made_by is not None:
-        return add(store, source, None, model.key, made_by, report)
-    return add(store, source, _embedder(model), model.key, model.clip.identity, report)
 
 
 def _embedder(model: catalog.Model) -> Embeds:

@@ -5,7 +5,7 @@ What is added is shown to readers as a whole; each row carries a checksum, and s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from sys import intern
 from typing import TYPE_CHECKING, Self
@@ -110,20 +110,22 @@ class Contents(Database):
 
     def picture(self, row: int) -> bytes:
         """The picture of a row of `table`, compared with its checksum."""
-        return self.picture_at(int(self.positions[row]))
+        return self._picture(int(self.positions[row]))
 
-    def picture_at(self, position: int) -> bytes:
-        """The picture of the item in a position, shown or not."""
+    def held(self, kind: Kind, positions: Iterable[int]) -> list[bytes] | list[str]:
+        """The pictures or captions of the items in some positions, shown or not."""
+        if kind == "pictures":
+            return [self._picture(position) for position in positions]
+        find = "SELECT caption FROM items WHERE position = ?"
+        return [self.read(find, (position,))[0][0] for position in positions]
+
+    def _picture(self, position: int) -> bytes:
         if self.base:
             return self.base.picture(position)
         rows = self.read("SELECT key, data FROM items JOIN pictures ON picture = key WHERE position = ?", (position,))
         if not rows or content_key(rows[0][1]) != rows[0][0]:
             raise self._changed(_("a picture is not what was stored"))
         return rows[0][1]
-
-    def caption_at(self, position: int) -> str:
-        """The caption of the item in a position, shown or not."""
-        return self.read("SELECT caption FROM items WHERE position = ?", (position,))[0][0]
 
     def contents(self, kind: Kind) -> list[bytes]:
         """What the vectors of a kind belong to, of the items that are shown, in order."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.models.catalog import UNNAMED, Model
 from clipexplore.models.embedder import PREPARATION, READY_MADE
+from clipexplore.models.preparing import batches_ahead
 from clipexplore.reports import Report, silent
 from clipexplore.settings import settings
 from clipexplore.store.collection import Collection
@@ -39,14 +40,9 @@ class Embeds(Protocol):
     def embed_texts(self, texts: list[str], /) -> np.ndarray: ...
 
 
-AT_ONCE = 32  # items embedded together; questions of visitors come in between
+AT_ONCE = 32  # items embedded together, unless an embedder says `at_once`; questions of visitors come in between
 COMMIT = 256  # items stored together: what a kill or a cancel costs at most
 log = logging.getLogger(__name__)
-
-
-def taken_at_once(embedder: Embeds | None) -> int:
-    """How many items suit an embedder: as many as it says itself, if it does."""
-    return getattr(embedder, "at_once", AT_ONCE)
 
 
 def open_for(folder: Path, model: Model) -> Collection:
@@ -124,24 +120,23 @@ def embed(collections: Sequence[Collection], model: Model, embedder: Embeds, rep
         collection.reload()
 
 
-def embed_missing(
-    store: Stored, embedder: Embeds, model: str, revision: str, report: Report, at_once: int | None = None
-) -> None:
+def embed_missing(store: Stored, embedder: Embeds, model: str, revision: str, report: Report) -> None:
     """Embeds every content that a model has no vector of yet: new models, new items, captions that came later."""
-    spaces, at_once = spaces_of(store, model, revision, embedder), at_once or taken_at_once(embedder)
+    spaces = spaces_of(store, model, revision, embedder)
     waiting = {kind: store.lacking(space, kind) for kind, space in spaces.items()}
     whole, done = sum(map(len, waiting.values())), 0
     for kind, contents in waiting.items():
         for group in groups(contents, COMMIT):
-            vectors = []
-            for number, some in enumerate(groups(group, at_once)):
-                vectors.append(_embedded(store, embedder, kind, [position for position, _content in some]))
-                here = min((number + 1) * at_once, len(group))
-                stage = f"{store.facts['title']}: {kind}, {done + here:,} of {whole:,}"
-                report((done + here) / whole, stage)
-            store.add_vectors(spaces[kind], [content for _position, content in group], np.concatenate(vectors))
+            things = store.held(kind, [position for position, _content in group])
+            vectors = embedded(embedder, kind, things, _counting(report, store.facts["title"], kind, done, whole))
+            store.add_vectors(spaces[kind], [content for _position, content in group], vectors)
             done += len(group)
     store.show()
+
+
+def _counting(report: Report, title: str, kind: Kind, before: int, whole: int) -> Callable[[int], object]:
+    """Says how many of the whole are done, `before` those that are counted."""
+    return lambda done: report((before + done) / whole, f"{title}: {kind}, {before + done:,} of {whole:,}")
 
 
 def embed_anchors(
@@ -151,20 +146,39 @@ def embed_anchors(
     embed; they are kept, and not made again by `embed`.
     """
     store = collection.writable
-    named = spaces_of(store, model.key, model.clip.identity, embedder)
-    spaces = {kind: named[kind] for kind in collection.contained}
+    spaces = spaces_of(store, model.key, model.clip.identity, embedder)
     made: dict[str, np.ndarray] = {}
-    done, whole = 0, len(rows) * len(spaces)
-    for kind, space in spaces.items():
-        vectors = []
-        for some in groups(store.positions[list(rows)].tolist(), AT_ONCE):
-            vectors.append(_embedded(store, embedder, kind, some))
-            done += len(some)
-            report(done / whole, f"{collection.title}: {kind}, {done:,} of {whole:,}")
-        made[kind] = np.concatenate(vectors)
+    whole = len(rows) * len(collection.contained)
+    for kind in collection.contained:
+        things = store.held(kind, store.positions[list(rows)].tolist())
+        say = _counting(report, collection.title, kind, len(rows) * len(made), whole)
+        made[kind] = embedded(embedder, kind, things, say)
         contents = list(store.contents(kind))
-        store.add_vectors(space, [contents[row] for row in rows], made[kind])
+        store.add_vectors(spaces[kind], [contents[row] for row in rows], made[kind])
     return made
+
+
+def embedded(
+    embedder: Embeds, kind: Kind, things: Sequence[bytes | str], say: Callable[[int], object] = lambda done: None
+) -> np.ndarray:
+    """The vectors `(n, dim)` of pictures as they are stored, or of captions, as many together as suit the embedder.
+
+    Pictures are decoded ahead, a few at a time: so they are twenty times larger.
+
+    Parameters
+    ----------
+    say
+        Called with the number that is done, whenever it has changed; may raise to stop.
+    """
+    at_once, parts, done = getattr(embedder, "at_once", AT_ONCE), list[np.ndarray](), 0
+    batches: Iterable[list] = groups(things, at_once)
+    if kind == "pictures":
+        batches = batches_ahead(cast(Sequence[bytes], things), open_picture, at_once)
+    for some in batches:
+        parts.append(embedder.embed_images(some) if kind == "pictures" else embedder.embed_texts(some))
+        done += len(some)
+        say(done)
+    return np.concatenate(parts)
 
 
 def spaces_of(
@@ -191,12 +205,6 @@ def spaces_of(
         spaces[kind] = space
     store.name(model, revision, spaces)
     return spaces
-
-
-def _embedded(store: Stored, embedder: Embeds, kind: Kind, positions: list[int]) -> np.ndarray:
-    if kind == "captions":
-        return embedder.embed_texts([store.caption_at(position) for position in positions])
-    return embedder.embed_images([open_picture(store.picture_at(position)) for position in positions])
 
 
 def fit_maps(collection: Collection, background: Collection, model: Model, report: Report = silent) -> None:

@@ -7,8 +7,10 @@ on after a kill, a full disk or damage: what is there is known by its content an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from sys import intern
 from time import monotonic
 
@@ -17,12 +19,13 @@ import numpy as np
 from clipexplore.errors import InputError, no_room
 from clipexplore.images import encode, open_picture, thumbnail
 from clipexplore.language import _
+from clipexplore.models.catalog import UNNAMED, Model
 from clipexplore.models.preparing import batches_ahead
 from clipexplore.reports import Report
 from clipexplore.store.descriptions import description_in
-from clipexplore.store.embedding import COMMIT, Embeds, embed_missing, spaces_of, taken_at_once
+from clipexplore.store.embedding import COMMIT, Embeds, embed_missing, embedded, spaces_of
 from clipexplore.store.export import csv_file, harmless
-from clipexplore.store.items import NOTHING, Ids, Item, Kind, content_key, fields_json
+from clipexplore.store.items import KINDS, NOTHING, Ids, Item, Kind, content_key, fields_json
 from clipexplore.store.sources import Entry, Rejected, Source, groups
 from clipexplore.store.stored import Stored
 from clipexplore.vectors import normalize
@@ -33,6 +36,8 @@ LISTED = 10_000  # of what is refused
 PATIENCE = 1_000  # refused entries after which, of a source with a limit, no more is read
 WINDOW = 64  # entries between two looks at whether to go on
 REJECTED = "rejected.csv"
+SOME, LOOKED_AT = 16, 256  # ready-made vectors of a kind that are made again, of so many entries
+LEAST = 0.5  # the same text in other words has a cosine of .8, a photograph cut otherwise .95; another model's has 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +57,7 @@ class Outcome:
     known: int = 0
     refused: int = 0
     rejected: list[Rejected] = field(default_factory=list)
-    seconds: float = 0.0
+    begun: float = field(default_factory=monotonic)
 
     @property
     def seen(self) -> int:
@@ -64,11 +69,50 @@ class Outcome:
             self.rejected.append(Rejected(name, reason))
 
     def __str__(self) -> str:
-        rate = ""
-        if self.added and self.seconds > 0.5:
-            rate = _(", {rate:,.0f} a second").format(rate=self.added / self.seconds)
         counts = _("{added:,} added{rate}, {known:,} there already, {refused:,} refused")
-        return counts.format(added=self.added, rate=rate, known=self.known, refused=self.refused)
+        return counts.format(added=self.added, rate=self._rate, known=self.known, refused=self.refused)
+
+    def of(self, count: int) -> str:
+        """How many of so many entries were seen, and how fast."""
+        return _("{seen:,} of {count:,}{rate}").format(seen=self.seen, count=count, rate=self._rate)
+
+    @property
+    def _rate(self) -> str:
+        seconds = monotonic() - self.begun
+        return _(", {rate:,.0f} a second").format(rate=self.added / seconds) if self.added and seconds > 0.5 else ""
+
+
+def add_by(
+    store: Stored,
+    source: Source,
+    model: Model,
+    made_by: Model,
+    embedder: Callable[[Model], Embeds],
+    report: Report,
+    most: int | None = None,
+) -> Outcome:
+    """Takes from a source what a collection does not have yet, and shows it: embedded by a model, or with the vectors
+    that it brings.
+
+    Parameters
+    ----------
+    made_by
+        What is said to have made vectors that come ready-made; `ready_made` compares.
+    embedder
+        Gives a model loaded; called only where it is needed.
+    most
+        Items that the collection may hold; what goes beyond is rejected.
+
+    Raises
+    ------
+    InputError
+        As `add`, if the model is not here, and as `ready_made`.
+    """
+    if source.dim is None:
+        model.require()
+        return add(store, source, embedder(model), model.key, model.clip.identity, report, most)
+    revision = ready_made(made_by, source, partial(embedder, made_by))
+    return add(store, source, None, made_by.key, revision, report, most)
 
 
 def add(
@@ -79,7 +123,6 @@ def add(
     revision: str,
     report: Report,
     most: int | None = None,
-    at_once: int | None = None,
 ) -> Outcome:
     """Takes from a source what a collection does not have yet, embeds it and shows it.
 
@@ -89,10 +132,6 @@ def add(
     ----------
     embedder
         What embeds, of this revision; None where the vectors come with the source.
-    most
-        Items that the collection may hold; what goes beyond is rejected.
-    at_once
-        Items that are embedded between two looks at whether to go on; by default what suits the embedder.
 
     Raises
     ------
@@ -104,23 +143,29 @@ def add(
     if not store.rows():
         store.say(**source.facts)
     _check_fit(store, source, model)
-    begun, outcome, at_once = monotonic(), Outcome(), at_once or taken_at_once(embedder)
+    outcome = Outcome()
     with store.writing():
         room = None if most is None else most - store.rows()
         fresh_ones = fresh(source, store.sources(), outcome, room, report)
         ids, places = Ids(store.all_ids()), store.free_positions()
         spaces = spaces_of(store, model, revision, embedder, source.ready)
+
+        def say(_done: int) -> None:
+            report(min(1.0, outcome.seen / max(source.count, 1)), outcome.of(source.count))
+
         for batch in groups(fresh_ones, COMMIT if source.dim is None else max(1, READY // source.dim)):
             items = [_item(each, ids) for each in batch]
-            look = partial(_say, report, source, outcome, begun)
-            vectors = _vectors(store, batch, items, spaces, embedder, look, at_once)
-            _keep(store, batch, items, [next(places) for _each in items], vectors)
+            vectors = _made(store, batch, items, spaces, embedder, say) if embedder else _brought(batch, items, spaces)
+            pictures = {content_key(each.picture): each.picture for each in batch if each.picture is not None}
+            with store.transaction():
+                store.append(items, [next(places) for _each in items], pictures)
+                for space, (contents, rows) in vectors.items():
+                    store.add_vectors(space, contents, rows)
             outcome.added += len(batch)
-            outcome.seconds = monotonic() - begun
         if not store.rows():
             raise InputError(_("There is nothing to make a collection of; every entry was refused, or there was none."))
         if embedder:
-            embed_missing(store, embedder, model, revision, report, at_once)
+            embed_missing(store, embedder, model, revision, report)
         _list_rejected(store, outcome)
         store.show()
     report(1.0, str(outcome))
@@ -221,71 +266,39 @@ def _item(each: Fresh, ids: Ids) -> Item:
     return Item(ids.new(entry.id or entry.name), entry.caption, fields_json(entry.fields), each.source, picture, text)
 
 
-Made = Mapping[int, tuple[list[bytes], np.ndarray]]  # by the number of a space: contents, and a vector for each
+Vectors = dict[int, tuple[list[bytes], np.ndarray]]  # by the number of a space: contents, and a vector for each
 
 
-def _vectors(
+def _brought(batch: Sequence[Fresh], items: Sequence[Item], spaces: Mapping[Kind, int]) -> Vectors:
+    """The vectors that some new items bring; of an empty caption there may be none."""
+    brought: Vectors = {}
+    for kind, space in spaces.items():
+        rows = [row for row, each in enumerate(batch) if kind in each.entry.vectors]
+        if rows:
+            stacked = np.stack([batch[row].entry.vectors[kind] for row in rows])
+            brought[space] = [items[row].content(kind) for row in rows], normalize(stacked)
+    return brought
+
+
+def _made(
     store: Stored,
     batch: Sequence[Fresh],
     items: Sequence[Item],
     spaces: Mapping[Kind, int],
-    embedder: Embeds | None,
-    look: Callable[[], object],
-    at_once: int,
-) -> Made:
-    """The vectors that some new items bring, or that are made of those of their contents that have none."""
-    made: dict[int, tuple[list[bytes], np.ndarray]] = {}
+    embedder: Embeds,
+    say: Callable[[int], object],
+) -> Vectors:
+    """The vectors that are made of those contents of some new items that have none."""
+    made: Vectors = {}
     for kind, space in spaces.items():
-        contents = [item.text if kind == "captions" else item.picture or b"" for item in items]
-        ready = [] if embedder else [row for row, each in enumerate(batch) if kind in each.entry.vectors]
-        if ready:  # of an empty caption there may be none
-            stacked = np.stack([batch[row].entry.vectors[kind] for row in ready])
-            made[space] = [contents[row] for row in ready], normalize(stacked)
-        if embedder:
-            known = store.known(space, contents) | {NOTHING}
-            new = {content: row for row, content in reversed([*enumerate(contents)]) if content not in known}
-            rows = sorted(new.values())
-            if rows:
-                made[space] = (
-                    [contents[row] for row in rows],
-                    _embed(embedder, kind, [batch[row] for row in rows], look, at_once),
-                )
+        contents = {item.content(kind): row for row, item in reversed([*enumerate(items)])}
+        known = store.known(space, contents) | {NOTHING}
+        rows = sorted(row for content, row in contents.items() if content not in known)
+        if rows:
+            new = (batch[row] for row in rows)
+            things = [each.picture or b"" if kind == "pictures" else each.entry.caption for each in new]
+            made[space] = [items[row].content(kind) for row in rows], embedded(embedder, kind, things, say)
     return made
-
-
-def _embed(embedder: Embeds, kind: Kind, some: Sequence[Fresh], look: Callable[[], object], at_once: int) -> np.ndarray:
-    """The vectors of some items; pictures are decoded ahead, a few at a time: so they are twenty times larger."""
-    parts = []
-    if kind == "pictures":
-        for images in batches_ahead([each.picture or b"" for each in some], open_picture, at_once):
-            look()
-            parts.append(embedder.embed_images(images))
-    else:
-        for few in groups(some, at_once):
-            look()
-            parts.append(embedder.embed_texts([each.entry.caption for each in few]))
-    return np.concatenate(parts)
-
-
-def _keep(store: Stored, batch: Sequence[Fresh], items: Sequence[Item], places: Sequence[int], vectors: Made) -> None:
-    """Stores items, pictures and vectors, all or none."""
-    pictures = {
-        item.picture: each.picture
-        for item, each in zip(items, batch, strict=True)
-        if item.picture is not None and each.picture is not None
-    }
-    with store.transaction():
-        store.append(items, places, pictures)
-        for space, (contents, rows) in vectors.items():
-            store.add_vectors(space, contents, rows)
-
-
-def _say(report: Report, source: Source, outcome: Outcome, begun: float) -> None:
-    seconds, rate = monotonic() - begun, ""
-    if outcome.added and seconds > 1:
-        rate = _(", {rate:,.0f} a second").format(rate=outcome.added / seconds)
-    count = _("{seen:,} of {count:,}{rate}").format(seen=outcome.seen, count=source.count, rate=rate)
-    report(min(1.0, outcome.seen / max(source.count, 1)), count)
 
 
 def _list_rejected(store: Stored, outcome: Outcome) -> None:
@@ -297,3 +310,65 @@ def _list_rejected(store: Stored, outcome: Outcome) -> None:
         (store.folder / REJECTED).write_bytes(csv_file(["name", "reason"], rows))
     except OSError as error:
         raise no_room(store.folder, error) from error
+
+
+# Whose vectors they are
+
+
+def ready_made(model: Model, source: Source, embedder: Callable[[], Embeds]) -> str:
+    """The revision that ready-made vectors are taken to be of, that of the model they are said to be of.
+
+    Parameters
+    ----------
+    embedder
+        Gives that model loaded, to make vectors of captions and pictures again; called only where it is here and there
+        are some.
+
+    Raises
+    ------
+    InputError
+        If the model's vectors have another number of dimensions, or those it makes again point elsewhere.
+    """
+    if model.key == UNNAMED:
+        return model.key
+    if model.dim and model.dim != source.dim:
+        message = _(
+            "The vectors have {theirs} dimensions and those of the model {key} {ours}; name the model that made them."
+        )
+        raise InputError(message.format(theirs=source.dim, key=model.key, ours=model.dim))
+    if model.present:
+        for kind, cosine in cosines(source, embedder).items():
+            if cosine < LEAST:
+                message = _(
+                    "These are no vectors of the model {key}: what it makes of the same {kind} has a cosine of "
+                    "{cosine:.2f} with them; name the model that made them, or none."
+                )
+                raise InputError(message.format(key=model.key, kind=kind, cosine=cosine))
+    return model.clip.identity
+
+
+def cosines(source: Source, embedder: Callable[[], Embeds]) -> dict[Kind, float]:
+    """By kind, the median cosine of some vectors of a source with those that are made of the same captions or pictures.
+
+    A kind of which there is nothing to embed, or cannot be read, is left out.
+    """
+    some = [entry for entry in islice(source, LOOKED_AT) if isinstance(entry, Entry)]
+    found: dict[Kind, float] = {}
+    for kind in KINDS:
+        held = ((each.vectors[kind], thing) for each in some if kind in each.vectors and (thing := _held(each, kind)))
+        if pairs := [*islice(held, SOME)]:
+            given = normalize(np.stack([vector for vector, _thing in pairs]))
+            again = embedded(embedder(), kind, [thing for _vector, thing in pairs])
+            found[kind] = float(np.median(np.vecdot(given, again))) if given.shape == again.shape else 0.0
+    return found
+
+
+def _held(entry: Entry, kind: Kind) -> bytes | str | None:
+    """The caption of an entry or its picture, None for one that cannot be read."""
+    if kind == "captions":
+        return entry.caption
+    with suppress(InputError):
+        data = entry.read() if entry.read else b""
+        open_picture(data)
+        return data
+    return None

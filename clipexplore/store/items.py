@@ -41,6 +41,10 @@ class Item:
     picture: bytes | None
     text: bytes
 
+    def content(self, kind: Kind) -> bytes:
+        """What its vector of a kind belongs to."""
+        return self.text if kind == "captions" else self.picture or b""
+
     def check(self, position: int) -> int:
         """The checksum of the row in its place."""
         said = "\0".join((str(position), self.id, self.caption, self.fields)).encode("utf-8", "surrogatepass")

@@ -220,8 +220,9 @@ def _adopt_part(folder: Path, manifest: Mapping[str, Any], part: str, made: Stor
                 if _is_whole(folder, manifest, name):
                     space = made.space(kind, about["revision"], _OLD_PREPARATION)
                     made.name(model, about["revision"], {kind: space})
-                    contents = [item.text if kind == "captions" else item.picture or b"" for item in items]
-                    made.add_vectors(space, contents, np.load(folder / name, allow_pickle=False))
+                    made.add_vectors(
+                        space, [item.content(kind) for item in items], np.load(folder / name, allow_pickle=False)
+                    )
 
 
 def _item(row: dict[str, Any], kind: str) -> Item:

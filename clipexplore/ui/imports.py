@@ -23,10 +23,9 @@ from clipexplore.models.catalog import UNNAMED
 from clipexplore.reports import Report
 from clipexplore.settings import settings
 from clipexplore.store import shelves
-from clipexplore.store.claims import ready_made
 from clipexplore.store.embedding import embed_missing
 from clipexplore.store.files import OPERATOR, Caps
-from clipexplore.store.importing import Outcome, add
+from clipexplore.store.importing import add_by
 from clipexplore.store.preview import captioned_by
 from clipexplore.store.recognise import ARROW, TABLES, TAR, VECTORS, open_source
 from clipexplore.store.repair import repair
@@ -210,16 +209,9 @@ def _import(folder: Path, plan: Plan, by: Mapping[str, Shared], job: Job) -> str
 
 def _add(store: Stored, plan: Plan, by: Mapping[str, Shared], report: Report) -> str:
     """Adds what the plan names; gives what became of it, with what the source itself has to say."""
-    source = plan.source(report)
-    return ". ".join([str(_added(store, source, plan, by, report)), *source.notes])
-
-
-def _added(store: Stored, source: Source, plan: Plan, by: Mapping[str, Shared], report: Report) -> Outcome:
-    if source.dim is not None:
-        revision = ready_made(catalog.get(plan.made_by), source, lambda: by[plan.made_by])
-        return add(store, source, None, plan.made_by, revision, report, plan.most)
-    catalog.get(plan.model).require()
-    return add(store, source, by[plan.model], plan.model, by[plan.model].revision, report, plan.most)
+    source, (model, made_by) = plan.source(report), map(catalog.get, (plan.model, plan.made_by))
+    outcome = add_by(store, source, model, made_by, lambda model: by[model.key], report, plan.most)
+    return ". ".join([str(outcome), *source.notes])
 
 
 def _leave_nothing(folder: Path) -> None:
