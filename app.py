@@ -25,7 +25,7 @@ def main() -> None:
 
     # A link holds what a widget shows, so these show the keys, and the titles stand below.
     with st.sidebar:
-        collections = explorable(ui.visitor())
+        collections = explorable(ui.folders())
         ui.model_card(ui.model_box())
         ui.say_missing(collections)
         collection = st.selectbox(_("Collection"), list(collections), key="collection", bind="query-params")

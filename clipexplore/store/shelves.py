@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Collection
-from contextlib import closing
+from collections.abc import Collection, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -68,28 +68,26 @@ class Shelved:
 
 def folders(owner: str | None = None) -> dict[str, Path]:
     """The folder of each collection there is for everybody, and for one session, by the name that links use."""
-    roots = [settings().assets / "collections", shared_folder(), *([own_folder(owner)] if owner else [])]
-    return {
-        folder.name: folder
-        for root in roots
-        for folder in sorted({path.parent for name in (FILE, MANIFEST) for path in root.glob(f"*/{name}")})
-    }
+    roots = [settings().assets / "collections", shared_folder(), *([session_folder(owner)] if owner else [])]
+    return {folder.name: folder for root in roots for folder in sorted(root.glob("*")) if exists(folder)}
 
 
-def explorable(owner: str | None = None) -> dict[str, str]:
-    """What each collection that can be explored is, by name, the default first: all but word bank and background."""
+def explorable(there: Mapping[str, Path]) -> dict[str, str]:
+    """What each of some `folders` that can be explored is, by name, the default first: all but word bank and
+    background.
+    """
     manifests = {
         name: manifest
-        for name, folder in folders(owner).items()
+        for name, folder in there.items()
         if name not in BANKS and (manifest := manifest_of(folder)) and manifest.get("counts", {}).get("items", 1)
     }
     names = sorted(manifests, key=lambda name: (name != WORLD, name))
     return {name: manifests[name].get("description") or manifests[name]["title"] for name in names}
 
 
-def brings_unnamed(owner: str | None = None) -> bool:
-    """Whether a collection has vectors of a model that the catalogue does not name."""
-    manifests = map(manifest_of, folders(owner).values())
+def brings_unnamed(there: Mapping[str, Path]) -> bool:
+    """Whether one of some `folders` has vectors of a model that the catalogue does not name."""
+    manifests = map(manifest_of, there.values())
     return any({*(each or {}).get("models", ())} - {*catalog.models()} for each in manifests)
 
 
@@ -104,7 +102,7 @@ def shared_folder() -> Path:
     return settings().home / "collections"
 
 
-def own_folder(owner: str) -> Path:
+def session_folder(owner: str) -> Path:
     """Where a session keeps its collections.
 
     Raises
@@ -130,7 +128,7 @@ def new_folder(title: str, owner: str | None = None) -> Path:
         If the disk refuses.
     """
     stem = OWN + plain_name(title) if owner else plain_name(title)
-    root, taken = own_folder(owner) if owner else shared_folder(), {*folders(owner), *BANKS}
+    root, taken = session_folder(owner) if owner else shared_folder(), {*folders(owner), *BANKS}
     name, number = stem, 1
     while name in taken or not _claims(root / name):
         number += 1
@@ -199,7 +197,7 @@ def delete(folder: Path) -> Path:
 def deleted(owner: str | None = None) -> dict[str, Path]:
     """What can be had back for a day, by its name: the shared ones, and those of a session."""
     found = {}
-    for root in [shared_folder(), *([own_folder(owner)] if owner else [])]:
+    for root in [shared_folder(), *([session_folder(owner)] if owner else [])]:
         for path in sorted((root / ".deleted").glob("*")):
             when, _, name = path.name.partition("-")
             if when.isdigit() and calendar().now() - int(when) > DAY:
@@ -212,7 +210,7 @@ def deleted(owner: str | None = None) -> dict[str, Path]:
 def binned(owner: str, shared: Collection[str] = ()) -> int:
     """The bytes of what a session deleted and can have back: its own, and the shared collections of these names."""
     theirs = (path for path in (shared_folder() / ".deleted").glob("*") if path.name.partition("-")[2] in shared)
-    return sum(map(bytes_of, [own_folder(owner) / ".deleted", *theirs]))
+    return sum(map(bytes_of, [session_folder(owner) / ".deleted", *theirs]))
 
 
 def check_free(more: int) -> None:
@@ -265,12 +263,11 @@ def exists(folder: Path) -> bool:
 
 def manifest_of(folder: Path) -> dict[str, Any] | None:
     """What is said of a collection, whole or not; None where it cannot be read at all."""
-    path = folder / FILE if (folder / FILE).exists() else folder / MANIFEST
-    try:
-        about = path.stat()
-    except OSError:
-        return None
-    return _manifest(path, about.st_mtime_ns, about.st_size)
+    for path in (folder / FILE, folder / MANIFEST):
+        with suppress(OSError):
+            about = path.stat()
+            return _manifest(path, about.st_mtime_ns, about.st_size)
+    return None
 
 
 def version_of(folder: Path) -> str:

@@ -65,7 +65,7 @@ from .properties import show_apart, show_dimensions, show_direction, show_grid
 from .results import can_judge, distribution, download_row, matches, nearest_bars, say_search, score_context
 from .room import follow, follow_box, teachers_page
 from .serving import around_the_app, warm_up
-from .session import access, begin_run, preset, space, speak, visitor
+from .session import access, begin_run, folders, preset, space, speak, visitor
 from .shades import color_box
 from .share import share_box
 from .shelf import show_items, show_shelf

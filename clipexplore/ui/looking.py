@@ -48,7 +48,7 @@ def _look(files: list, folder: Path | None, owner: str, trusted: bool, job: Job)
     """The work of the lane; what was put down for it is not kept."""
     if folder:
         return look(Plan(str(folder), "", None, True).source(job.report), job.report)
-    place = shelves.own_folder(owner) / f".look-{job.id}"
+    place = shelves.session_folder(owner) / f".look-{job.id}"
     try:
         path = put_down(files, place, "look")
         return look(Plan(str(path), "", None, trusted).source(job.report), job.report)

@@ -26,13 +26,14 @@ def new_collection() -> None:
     """What a collection is made of, its name, and the button that begins."""
     if told := st.session_state.pop("shelf-error", None):
         st.error(escape(told), icon=":material/error:")
+    cards = shelves.shelf(visitor())
     with st.expander(
         _("Add pictures, captions or vectors"),
         icon=":material/add:",
-        expanded=not any(each.of != "bundled" for each in shelves.shelf(visitor())),
+        expanded=not any(each.of != "bundled" for each in cards),
     ):
         new = _("a new collection")
-        targets = [new, *(each.name for each in shelves.shelf(visitor()) if may_change(each))]
+        targets = [new, *(each.name for each in cards if may_change(each))]
         left, right = st.columns([2, 1], gap="large")
         with left:
             files, folder = _source()

@@ -33,7 +33,7 @@ from .fetching import absent, cost, offer_weights, say_terms
 from .markdown import escape
 from .page import WITHOUT_MODEL
 from .progress import fitted, lane
-from .session import access, early_spaces, embedder, place_of, preset, space, space_of, visitor
+from .session import access, early_spaces, embedder, folders, place_of, preset, space, space_of
 from .titles import described, titled
 from .widgets import linked
 
@@ -74,7 +74,7 @@ def other_ready(key: str) -> bool:
 
 def _folder() -> Path | None:
     """Where what is explored lies; None for a collection that is not there."""
-    return shelves.folders(visitor()).get(st.session_state["collection"])
+    return folders().get(st.session_state["collection"])
 
 
 def _this(model: Model, folder: Path) -> tuple:
@@ -93,7 +93,7 @@ def _is_embedded(model: Model, folder: Path, title: str = "") -> bool:
     present, here = model.present, open_for(folder, model)  # asked once: a download may end at any moment
     if not present and here.embedded(model.key):  # what is stored is answered without the weights
         return True
-    opened = [open_for(shelves.folders()["words"], model), here] if present else []
+    opened = [open_for(folders()["words"], model), here] if present else []
     nothing = not here.contained and not here.embedded(model.key)
     if present and not nothing and not any(missing(each, model) for each in opened):
         return True
@@ -202,7 +202,7 @@ def _offer(model: Model, collection: Collection) -> bool:
 def model_box() -> str:
     """The choice of a model; the unnamed one stands there where a collection has vectors of one."""
     options = [*catalog.models()]
-    if st.session_state.get("model") == UNNAMED or shelves.brings_unnamed(visitor()):
+    if st.session_state.get("model") == UNNAMED or shelves.brings_unnamed(folders()):
         options.append(UNNAMED)
     return linked(st.selectbox, "model", _("Model"), options, links.ALL["model"])
 

@@ -28,7 +28,7 @@ from clipexplore.settings import settings
 from clipexplore.space import Space
 from clipexplore.store import shelves
 from clipexplore.store.calendar import DAY, calendar
-from clipexplore.store.shelves import OWN, own_folder, version_of
+from clipexplore.store.shelves import OWN, session_folder, version_of
 
 STREAMLIT = "1.67"  # for which it was checked what is asked of the runtime here and in `serving`
 # The server imports the pages' functions before there is a runtime, of which each would warn.
@@ -74,8 +74,9 @@ class Run:
 
     Attributes
     ----------
-    space
-        The explored one, once it was asked for: looked for once in a run, since a gallery asks for every picture.
+    space, folders
+        The explored one and those of all collections, once they were asked for: looked for once in a run, since a
+        gallery asks for every picture.
     calls, calls_before
         The library calls of this run and of the one before, by what they compute: see `calls.call`.
     code
@@ -93,6 +94,7 @@ class Run:
     calls_before: dict[tuple, Any] = field(default_factory=dict)
     calls: dict[tuple, Any] = field(default_factory=dict)
     space: Space | None = None
+    folders: dict[str, Path] | None = None
     code: Callable[[], str] | None = None
     choices: set[str] = field(default_factory=set)
     widgets: set[str] = field(default_factory=set)
@@ -110,7 +112,7 @@ def begin_run() -> None:
     if before := state.get("screen"):
         before.end()
     state["screen"] = _present()[visitor()] = Screen(context.session_id if context else None)
-    calendar().use(own_folder(visitor()))  # what it made grows old from its last run on
+    calendar().use(session_folder(visitor()))  # what it made grows old from its last run on
 
 
 @st.cache_resource(show_spinner=False)
@@ -189,6 +191,13 @@ def access() -> Access:
     return Access.of(caller(), bool(st.session_state.get("operator")), settings())
 
 
+def folders() -> dict[str, Path]:
+    """The folder of each collection that this visitor sees, by its name."""
+    if (here := run()).folders is None:
+        here.folders = shelves.folders(visitor())
+    return here.folders
+
+
 def space() -> Space:
     """The space of the model and collection that the sidebar and the link name."""
     if (here := run()).space is None:
@@ -213,7 +222,7 @@ def place_of(model: str, folder: Path) -> tuple[str, ...]:
 
 
 def _look_up(model: str, name: str) -> Space:
-    folder = shelves.folders(visitor()).get(name)
+    folder = folders().get(name)
     if folder and (early := early_spaces().get(place_of(model, folder))):
         return early
     version = version_of(folder) if folder else ""  # what has changed is opened again

@@ -194,7 +194,7 @@ def _delete(folder: Path) -> None:
 def _say_deleted() -> None:
     mine = st.session_state.get("made", ())
     for name, waiting in shelves.deleted(visitor()).items():
-        kind = "own" if waiting.is_relative_to(shelves.own_folder(visitor())) else "shared"
+        kind = "own" if waiting.is_relative_to(shelves.session_folder(visitor())) else "shared"
         if access().may_change(kind, name in mine):
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.caption(_("{name} was deleted.").format(name=name), width="content")

@@ -30,7 +30,7 @@ from clipexplore.store.shelves import explorable
 from .calls import Call, call
 from .drawing import Look, Track, at_once, draw_toggle, drawer, drawn, keep_drawn, never, say_bridge, say_cannot
 from .markdown import escape
-from .session import access, preset, space, visitor
+from .session import access, folders, preset, space
 from .widgets import choice, number, text_line, toggle
 
 DICE = "🎲"
@@ -152,7 +152,7 @@ def _restore(values: dict[str, Any]) -> None:
     """
     whole = DEFAULTS | {key: value for key, value in values.items() if key in DEFAULTS}
     whole["names"] = values.get("names", links.ALL["names"])
-    here: dict[str, Mapping[str, object]] = {"model": catalog.models(), "collection": explorable(visitor())}
+    here: dict[str, Mapping[str, object]] = {"model": catalog.models(), "collection": explorable(folders())}
     whole |= {key: values[key] for key, known in here.items() if values.get(key) in known}
     preset(**{key: float(value) if key in RANGES and value is not None else value for key, value in whole.items()})
 

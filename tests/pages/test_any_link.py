@@ -8,7 +8,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from clipexplore import links
 from clipexplore.models import catalog
-from clipexplore.store.shelves import explorable
+from clipexplore.store.shelves import explorable, folders
 from clipexplore.ui.titles import called
 
 SHIPPED = PagesManager.__init__  # of which `conftest` takes a part away
@@ -20,7 +20,7 @@ ANY = st.one_of(
 
 def assert_in_range(app, page: str) -> None:
     """What the browser would hold back holds on the server too."""
-    assert app.session_state["model"] in catalog.models() and app.session_state["collection"] in explorable()
+    assert app.session_state["model"] in catalog.models() and app.session_state["collection"] in explorable(folders())
     for slider in app.slider:
         assert slider.min <= slider.value <= slider.max
     for choice in app.main.selectbox:  # one that no link sets may begin with nothing chosen

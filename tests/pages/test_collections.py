@@ -98,7 +98,7 @@ def test_a_drop_becomes_a_collection_that_every_page_explores(app):
     assert pictures(app, "search")[0] == "p3" and not errors(app)
     app.switch_page("pages/map.py").run()
     assert not app.exception and not [each for each in errors(app) if "went wrong" in each]
-    assert not list(shelves.own_folder(app.session_state["visitor"]).rglob("incoming/*")), (
+    assert not list(shelves.session_folder(app.session_state["visitor"]).rglob("incoming/*")), (
         "what was dropped is not kept twice"
     )
 
@@ -167,7 +167,7 @@ def test_more_is_added_and_what_is_known_is_not(app):
 def test_what_is_no_source_is_one_sentence_and_leaves_nothing(app, files):
     settle(drop(app, *files))
     assert the_error(app) and names(app) == ["emoji-world"]
-    assert not list(shelves.own_folder(app.session_state["visitor"]).rglob("*")), "nothing stays on the disk"
+    assert not list(shelves.session_folder(app.session_state["visitor"]).rglob("*")), "nothing stays on the disk"
     settle(drop(app, *jpegs(2)))
     assert names(app) == ["emoji-world", "my-holidays"] and not errors(app), "the next begins afresh"
 
@@ -204,7 +204,7 @@ def test_what_does_not_fit_leaves_the_collection_as_it_was(app):
     app.selectbox(key="making-into").set_value("my-holidays").run()
     settle(drop(app, ("c.csv", b"caption\na cat\n")))
     assert any("holds pictures and the source captions" in unescaped(each.value) for each in app.warning)
-    folder = shelves.own_folder(app.session_state["visitor"]) / "my-holidays"
+    folder = shelves.session_folder(app.session_state["visitor"]) / "my-holidays"
     assert len(Collection.open(folder, verify=True)) == 2 and not (folder / "import.json").exists()
     assert not (folder / "incoming").exists()
 
@@ -487,7 +487,9 @@ def test_a_look_shows_what_would_be_imported_and_takes_the_column_that_is_chosen
         app.run()
     assert "imagefolder of Hugging Face" in " ".join(unescaped(each.value) for each in app.main.markdown)
     assert any("Which column is the caption?" in unescaped(each.value) for each in app.main.warning)
-    assert names(app) == ["emoji-world"] and not list(shelves.own_folder(app.session_state["visitor"]).glob(".look*"))
+    assert names(app) == ["emoji-world"] and not list(
+        shelves.session_folder(app.session_state["visitor"]).glob(".look*")
+    )
     app.selectbox(key="making-caption").set_value("poem").run()
     (begin,) = [button for button in app.button if button.label == "Import"]
     settle(begin.click().run())

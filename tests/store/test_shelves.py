@@ -92,7 +92,7 @@ def test_what_was_deleted_twice_in_a_second_waits_twice():
 @pytest.mark.parametrize("owner", ["", "..", "../../etc", "A" * 32, "a" * 31, "a" * 32 + "/x"])
 def test_a_session_name_is_never_a_path(owner):
     with pytest.raises(InputError, match="no name of its own"):
-        shelves.own_folder(owner)
+        shelves.session_folder(owner)
 
 
 def test_the_shelf_says_what_there_is(tmp_path):

@@ -10,7 +10,7 @@ from clipexplore import language as speech
 from clipexplore import links
 from clipexplore.models import catalog
 from clipexplore.settings import settings
-from clipexplore.store.shelves import WORLD, explorable
+from clipexplore.store.shelves import WORLD, explorable, folders
 from clipexplore.ui.session import speaking
 from clipexplore.ui.titles import _names, terms_of_use, titled
 
@@ -76,7 +76,7 @@ def test_what_ships_says_of_itself_what_is_translated():
     token = speech.language.set("en")
     try:
         models = catalog.models()
-        said = {key: model.description for key, model in models.items()} | {WORLD: explorable()[WORLD]}
+        said = {key: model.description for key, model in models.items()} | {WORLD: explorable(folders())[WORLD]}
         assert _names("en")["shipped"] == said
         assert {*terms_of_use()} == {part.terms for model in models.values() for part in model.parts if part.terms}
         assert all(english == said for english, said in terms_of_use().items())
