@@ -1,7 +1,8 @@
-"""Named files to read pictures and captions from: a folder, or a ZIP that is never unpacked.
+"""Named files to read pictures and captions from: a folder, or a ZIP or tar that is never unpacked.
 
-A ZIP is, after a picture, the most dangerous thing a visitor can hand over: its caps stand here, a name in it is never
-a path on this machine, and what is read of it is counted while it is read.
+An archive is, after a picture, the most dangerous thing a visitor can hand over: its caps stand here, a name in it is
+never a path on this machine, what it says of sizes is compared with what is there, and what is read of a ZIP is counted
+while it is read.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import io
 import os
 import re
 import stat
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +27,7 @@ MAX_FILE = 20_000_000  # bytes; a picture may not be larger anyway
 _IGNORED = ("__MACOSX", ".", "Thumbs.db", "desktop.ini")  # what systems leave in folders
 _LISTED = 1_024  # bytes of a ZIP's list of files for each that it may hold; a name of 200 characters takes half of it
 MULTIPLE, _BELIEVED = 4, 64_000_000  # of its size that a file of vectors unpacks to; bytes that any may unpack to
+_MOST_HEADER = 1_000_000  # bytes, of a long name or a comment in a tar
 _LOOK = 256  # files between two looks at whether to go on
 _JAPANESE = re.compile("[\u3040-\u30ff]|[\u4e00-\u9fff]{2}")
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
@@ -170,6 +173,87 @@ class Archive:
         return io.BytesIO(self.read(name))
 
 
+class Tar:
+    """The files of a tar that is not compressed.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, compressed, or has more files than `caps` allow, two files of one name, or a name that leads
+        out of it.
+    """
+
+    def __init__(self, path: Path, caps: Caps, report: Report = silent):
+        self._path, self._places = path, dict[str, tuple[int, int]]()
+        size = path.stat().st_size
+        with Guarded(path) as file:
+            file.most = _MOST_HEADER
+            try:
+                archive = tarfile.TarFile(fileobj=file)
+                while (entry := archive.next()) is not None:
+                    archive.members = []  # type: ignore[attr-defined] # they would be kept, a kilobyte each
+                    self._note(entry, size, caps)
+                    if len(self._places) % _LOOK == 0:
+                        message = _("Looking through {name}: {count:,} files")
+                        report(archive.offset / size, message.format(name=path.name, count=len(self._places)))
+            except (tarfile.TarError, OverflowError, ValueError, OSError) as error:
+                if isinstance(error, InputError):
+                    raise
+                message = _("{name!r} is no tar that can be read: it is damaged or compressed; unpack it first.")
+                raise InputError(message.format(name=path.name)) from error
+        self.names = sorted(self._places)
+
+    def _note(self, entry: tarfile.TarInfo, size: int, caps: Caps) -> None:
+        """Takes a file into the list."""
+        name, archive = entry.name.removeprefix("./"), self._path.name
+        if leads_out(name) or not (entry.isreg() or entry.isdir()) or entry.issparse():
+            message = _("{archive!r} holds {name!r}, which is no plain file inside it; make it again.")
+            raise InputError(message.format(archive=archive, name=name[:80]))
+        if entry.isdir() or any(map(is_ignored, PurePosixPath(name).parts)):
+            return
+        if name in self._places:
+            message = _("{archive!r} holds {name!r} twice, so it is not clear what belongs together; make it again.")
+            raise InputError(message.format(archive=archive, name=name[:80]))
+        if entry.offset_data + entry.size > size:
+            message = _("{archive!r} ends before its file {name!r} does; copy it again.")
+            raise InputError(message.format(archive=archive, name=name[:80]))
+        if len(self._places) >= caps.entries:
+            message = _("{archive!r} holds more than {most:,} files, the most that are read; split it.")
+            raise InputError(message.format(archive=archive, most=caps.entries))
+        self._places[name] = entry.offset_data, entry.size
+
+    def read(self, name: str) -> bytes:
+        start, size = self._places[name]
+        with open(self._path, "rb") as file:
+            file.seek(start)
+            return _within(file.read(min(size, MAX_FILE + 1)), name)
+
+    def open(self, name: str) -> IO[bytes]:
+        return io.BytesIO(self.read(name))
+
+
+class FolderOfTars:
+    """A folder whose tars are read as folders of the same name."""
+
+    def __init__(self, folder: Folder, caps: Caps, report: Report = silent):
+        self._trees: dict[str, tuple[Tree, str]] = {}
+        for name in folder.names:
+            if name.lower().endswith(".tar"):
+                tar = Tar(folder.path(name), caps, report)
+                self._trees |= {f"{name}/{inside}": (tar, inside) for inside in tar.names}
+            else:
+                self._trees[name] = folder, name
+        self.names = sorted(self._trees)
+
+    def read(self, name: str) -> bytes:
+        tree, inside = self._trees[name]
+        return tree.read(inside)
+
+    def open(self, name: str) -> IO[bytes]:
+        tree, inside = self._trees[name]
+        return tree.open(inside)
+
+
 class Guarded(io.FileIO):
     """A file whose reading is refused where more than `most` bytes are asked for at once, until that is None."""
 
@@ -248,9 +332,8 @@ def _unreadable(name: str, error: OSError) -> InputError:
 
 def _within(data: bytes, name: str) -> bytes:
     if len(data) > MAX_FILE:
-        raise InputError(
-            f"{name!r} is larger than {MAX_FILE // 10**6} MB, the most that can be opened; make it smaller."
-        )
+        message = _("{name!r} is larger than {most} MB, the most that can be opened; make it smaller.")
+        raise InputError(message.format(name=name, most=MAX_FILE // 10**6))
     return data
 
 

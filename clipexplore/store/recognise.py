@@ -17,11 +17,10 @@ from clipexplore.store.arrays import FAISS
 from clipexplore.store.captions import TABLES, Open, Row, Table, read_table
 from clipexplore.store.columns import read_rows, unread
 from clipexplore.store.descriptions import Sidecars, pictures_of
-from clipexplore.store.files import OPERATOR, Archive, Caps, Folder, Tree, check_regular
+from clipexplore.store.files import OPERATOR, Archive, Caps, Folder, FolderOfTars, Tar, Tree, check_regular
 from clipexplore.store.folders import folder_of_pictures, named_pictures, top_of
 from clipexplore.store.items import Kind
 from clipexplore.store.sources import Entry, Rejected, Source, with_directions
-from clipexplore.store.tars import Shards, Tar
 from clipexplore.store.vector_files import (
     has_vectors,
     is_pair,
@@ -58,7 +57,7 @@ def open_source(path: Path, caps: Caps | None = None, report: Report = silent) -
     if path.is_dir():
         folder = Folder(path, report)
         tars = any(name.lower().endswith(TAR) for name in folder.names)
-        return tree_source(Shards(folder, caps, report) if tars else folder, str(path), report)
+        return tree_source(FolderOfTars(folder, caps, report) if tars else folder, str(path), report)
     if not path.exists():
         raise MissingError(_("{path!r} does not exist; check the path.").format(path=str(path)))
     check_regular(path, path.name)
