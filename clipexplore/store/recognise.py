@@ -39,7 +39,7 @@ _MOST_TABLE = 1_000_000_000  # bytes
 
 
 def open_source(path: Path, caps: Caps | None = None, report: Report = silent) -> Source:
-    """The source at a path, by what it is: a folder, a ZIP or a tar, captions or vectors (see `TABLES`, `VECTORS`).
+    """The source at a path, by what it is: a folder, a ZIP or a tar, captions or vectors: see `FILES` and `TREES`.
 
     Parameters
     ----------
@@ -61,25 +61,9 @@ def open_source(path: Path, caps: Caps | None = None, report: Report = silent) -
     if not path.exists():
         raise MissingError(_("{path!r} does not exist; check the path.").format(path=str(path)))
     check_regular(path, path.name)
-    suffix = path.suffix.lower()
-    if suffix == ".zip":
-        return tree_source(Archive(path, caps), path.name, report)
-    if suffix == TAR:
-        return tree_source(Tar(path, caps, report), path.name, report)
-    if suffix in (".parquet", ARROW) and (found := embedded_pictures.in_file(_opened(path), path.name)):
-        return found
-    if suffix == ARROW:
-        raise _no_pictures_in(path.name)
-    if suffix == ".parquet" and not has_vectors(path):
-        return _table_source(path, report)
-    if suffix in VECTORS:
-        return _as_vectors(open_vectors(path))
-    if suffix in (".tsv", ".csv", ".txt") and is_tensors(_head(path)):
-        beside = path.with_name(path.name.replace("tensors", "metadata").replace("vectors", "metadata"))
-        metadata = _opened(beside) if beside != path and beside.is_file() else None
-        return _as_vectors(open_tensors(_opened(path), metadata, path.name, report))
-    if suffix in TABLES:
-        return _table_source(path, report)
+    for reads in FILES.get(path.suffix.lower(), ()):
+        if found := reads(path, caps, report):
+            return found
     message = _("{name!r} is none of: a folder, .zip, .tar, {endings}; choose one of these.")
     raise InputError(message.format(name=path.name, endings=", ".join((*TABLES, *VECTORS, ARROW))))
 
@@ -92,7 +76,7 @@ def tree_source(tree: Tree, title: str, report: Report = silent) -> Source:
     InputError
         If there are no pictures and no captions.
     """
-    for reads in READERS:
+    for reads in TREES:
         if found := reads(tree, report):
             return found
     raise _nothing(tree, title)
@@ -109,11 +93,6 @@ def _tensorboard(tree: Tree, report: Report) -> Source | None:
     found = open_tensors(partial(tree.open, name), metadata, name, report)
     said = _("A log folder of TensorBoard: the vectors of {name}, the last of {count:,}.")
     return replace(found, recognised=said.format(name=name, count=len(names)))
-
-
-def _as_vectors(source: Source) -> Source:
-    said = _("Ready-made vectors of {dim:,} dimensions.")
-    return replace(source, recognised=said.format(dim=source.dim))
 
 
 def _one_file(tree: Tree, report: Report) -> Source | None:
@@ -216,22 +195,6 @@ def _table(open: Open, name: str, report: Report) -> Table:
     return read(open, name, report)
 
 
-#: What a tree may be, asked one after the other; None says that it is something else.
-READERS: tuple[Callable[[Tree, Report], Source | None], ...] = (
-    _tensorboard,
-    clip_retrieval.read,
-    embedded_pictures.in_tree,
-    _one_file,
-    _arrow,
-    _imagefolder,
-    fiftyone.read,
-    coco.read,
-    takeout.read,
-    _table_at_the_top,
-    lambda tree, _report: folder_of_pictures(tree),
-)
-
-
 def _nothing(tree: Tree, title: str) -> InputError:
     tables = [name for name in tree.names if name.lower().endswith(TABLES)]
     hint = _("; for captions alone give {table!r} itself").format(table=tables[0]) if tables else _("; put some there")
@@ -239,7 +202,7 @@ def _nothing(tree: Tree, title: str) -> InputError:
     return InputError(message.format(title=title, endings=", ".join(suffixes()), hint=hint))
 
 
-def _table_source(path: Path, report: Report) -> Source:
+def _table_source(path: Path, _caps: Caps, report: Report) -> Source:
     """Captions alone, or with a column `file` captions of the pictures beside the table."""
     if path.stat().st_size > _MOST_TABLE:
         message = _("{name!r} is larger than 1,000 MB, the most that is read of captions; split it.")
@@ -276,18 +239,75 @@ def _with_vectors(path: Path, table: Table, columns: Mapping[Kind, str]) -> Sour
     return Source("pictures" if bare else "captions", table.count, stream, dim, vectors=tuple(columns), bare=bare)
 
 
-def _opened(path: Path) -> Open:
-    return lambda: open(path, "rb")
-
-
-def _head(path: Path) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(4_000)
-
-
 def _captions(path: Path, rows: Iterable[Row]) -> Iterator[Entry | Rejected]:
     for row in rows:
         if row.wrong or not row.caption:
             yield Rejected(_("row {number}").format(number=row.number), row.wrong or _("It has no caption."))
         else:
             yield Entry(f"{path.stem}-{row.number:05d}", row.caption, row.fields, row.id)
+
+
+def _opened(path: Path) -> Open:
+    return lambda: open(path, "rb")
+
+
+def _in_zip(path: Path, caps: Caps, report: Report) -> Source:
+    return tree_source(Archive(path, caps), path.name, report)
+
+
+def _in_tar(path: Path, caps: Caps, report: Report) -> Source:
+    return tree_source(Tar(path, caps, report), path.name, report)
+
+
+def _pictures(path: Path, _caps: Caps, _report: Report) -> Source | None:
+    return embedded_pictures.in_file(_opened(path), path.name)
+
+
+def _without_pictures(path: Path, _caps: Caps, _report: Report) -> Source:
+    raise _no_pictures_in(path.name)
+
+
+def _vectors(path: Path, _caps: Caps, _report: Report) -> Source | None:
+    return None if path.suffix.lower() == ".parquet" and not has_vectors(path) else _as_vectors(open_vectors(path))
+
+
+def _tensors(path: Path, _caps: Caps, report: Report) -> Source | None:
+    """Numbers alone, as TensorBoard's projector has vectors, with the metadata of the same name."""
+    with open(path, "rb") as file:
+        if not is_tensors(file.read(4_000)):
+            return None
+    beside = path.with_name(path.name.replace("tensors", "metadata").replace("vectors", "metadata"))
+    metadata = _opened(beside) if beside != path and beside.is_file() else None
+    return _as_vectors(open_tensors(_opened(path), metadata, path.name, report))
+
+
+def _as_vectors(source: Source) -> Source:
+    said = _("Ready-made vectors of {dim:,} dimensions.")
+    return replace(source, recognised=said.format(dim=source.dim))
+
+
+#: What a tree may be, asked one after the other; None says that it is something else.
+TREES: tuple[Callable[[Tree, Report], Source | None], ...] = (
+    _tensorboard,
+    clip_retrieval.read,
+    embedded_pictures.in_tree,
+    _one_file,
+    _arrow,
+    _imagefolder,
+    fiftyone.read,
+    coco.read,
+    takeout.read,
+    _table_at_the_top,
+    lambda tree, _report: folder_of_pictures(tree),
+)
+
+#: What a file may be by its ending, asked one after the other.
+FILES: dict[str, tuple[Callable[[Path, Caps, Report], Source | None], ...]] = {
+    ".zip": (_in_zip,),
+    TAR: (_in_tar,),
+    ARROW: (_pictures, _without_pictures),
+    **dict.fromkeys(TABLES, (_table_source,)),
+    **dict.fromkeys((".tsv", ".csv", ".txt"), (_tensors, _table_source)),
+    **dict.fromkeys(VECTORS, (_vectors,)),
+    ".parquet": (_pictures, _vectors, _table_source),
+}

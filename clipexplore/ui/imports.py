@@ -27,7 +27,7 @@ from clipexplore.store.embedding import embed_missing
 from clipexplore.store.files import OPERATOR, Caps
 from clipexplore.store.importing import add_by
 from clipexplore.store.preview import captioned_by
-from clipexplore.store.recognise import ARROW, TABLES, TAR, VECTORS, open_source
+from clipexplore.store.recognise import FILES, open_source
 from clipexplore.store.repair import repair
 from clipexplore.store.shelves import Shelved
 from clipexplore.store.sources import Source
@@ -38,7 +38,6 @@ from .progress import lane, said_of
 from .session import access, embedder, speaking, visitor
 
 PLAN, INCOMING = "import.json", "incoming"
-WHOLE = (".zip", TAR, ARROW, *TABLES, *VECTORS)  # files that are a source by themselves
 
 
 @dataclass(frozen=True)
@@ -121,10 +120,10 @@ def put_down(files: list, folder: Path, title: str) -> Path:
         If the disk refuses.
     """
     suffix = PurePosixPath(files[0].name).suffix.lower() if len(files) == 1 else ""
-    path = folder / INCOMING / f"{shelves.plain_name(title)}{suffix if suffix in WHOLE else '.zip'}"
+    path = folder / INCOMING / f"{shelves.plain_name(title)}{suffix if suffix in FILES else '.zip'}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if suffix in WHOLE:
+        if suffix in FILES:
             path.write_bytes(files[0].getbuffer())
         else:
             with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:

@@ -12,9 +12,9 @@ from clipexplore.models import catalog
 from clipexplore.models.catalog import UNNAMED
 from clipexplore.store import shelves
 from clipexplore.store.descriptions import ENDINGS as BESIDE
-from clipexplore.store.recognise import VECTORS
+from clipexplore.store.recognise import FILES, VECTORS
 
-from .imports import WHOLE, Plan, allowed_folders, begin, put_down, room_for
+from .imports import Plan, allowed_folders, begin, put_down, room_for
 from .looking import look_first
 from .markdown import escape
 from .session import access, present, visitor
@@ -89,7 +89,7 @@ def _source() -> tuple[list, Path | None]:
     )
     if kind == "server":
         return [], st.selectbox(_("Folder"), allowed, index=None, key="making-folder")
-    endings = [each[1:] for each in (*suffixes(), *WHOLE, *BESIDE)]
+    endings = [each[1:] for each in (*suffixes(), *FILES, *BESIDE)]
     files = st.file_uploader(
         _("Drop files here"),
         type=endings,
