@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection as Some
-from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from clipexplore.language import _
 from clipexplore.models.embedder import READY_MADE
 from clipexplore.retrieval.nearest import Hits, search
 from clipexplore.store.database import FILE
-from clipexplore.store.items import Item, Kind, check_items, content_key, fields_json
+from clipexplore.store.items import Kind, check_items, content_key, items_of
 from clipexplore.store.published import MANIFEST, Published, publish
 from clipexplore.store.readable import Readable
 from clipexplore.store.stored import Stored
@@ -95,15 +94,9 @@ class Collection(Readable):
             raise InputError(message.format(folder=folder))
         kind = "captions" if pictures is None else "pictures"
         with Stored.building(folder, {"name": name, "title": title, "kind": kind, **facts}) as made:
-            columns = items.drop(columns=["id", "caption"])
-            fields = columns.astype(object).to_dict("records") if len(columns.columns) else [{}] * len(items)
-            rows = [
-                Item(id, caption, fields_json(each, ()), *_contents(id, caption, picture))
-                for id, caption, each, picture in zip(
-                    items["id"], items["caption"], fields, pictures or repeat(None, len(items)), strict=True
-                )
-            ]
-            made.append(rows, range(len(rows)), {content_key(data): data for data in pictures or ()})
+            keys = [content_key(data) for data in pictures or ()]
+            rows = items_of(items["id"], items["caption"], items.drop(columns=["id", "caption"]), keys)
+            made.append(rows, range(len(rows)), dict(zip(keys, pictures or (), strict=True)))
             made.show()
         return cls.open(folder)
 
@@ -207,9 +200,3 @@ class Collection(Readable):
         if array.ndim != dimensions or len(array) != len(self):
             message = _("The array is {shape}; give one row for each of the {items} items.")
             raise InputError(message.format(shape=array.shape, items=len(self)))
-
-
-def _contents(id: str, caption: str, picture: bytes | None) -> tuple[bytes, bytes | None, bytes]:
-    """What tells an item from all others, the content of its picture and that of its caption."""
-    source = content_key(b"\0".join((id.encode(), caption.encode("utf-8", "surrogatepass"), picture or b"")))
-    return source, None if picture is None else content_key(picture), content_key(caption)

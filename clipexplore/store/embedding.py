@@ -25,7 +25,7 @@ from clipexplore.reports import Report, silent
 from clipexplore.settings import settings
 from clipexplore.store.collection import Collection
 from clipexplore.store.database import FILE
-from clipexplore.store.items import Item, Kind, content_key, fields_json
+from clipexplore.store.items import Kind, content_key, items_of
 from clipexplore.store.published import ITEMS, Published
 from clipexplore.store.repair import adopt, repair
 from clipexplore.store.sources import groups
@@ -255,13 +255,8 @@ def _folder_beside(plain: Collection) -> Path:
 
 def _follow(store: Stored, plain: Collection, of: str) -> None:
     """Gives a database the items of a published collection as they are now; vectors of what is still there stay."""
-    pictures = [content_key(plain.picture(id)) if plain.has_files else None for id in plain.ids]
-    columns = plain.fields.astype(object)
-    fields: list[dict] = columns.to_dict("records") if len(columns.columns) else [{}] * len(plain.ids)
-    rows = [
-        Item(id, caption, fields_json(each, ()), content_key(id), picture, content_key(caption))
-        for id, caption, each, picture in zip(plain.ids, plain.captions, fields, pictures, strict=True)
-    ]
+    pictures = [content_key(plain.picture(id)) for id in plain.ids if plain.has_files]
+    rows = items_of(plain.ids, plain.captions, plain.fields, pictures)
     with store.transaction():
         store.run("DELETE FROM items")
         store.append(rows, range(len(rows)), {})

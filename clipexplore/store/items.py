@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal
 from zlib import crc32
 
@@ -55,6 +56,18 @@ def content_key(data: bytes | str) -> bytes:
     """The name of a content, 16 bytes made from it: of the bytes of a picture or of the text of a caption."""
     data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     return blake2b(data, digest_size=16).digest()
+
+
+def items_of(
+    ids: Iterable[str], captions: Iterable[str], fields: pd.DataFrame, pictures: Sequence[bytes]
+) -> list[Item]:
+    """The items of a table, each told from all others by its id; `pictures` are their contents, none for texts."""
+    columns = fields.astype(object).to_dict("records") if len(fields.columns) else repeat({})
+    rows = zip(ids, captions, columns, pictures or repeat(None), strict=False)
+    return [
+        Item(id, caption, fields_json(said, ()), content_key(id), picture, content_key(caption))
+        for id, caption, said, picture in rows
+    ]
 
 
 NOTHING = content_key("")  # the content of an empty caption, which no model embeds

@@ -18,10 +18,8 @@ _SPACE = " \t\r\n"
 _GOES_ON = ("", ".", "e", "E", "+", "-")  # what may stand behind a number of which only the beginning was read
 _decode = JSONDecoder().raw_decode
 
-Said = tuple[str, str, Any]
 
-
-def values_of(open: Callable[[], IO[bytes]], name: str, report: Report = silent) -> Iterator[Said]:
+def values_of(open: Callable[[], IO[bytes]], name: str, report: Report = silent) -> Iterator[tuple[str, str, Any]]:
     """The values in a list or an object, each with its key, and with the key inside that where it is an object, too.
 
     Keys are "" in a list.

@@ -37,11 +37,11 @@ from .markdown import escape
 from .progress import lane, said_of
 from .session import access, embedder, speaking, visitor
 
-PLAN, INCOMING = "import.json", "incoming"
+NOTE, INCOMING = "import.json", "incoming"
 
 
 @dataclass(frozen=True)
-class Plan:
+class Import:
     """An import: its source, the model that embeds, what limits it, what made vectors that come ready-made, and the
     column of captions if one is chosen.
     """
@@ -146,7 +146,7 @@ def _plain(name: str) -> str:
     return "/".join(parts)[-200:] or "file"
 
 
-def begin(folder: Path, title: str, plan: Plan) -> None:
+def begin(folder: Path, title: str, asked: Import) -> None:
     """Makes the collection, if it is new, and starts its import, which finds out what the source is.
 
     Raises
@@ -158,8 +158,8 @@ def begin(folder: Path, title: str, plan: Plan) -> None:
         Stored.create(folder, name=folder.name, title=title, kind="pictures")
     st.session_state["importing"] = {*filter(shelves.exists, st.session_state.get("importing", ())), folder}
     try:
-        (folder / PLAN).write_text(json.dumps(plan.__dict__), encoding="utf-8")
-        _submit(folder, plan)
+        (folder / NOTE).write_text(json.dumps(asked.__dict__), encoding="utf-8")
+        _submit(folder, asked)
     except InputError:
         _leave_nothing(folder)
         raise
@@ -168,8 +168,8 @@ def begin(folder: Path, title: str, plan: Plan) -> None:
 def resume(folder: Path) -> None:
     """Goes on with an import that was stopped, within what its session may have by now."""
     try:
-        plan = Plan(**json.loads((folder / PLAN).read_text(encoding="utf-8")))
-        _submit(folder, plan if access().operator else replace(plan, most=_items_left(_mine())))
+        asked = Import(**json.loads((folder / NOTE).read_text(encoding="utf-8")))
+        _submit(folder, asked if access().operator else replace(asked, most=_items_left(_mine())))
     except InputError as error:
         st.session_state["shelf-error"] = str(error)
     except (OSError, ValueError, TypeError):
@@ -186,40 +186,40 @@ def reembed(folder: Path, model: str) -> None:
     )
 
 
-def _submit(folder: Path, plan: Plan) -> None:
-    by = {key: embedder(key) for key in (plan.model, plan.made_by)}
-    jobs()[str(folder)] = lane("import").submit(partial(_import, folder, plan, by), owner=str(folder))
+def _submit(folder: Path, asked: Import) -> None:
+    by = {key: embedder(key) for key in (asked.model, asked.made_by)}
+    jobs()[str(folder)] = lane("import").submit(partial(_import, folder, asked, by), owner=str(folder))
 
 
-def _import(folder: Path, plan: Plan, by: Mapping[str, Shared], job: Job) -> str:
+def _import(folder: Path, asked: Import, by: Mapping[str, Shared], job: Job) -> str:
     """The work of the lane; what it says in the end. Of what is refused nothing is left."""
     job.report(0, _("Opening"))
     repair(folder)
     try:
-        said = _add(Stored.open(folder), plan, by, job.report)
+        said = _add(Stored.open(folder), asked, by, job.report)
     except NoRoomError:  # there may be room later
         raise
     except InputError:
         _leave_nothing(folder)
         raise
-    _forget_plan(folder)
+    _forget_note(folder)
     return said
 
 
-def _add(store: Stored, plan: Plan, by: Mapping[str, Shared], report: Report) -> str:
-    """Adds what the plan names; gives what became of it, with what the source itself has to say."""
-    source, (model, made_by) = plan.source(report), map(catalog.get, (plan.model, plan.made_by))
-    outcome = add_by(store, source, model, made_by, lambda model: by[model.key], report, plan.most)
+def _add(store: Stored, asked: Import, by: Mapping[str, Shared], report: Report) -> str:
+    """Adds what was asked for; gives what became of it, with what the source itself has to say."""
+    source, (model, made_by) = asked.source(report), map(catalog.get, (asked.model, asked.made_by))
+    outcome = add_by(store, source, model, made_by, lambda model: by[model.key], report, asked.most)
     return ". ".join([str(outcome), *source.notes])
 
 
 def _leave_nothing(folder: Path) -> None:
-    _forget_plan(folder)
+    _forget_note(folder)
     shelves.discard_empty(folder)
 
 
-def _forget_plan(folder: Path) -> None:
-    (folder / PLAN).unlink(missing_ok=True)
+def _forget_note(folder: Path) -> None:
+    (folder / NOTE).unlink(missing_ok=True)
     shutil.rmtree(folder / INCOMING, ignore_errors=True)
 
 
@@ -264,7 +264,7 @@ def _look(job: Job, folder: Path, may_stop: bool) -> None:
         st.warning(escape(job.error or _("Stopped; what was done is kept.")))
         if (
             may_stop
-            and (folder / PLAN).exists()
+            and (folder / NOTE).exists()
             and st.button(_("Continue"), key=f"again-{job.id}", icon=":material/play_arrow:")
         ):
             resume(folder)

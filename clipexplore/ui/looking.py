@@ -13,7 +13,7 @@ from clipexplore.language import _
 from clipexplore.store import shelves
 from clipexplore.store.preview import Preview, Shown, look
 
-from .imports import Plan, put_down, room_for
+from .imports import Import, put_down, room_for
 from .markdown import escape
 from .progress import fitted
 from .results import tiles
@@ -46,12 +46,10 @@ def _trusted(files: list) -> bool:
 
 def _look(files: list, folder: Path | None, owner: str, trusted: bool, job: Job) -> Preview:
     """The work of the lane; what was put down for it is not kept."""
-    if folder:
-        return look(Plan(str(folder), "", None, True).source(job.report), job.report)
     place = shelves.session_folder(owner) / f".look-{job.id}"
     try:
-        path = put_down(files, place, "look")
-        return look(Plan(str(path), "", None, trusted).source(job.report), job.report)
+        path = folder or put_down(files, place, "look")
+        return look(Import(str(path), "", None, trusted).source(job.report), job.report)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

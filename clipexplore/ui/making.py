@@ -14,7 +14,7 @@ from clipexplore.store import shelves
 from clipexplore.store.descriptions import ENDINGS as BESIDE
 from clipexplore.store.recognise import FILES, VECTORS
 
-from .imports import Plan, allowed_folders, begin, put_down, room_for
+from .imports import Import, allowed_folders, begin, put_down, room_for
 from .looking import look_first
 from .markdown import escape
 from .session import access, present, visitor
@@ -68,7 +68,7 @@ def new_collection() -> None:
         if found_vectors and not vectors:
             made_by = _made_by()
         if begins:
-            _begin(files, folder, into, title, shared, Plan("", model, None, bool(folder), made_by, caption))
+            _begin(files, folder, into, title, shared, Import("", model, None, bool(folder), made_by, caption))
 
 
 def _source() -> tuple[list, Path | None]:
@@ -119,13 +119,13 @@ def _made_by() -> str:
     )
 
 
-def _begin(files: list, folder: Path | None, into: str | None, title: str, shared: bool, plan: Plan) -> None:
+def _begin(files: list, folder: Path | None, into: str | None, title: str, shared: bool, asked: Import) -> None:
     try:
         room = room_for(sum(file.size for file in files))
         place = _place(into, title or _named(files, folder), shared)
         path = folder or put_down(files, place, title or place.name)
-        plan = replace(plan, path=str(path), most=room, trusted=plan.trusted or room is None)
-        begin(place, title or _named(files, folder), plan)
+        asked = replace(asked, path=str(path), most=room, trusted=asked.trusted or room is None)
+        begin(place, title or _named(files, folder), asked)
         st.session_state.setdefault("made", set()).add(place.name)
     except InputError as error:
         st.error(escape(str(error)), icon=":material/error:")

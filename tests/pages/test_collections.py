@@ -264,7 +264,7 @@ def test_an_import_that_goes_on_brings_what_there_is_room_for_by_now(app, monkey
         [SimpleNamespace(name=f"{n}.jpg", getbuffer=lambda n=n: jpeg(n)) for n in range(9)], folder, "s"
     )
     Stored.create(folder, name=folder.name, title="Stopped", kind="pictures")
-    (folder / imports.PLAN).write_text(json.dumps(imports.Plan(str(path), "emoji", 9, False).__dict__))
+    (folder / imports.NOTE).write_text(json.dumps(imports.Import(str(path), "emoji", 9, False).__dict__))
     settle(drop(app, *jpegs(3)))
     settle(app.button(key="go-on-my-stopped").click().run())
     assert len(Collection.open(folder)) == 2 and any("7 refused" in each.value for each in app.success)
