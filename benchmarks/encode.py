@@ -34,7 +34,7 @@ from clipexplore.models.devices import calibrate_threads
 from clipexplore.models.embedder import PICTURES, Embedder
 from clipexplore.models.families import family_of
 from clipexplore.models.preparing import Preparer
-from clipexplore.models.weights import Revisions
+from clipexplore.models.revisions import Revisions
 
 ROUNDS = 3  # of which the best counts; ours and theirs take turns
 WORDS = (

@@ -25,7 +25,7 @@ from clipexplore.images import encode
 from clipexplore.models.devices import free_memory
 from clipexplore.models.embedder import PICTURES, Embedder
 from clipexplore.models.residents import Residents
-from clipexplore.models.weights import Revisions
+from clipexplore.models.revisions import Revisions
 
 GB = 1e9
 DEVICE = "cuda"

@@ -21,7 +21,7 @@ from clipexplore.language import _
 from clipexplore.models.devices import calibrate_threads
 from clipexplore.models.embedder import Embedder
 from clipexplore.models.residents import Residents, shared
-from clipexplore.models.weights import Revisions
+from clipexplore.models.revisions import Revisions
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -23,7 +23,7 @@ from clipexplore.known import strangers_to
 from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.models.embedder import Embedder
-from clipexplore.models.weights import Scale
+from clipexplore.models.families import Scale
 from clipexplore.names import define
 from clipexplore.points import Embedded, Point, PointTerm, Resolver, Uploaded
 from clipexplore.store import shelves

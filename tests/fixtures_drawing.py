@@ -49,7 +49,7 @@ def build_tiny_unclip(folder: Path, clip: Path) -> Path:
     from diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer import StableUnCLIPImageNormalizer
     from safetensors.numpy import save_file
 
-    from clipexplore.models.weights import WEIGHTS, revision_of
+    from clipexplore.models.revisions import WEIGHTS, revision_of
 
     unet, vae, scheduler = _parts({"class_embed_type": "projection", "projection_class_embeddings_input_dim": 2 * DIM})
     parts = {"unet": unet, "vae": vae, "scheduler": scheduler, "image_normalizer": StableUnCLIPImageNormalizer(DIM)}

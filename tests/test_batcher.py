@@ -14,7 +14,7 @@ from clipexplore.batcher import Batcher, SharedEmbedder
 from clipexplore.errors import InputError
 from clipexplore.models.embedder import Embedder
 from clipexplore.models.residents import Residents
-from clipexplore.models.weights import Revisions
+from clipexplore.models.revisions import Revisions
 from clipexplore.settings import settings
 
 LONG = 30  # seconds after which a test that hangs fails

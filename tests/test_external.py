@@ -18,7 +18,7 @@ from PIL import Image
 from clipexplore.labs.zeroshot import class_embeddings, classify
 from clipexplore.models import catalog
 from clipexplore.models.embedder import Embedder
-from clipexplore.models.weights import Revisions
+from clipexplore.models.revisions import Revisions
 
 pytestmark = pytest.mark.external
 TOLERANCE = 0.005  # in float32

@@ -21,7 +21,7 @@ from clipexplore.models.cpu import has_bfloat16
 from clipexplore.models.embedder import Embedder
 from clipexplore.models.families import CLIP
 from clipexplore.models.residents import SPARE, Residents, size_of
-from clipexplore.models.weights import Revisions
+from clipexplore.models.revisions import Revisions
 from clipexplore.settings import settings
 
 pytestmark = pytest.mark.slow

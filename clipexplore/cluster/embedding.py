@@ -15,7 +15,7 @@ from clipexplore.cluster.deploying import deployed, once_loaded
 from clipexplore.cluster.driver import again, awaited
 from clipexplore.models.embedder import Embedder
 from clipexplore.models.preparing import Picture
-from clipexplore.models.weights import Revisions
+from clipexplore.models.revisions import Revisions
 
 AT_ONCE = 32  # texts or pictures in one request: many enough that sending them costs little beside embedding them
 TOGETHER, WINDOW = 32, 0.004  # requests that share a pass, and the seconds that the first waits for others

@@ -17,7 +17,7 @@ import numpy as np
 from clipexplore.errors import InputError, MissingError
 from clipexplore.language import _
 from clipexplore.models.residents import or_damaged
-from clipexplore.models.weights import WEIGHTS, revision_of
+from clipexplore.models.revisions import WEIGHTS, revision_of
 
 CHECKER = "safety_checker"
 FACTS, GAP = "drawing.json", "gap.safetensors"

@@ -25,7 +25,7 @@ from clipexplore.labs.zeroshot import (
 )
 from clipexplore.labs.zeroshot import classify as scores_of
 from clipexplore.language import _
-from clipexplore.models.weights import Scale
+from clipexplore.models.families import Scale
 from clipexplore.reports import Report as Tell
 from clipexplore.reports import silent
 from clipexplore.space import Point, Space

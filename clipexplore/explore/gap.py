@@ -8,7 +8,7 @@ from clipexplore.explore.match import Batch, drawn_pairs
 from clipexplore.explore.memory import remembered
 from clipexplore.labs.contrast import close_gap, guessing, match_pairs, modality_gap, pictures_on_top, recall_at
 from clipexplore.maps.pca import PCA, pca
-from clipexplore.models.weights import Scale
+from clipexplore.models.families import Scale
 from clipexplore.space import Space
 
 PAIRS = 500  # enough for the length of the gap to be stable, few enough to follow a slider

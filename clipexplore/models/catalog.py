@@ -14,8 +14,8 @@ from typing import Any
 
 from clipexplore.errors import InputError, MissingError
 from clipexplore.language import _
-from clipexplore.models.families import Family, Probability, family_of
-from clipexplore.models.weights import COMMIT, HUB_ID, MOVED, Kind, Scale, Weights, models_folder, read_scale
+from clipexplore.models.families import Family, Probability, Scale, family_of, read_scale
+from clipexplore.models.weights import COMMIT, HUB_ID, MOVED, Kind, Weights, models_folder
 from clipexplore.settings import settings
 
 UNNAMED = "unnamed"  # the key of whatever made the vectors that a collection brings, where nobody says what it was

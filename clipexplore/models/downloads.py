@@ -21,15 +21,8 @@ from clipexplore.errors import DamagedError, InputError, MissingError, NoRoomErr
 from clipexplore.language import _
 from clipexplore.models import hub, open_clip
 from clipexplore.models.hub import Plan, RemoteFile
-from clipexplore.models.weights import (
-    RECEIPT,
-    WEIGHTS,
-    Weights,
-    models_folder,
-    write_json,
-    write_licence,
-    write_lock,
-)
+from clipexplore.models.revisions import WEIGHTS
+from clipexplore.models.weights import RECEIPT, Weights, models_folder, write_json, write_licence, write_lock
 from clipexplore.paths import bytes_of
 
 Report = Callable[[int, int, str], None]  # bytes done, bytes in all, what is being done; may raise to stop the work

@@ -16,10 +16,10 @@ from clipexplore.errors import DamagedError, MissingError, OutOfMemoryError
 from clipexplore.language import _
 from clipexplore.models.cpu import has_bfloat16, pack
 from clipexplore.models.devices import default_device, default_dtype, if_memory_suffices
-from clipexplore.models.families import Family, Reader, family_of
+from clipexplore.models.families import Family, Reader, Scale, family_of, read_scale
 from clipexplore.models.preparing import Picture, Preparer, batches_ahead
 from clipexplore.models.residents import Residents, one_at_a_time, shared, size_of
-from clipexplore.models.weights import WEIGHTS, Revisions, Scale, read_scale, revisions_of
+from clipexplore.models.revisions import WEIGHTS, Revisions, revisions_of
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:

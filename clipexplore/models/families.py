@@ -19,12 +19,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from clipexplore.errors import DamagedError, InputError
 from clipexplore.language import _
 from clipexplore.models import open_clip
 from clipexplore.models.residents import or_damaged
+from clipexplore.models.revisions import WEIGHTS
 
 if TYPE_CHECKING:
     import tokenizers
@@ -296,6 +297,39 @@ def family_of(folder: Path) -> Family:
     if kind == "siglip" and _is_gemma(folder):
         return SIGLIP_2
     return OPEN_CLIP if kind == "clip" and (folder / open_clip.CONFIG).is_file() else _BY_TYPE[kind]
+
+
+class Scale(NamedTuple):
+    """What makes logits of cosines: logits = logit_scale × cosine + logit_bias.
+
+    With a bias, as SigLIP's, the probability of a text is the sigmoid of its own logit; without one, None, it is the
+    softmax over all texts. `learned` is false where the weights hold no scale, so that another stands in for it.
+    """
+
+    logit_scale: float
+    logit_bias: float | None = None
+    learned: bool = True
+
+
+def read_scale(folder: Path) -> Scale:
+    """The learned scale of a model, read from its safetensors without loading the rest.
+
+    CLIP and SigLIP learn its logarithm, SigLIP a bias too; TIPS learns its inverse, which its published weights leave
+    out: then the one its configuration starts from is used.
+    """
+    from safetensors import safe_open
+
+    with safe_open(folder / WEIGHTS, framework="np") as file:
+        learned = {
+            name: float(file.get_tensor(name).item())
+            for name in ("logit_scale", "logit_bias", "temperature")
+            if name in file.keys()  # noqa: SIM118 – no mapping
+        }
+    if "logit_scale" in learned:
+        return Scale(math.exp(learned["logit_scale"]), learned.get("logit_bias"))
+    config = json.loads((folder / "config.json").read_bytes())
+    start = config.get("temperature_init_value", 0.005065968260169029)
+    return Scale(1 / learned.get("temperature", start), learned="temperature" in learned)
 
 
 def _is_gemma(folder: Path) -> bool:

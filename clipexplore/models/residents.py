@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
@@ -24,7 +25,7 @@ from clipexplore.models.devices import (
     if_memory_suffices,
     is_out_of_memory,
 )
-from clipexplore.models.weights import count_numbers, weight_files
+from clipexplore.models.revisions import header_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -162,9 +163,18 @@ def size_of(folder: Path) -> int:
     """The bytes that the weights in a folder take when loaded: as many numbers as its files name, each as wide as this
     machine computes, whatever the files hold.
     """
-    files = weight_files(folder)
+    files = [*folder.glob("*.safetensors"), *folder.glob("*/*.safetensors")]
     wide = default_dtype(default_device(), sum(path.stat().st_size for path in files)).itemsize
-    return wide * sum(map(count_numbers, files))
+    return wide * sum(map(_count_numbers, files))
+
+
+def _count_numbers(path: Path) -> int:
+    """How many numbers a file of safetensors holds, by its header; none where that is damaged, which loading tells."""
+    try:
+        header, _start = header_of(path)
+        return sum(math.prod(about["shape"]) for name, about in header.items() if name != "__metadata__")
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return 0
 
 
 shared = Residents()

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
 from clipexplore.errors import DamagedError, MissingError
 from clipexplore.language import _
 from clipexplore.models import open_clip
+from clipexplore.models.revisions import WEIGHTS, Revisions, revision_of, revisions_of
 from clipexplore.paths import write_whole
 from clipexplore.settings import settings
 
@@ -27,7 +25,6 @@ Kind = Literal["clip", "pipeline", "lora", "adapter", "prior"]
 RECEIPT = "fetched.json"  # in a fetched folder, written last: {file: {"size", "sha256"}}
 LOCK = "lock.json"  # beside the fetched folders: the revision of each repository that the catalogue does not pin
 LICENCES = "licences.json"
-WEIGHTS = "model.safetensors"
 ADAPTER = "models/ip-adapter_sd15.safetensors"  # of the many in the repository that of one picture in four tokens
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -45,26 +42,6 @@ _NEEDED = {
     "lora": (),
     "adapter": (ADAPTER,),
 }
-_TOWERS = {"pictures": ("vis", "vision_config"), "texts": ("text", "text_config")}  # how names of tensors begin
-_LONGEST_HEADER = 100_000_000  # bytes, as the format has it
-_TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt")
-
-
-class Revisions(NamedTuple):
-    """What identifies a model, each in 12 hex digits.
-
-    Attributes
-    ----------
-    model
-        The whole file of weights: models with the same one share one space.
-    pictures, texts
-        One tower with its projection and configuration, and for texts the tokenizer: the same one gives the same
-        vectors, whatever became of the other tower. Of a repository all three are its commit.
-    """
-
-    model: str
-    pictures: str
-    texts: str
 
 
 @dataclass(frozen=True)
@@ -268,115 +245,6 @@ def write_json(path: Path, value: object) -> None:
 def variant_of(folder: Path) -> str | None:
     """What `from_pretrained` calls the variant of a folder's files: "fp16", or None for plain names."""
     return "fp16" if any(folder.glob("*/*.fp16.safetensors")) else None
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors in a folder and in its subfolders."""
-    return sorted([*folder.glob("*.safetensors"), *folder.glob("*/*.safetensors")])
-
-
-def count_numbers(path: Path) -> int:
-    """How many numbers a file of safetensors holds, by its header; none where that is damaged, which loading tells."""
-    try:
-        header, _start = _header(path)
-        return sum(math.prod(about["shape"]) for name, about in header.items() if name != "__metadata__")
-    except (ValueError, TypeError, LookupError, AttributeError):
-        return 0
-
-
-class Scale(NamedTuple):
-    """What makes logits of cosines: logits = logit_scale × cosine + logit_bias.
-
-    With a bias, as SigLIP's, the probability of a text is the sigmoid of its own logit; without one, None, it is the
-    softmax over all texts. `learned` is false where the weights hold no scale, so that another stands in for it.
-    """
-
-    logit_scale: float
-    logit_bias: float | None = None
-    learned: bool = True
-
-
-def read_scale(folder: Path) -> Scale:
-    """The learned scale of a model, read from its safetensors without loading the rest.
-
-    CLIP and SigLIP learn its logarithm, SigLIP a bias too; TIPS learns its inverse, which its published weights leave
-    out: then the one its configuration starts from is used.
-    """
-    from safetensors import safe_open
-
-    with safe_open(folder / WEIGHTS, framework="np") as file:
-        learned = {
-            name: float(file.get_tensor(name).item())
-            for name in ("logit_scale", "logit_bias", "temperature")
-            if name in file.keys()  # noqa: SIM118 – no mapping
-        }
-    if "logit_scale" in learned:
-        return Scale(math.exp(learned["logit_scale"]), learned.get("logit_bias"))
-    config = json.loads((folder / "config.json").read_bytes())
-    start = config.get("temperature_init_value", 0.005065968260169029)
-    return Scale(1 / learned.get("temperature", start), learned="temperature" in learned)
-
-
-def revisions_of(folder: Path) -> Revisions:
-    """What identifies the CLIP in a folder, by what its files hold; each file is read once as long as it does not
-    change.
-    """
-    weights, configured = _seen(folder / WEIGHTS), (folder / "config.json").stat().st_mtime_ns
-    pictures, texts = (_tower_hash(*weights, configured, tower) for tower in _TOWERS)
-    return Revisions(_file_hash(*weights), pictures, texts)
-
-
-def revision_of(weights: Path) -> str:
-    """The revision of a file of weights, as in `Revisions.model`."""
-    return _file_hash(*_seen(weights))
-
-
-def _seen(path: Path) -> tuple[Path, int, int]:
-    """A file with its size and time, which tell when to look again."""
-    about = path.stat()
-    return path, about.st_size, about.st_mtime_ns
-
-
-@lru_cache(maxsize=32)
-def _file_hash(path: Path, size: int, modified: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=6)).hexdigest()
-
-
-@lru_cache(maxsize=64)
-def _tower_hash(path: Path, size: int, modified: int, configured: int, tower: str) -> str:
-    prefix, section = _TOWERS[tower]
-    config = json.loads((path.parent / "config.json").read_bytes())
-    # Some versions of transformers write the type of the numbers here as well, which the tensors tell.
-    about = {key: value for key, value in (config.get(section) or {}).items() if key not in ("dtype", "torch_dtype")}
-    digest = hashlib.blake2b(digest_size=6)
-    digest.update(json.dumps([config.get("model_type"), about], sort_keys=True).encode())
-    if tower == "texts":
-        for name in _TOKENIZER:
-            file = path.parent / name
-            digest.update(file.read_bytes() if file.is_file() else b"-")
-    for part in _tensors(path, prefix):
-        digest.update(part)
-    return digest.hexdigest()
-
-
-def _tensors(path: Path, prefix: str) -> Iterator[bytes]:
-    """Name, type and shape of each tensor whose name begins so, in the order of names, each followed by its bytes."""
-    header, data = _header(path)
-    with open(path, "rb") as file:
-        for name in sorted(name for name in header if name.startswith(prefix)):
-            about = header[name]
-            start, end = about["data_offsets"]
-            yield json.dumps([name, about["dtype"], about["shape"]]).encode()
-            file.seek(data + start)
-            yield file.read(end - start)
-
-
-def _header(path: Path) -> tuple[dict[str, Any], int]:
-    """What a file of safetensors says of each tensor, by name, and where their bytes begin."""
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        return json.loads(file.read(min(length, _LONGEST_HEADER))), 8 + length
 
 
 def _is_whole(folder: Path, kind: Kind) -> bool:

@@ -31,7 +31,7 @@ from ..labs.lexicon import learn, save
 from ..maps.place import onto, place
 from ..maps.reference import fit_umap
 from ..models.embedder import Embedder
-from ..models.weights import WEIGHTS, revision_of
+from ..models.revisions import WEIGHTS, revision_of
 from ..settings import settings
 from ..store.collection import Collection, Kind
 from ..store.published import add_model

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 from transformers import CLIPModel
 
-from ..models.weights import revisions_of
+from ..models.revisions import revisions_of
 from ..settings import settings
 from .clip_model import MEAN, STD, small_pixels
 from .scenes import DRAWING_SHARES, Scene, draw, scene

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from ..draw.folders import FACTS, GAP
 from ..models.embedder import Embedder
-from ..models.weights import WEIGHTS, revision_of
+from ..models.revisions import WEIGHTS, revision_of
 from ..settings import settings
 from . import captions
 from .evaluate import embed_scenes

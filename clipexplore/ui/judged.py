@@ -8,7 +8,7 @@ from clipexplore.errors import InputError
 from clipexplore.explore.classify import Judged, Verdict, label_fields
 from clipexplore.labs.zeroshot import Reliability, Report
 from clipexplore.language import _
-from clipexplore.models.weights import Scale
+from clipexplore.models.families import Scale
 
 from . import spec as go
 from .markdown import escape

@@ -9,7 +9,7 @@ from clipexplore.explore.classify import AT_ONCE, classes_of, classify, judge
 from clipexplore.explore.where import look, where
 from clipexplore.labs.zeroshot import best_sigmoid
 from clipexplore.models.catalog import Model
-from clipexplore.models.weights import Scale
+from clipexplore.models.families import Scale
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from clipexplore.explore.gap import gap
 from clipexplore.explore.match import different, match
 from clipexplore.labs.contrast import close_gap, match_pairs, modality_gap, recall_at
 from clipexplore.models.catalog import Model
-from clipexplore.models.weights import Scale
+from clipexplore.models.families import Scale
 
 CAPTIONS = ["a cat", "A  cat", "a dog", "a lion", "a dog", "an owl"]
 

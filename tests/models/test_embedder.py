@@ -14,7 +14,7 @@ from PIL import Image
 from clipexplore.errors import InputError
 from clipexplore.images import encode
 from clipexplore.models.embedder import MAX_BATCH, Embedder
-from clipexplore.models.weights import revisions_of
+from clipexplore.models.revisions import revisions_of
 
 SHORT = ["a photo of a cat", "a dog in the snow at night", "a man with a top hat", "two red apples", ""]
 LONG = "two red apples to the left of a lion in the jungle and a man with a top hat in the snow at night"

@@ -15,8 +15,8 @@ from clipexplore.labs.contrast import match_pairs
 from clipexplore.labs.zeroshot import classify
 from clipexplore.models import catalog
 from clipexplore.models.embedder import Embedder
-from clipexplore.models.families import family_of
-from clipexplore.models.weights import read_scale, revisions_of
+from clipexplore.models.families import family_of, read_scale
+from clipexplore.models.revisions import revisions_of
 from clipexplore.vectors import normalize
 
 FAMILIES = {

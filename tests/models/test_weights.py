@@ -9,17 +9,9 @@ import numpy as np
 import pytest
 
 from clipexplore.errors import InputError
-from clipexplore.models import weights as weights_module
-from clipexplore.models.weights import (
-    LOCK,
-    RECEIPT,
-    Weights,
-    fetched_folder,
-    read_lock,
-    revisions_of,
-    variant_of,
-    write_lock,
-)
+from clipexplore.models import revisions as revisions_module
+from clipexplore.models.revisions import revisions_of
+from clipexplore.models.weights import LOCK, RECEIPT, Weights, fetched_folder, read_lock, variant_of, write_lock
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CLIP = Weights("clip", "MIT", "someone/clip", COMMIT)
@@ -114,7 +106,7 @@ def test_a_folder_is_known_by_what_is_in_it(tmp_path):
     assert first == Weights("clip", "MIT", path=fill(tmp_path / "copy", "model.safetensors")).identity
     (own.folder / "model.safetensors").write_bytes(b"123456")
     assert own.identity != first and len(own.identity) == 12
-    weights_module._file_hash.cache_clear()
+    revisions_module._file_hash.cache_clear()
 
 
 def test_each_tower_has_a_revision_of_its_own(tiny_clip, tmp_path):

@@ -20,7 +20,7 @@ from helpers import (
 
 from clipexplore import Space, class_embeddings, classify, links
 from clipexplore.models.catalog import Model
-from clipexplore.models.weights import Scale
+from clipexplore.models.families import Scale
 
 
 def probabilities(app, row: int = 0) -> dict[str, float]:

@@ -24,7 +24,7 @@ from clipexplore.explore.gap import gap
 from clipexplore.labs.contrast import match_pairs, recall_at
 from clipexplore.models import catalog
 from clipexplore.models.catalog import Model
-from clipexplore.models.weights import Scale
+from clipexplore.models.families import Scale
 
 FIGURES = ["match-matrix", "match-clouds", "match-curves"]
 
