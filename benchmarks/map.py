@@ -242,8 +242,7 @@ def projections(count: int) -> None:
 
 def solvers(k: int = 10) -> None:
     from clipexplore import Space
-    from clipexplore.labs.components import SOLVERS, same_subspace, solve
-    from clipexplore.maps.pca import pca
+    from clipexplore.maps.pca import SOLVERS, pca, same_subspace, solve
 
     here = Space.open()
     x = here.background.embeddings(here.model.key, "captions")

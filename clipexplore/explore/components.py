@@ -7,19 +7,20 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 
 from clipexplore.explore.memory import remembered
-from clipexplore.labs.components import (
+from clipexplore.language import _
+from clipexplore.maps.pca import (
+    PCA,
     SOLVERS,
     Preserved,
     faithfulness,
     gap_alignment,
     lost,
+    pca,
     preserved,
     reconstructions,
     same_subspace,
     solve,
 )
-from clipexplore.language import _
-from clipexplore.maps.pca import PCA, pca
 from clipexplore.reports import Report, silent
 from clipexplore.space import Hit, Point, Space, What
 from clipexplore.store.collection import Collection, Kind

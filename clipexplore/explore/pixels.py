@@ -10,10 +10,9 @@ import numpy as np
 
 from clipexplore.errors import InputError
 from clipexplore.explore.components import cloud
-from clipexplore.labs.components import reconstructions
-from clipexplore.labs.pixels import digits, error, pixel_pca, pixels
+from clipexplore.labs.pixels import digits, error, pixels
 from clipexplore.language import _
-from clipexplore.maps.pca import PCA
+from clipexplore.maps.pca import PCA, randomized_pca, reconstructions
 from clipexplore.reports import Report, silent
 from clipexplore.retrieval.nearest import search
 from clipexplore.space import Hit, Space
@@ -49,7 +48,7 @@ def pixel_space(space: Space, source: Source = "collection", report: Report = si
         encoded = [space.collection.picture(id) for id in some]
         rows = pixels(encoded, report=lambda share: report(0.7 * share, _("Reading pictures")))
     report(0.7, _("Finding components"))
-    return PixelSpace(rows, pixel_pca(rows, COMPONENTS))
+    return PixelSpace(rows, randomized_pca(rows, COMPONENTS))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,6 @@ from math import isqrt
 import numpy as np
 
 from clipexplore.images import open_picture
-from clipexplore.maps.pca import PCA, signed
 
 SIDE = 32  # pixels of a picture as it is projected
 
@@ -41,23 +40,6 @@ def digits() -> tuple[np.ndarray, list[str]]:
 
     found = load_digits()
     return (found.data / 16).astype(np.float32), [str(digit) for digit in found.target]
-
-
-def pixel_pca(x: np.ndarray, k: int, seed: int = 0) -> PCA:
-    """The first k principal components of pixels `(n, dim)`, found by random projections, since dim may be thousands.
-
-    k is cut to what there is. The sign of each component makes its entry of largest size positive, as in `pca`.
-
-    Source
-    ------
-    N. Halko, P. Martinsson, J. Tropp, Finding structure with randomness, 2011.
-    """
-    from sklearn.decomposition import PCA as Estimator
-
-    found = Estimator(min(k, *x.shape), svd_solver="randomized", random_state=seed).fit(x)
-    shares, values = (each.astype(np.float64) for each in (found.explained_variance_ratio_, found.singular_values_))
-    ones = np.ones(x.shape[1], np.float32)
-    return PCA(found.mean_.astype(np.float32), signed(found.components_), shares, values, ones)
 
 
 def as_picture(row: np.ndarray, enlarge: int = 1) -> np.ndarray:

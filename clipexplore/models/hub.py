@@ -1,7 +1,7 @@
 """What the Hugging Face hub is asked: which files a set of weights is made of, and their bytes.
 
 The only module that goes to the network, and only in the command `models get`, which the server runs as a process of
-its own.
+its own. Files are received here and not by `snapshot_download`, which begins a file anew after every stop.
 """
 
 from __future__ import annotations

@@ -6,9 +6,8 @@ from PIL import Image
 
 from clipexplore.errors import InputError
 from clipexplore.images import encode
-from clipexplore.labs.components import same_subspace
-from clipexplore.labs.pixels import as_direction, as_picture, digits, error, pixel_pca, pixels
-from clipexplore.maps.pca import pca
+from clipexplore.labs.pixels import as_direction, as_picture, digits, error, pixels
+from clipexplore.maps.pca import pca, randomized_pca, same_subspace
 
 
 def png(array: np.ndarray) -> bytes:
@@ -42,17 +41,17 @@ def test_digits_are_grey_squares():
 
 def test_random_projections_find_the_components_of_the_covariance():
     x, _ = digits()
-    found, expected = pixel_pca(x, 10), pca(x, 10)
+    found, expected = randomized_pca(x, 10), pca(x, 10)
     assert same_subspace(found.components, expected.components) > 0.999
     np.testing.assert_allclose(found.explained_variance_ratio, expected.explained_variance_ratio, rtol=1e-3)
     np.testing.assert_allclose(found.transform(x), expected.transform(x), atol=0.02)  # signs too
-    np.testing.assert_array_equal(pixel_pca(x, 10).components, found.components)
-    assert len(pixel_pca(x[:5], 10).components) == 5
+    np.testing.assert_array_equal(randomized_pca(x, 10).components, found.components)
+    assert len(randomized_pca(x[:5], 10).components) == 5
 
 
 def test_a_picture_is_rebuilt_better_with_more_components():
     x, _ = digits()
-    fit = pixel_pca(x, 60)
+    fit = randomized_pca(x, 60)
     errors = [error(x[3], fit.inverse_transform(fit.transform(x[3:4])[:, :k])[0]) for k in (1, 5, 20, 60)]
     assert errors == sorted(errors, reverse=True) and errors[-1] < 2
     assert error(np.zeros(4), np.full(4, 0.5)) == pytest.approx(127.5)

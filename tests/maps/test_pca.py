@@ -5,17 +5,17 @@ from sklearn.decomposition import PCA as Estimator
 from sklearn.preprocessing import StandardScaler
 
 from clipexplore.errors import InputError
-from clipexplore.labs.components import (
+from clipexplore.maps.pca import (
     SOLVERS,
     faithfulness,
     gap_alignment,
     lost,
+    pca,
     preserved,
     reconstructions,
     same_subspace,
     solve,
 )
-from clipexplore.maps.pca import pca
 from clipexplore.vectors import normalize
 
 SWITCHES = [{}, {"center": False}, {"standardize": True}, {"center": False, "standardize": True}]
