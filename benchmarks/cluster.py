@@ -23,9 +23,9 @@ from clipexplore.cluster import connection, driver, local
 from clipexplore.models import catalog
 from clipexplore.retrieval.shared_search import shared_search
 from clipexplore.settings import settings
+from clipexplore.sources.recognise import open_source
 from clipexplore.space import Space
 from clipexplore.store.importing import add
-from clipexplore.store.recognise import open_source
 from clipexplore.store.stored import Stored
 from clipexplore.vectors import normalize
 

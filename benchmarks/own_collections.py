@@ -107,7 +107,7 @@ from pathlib import Path
 try:
     from clipexplore.store.importing import add
     from clipexplore.store.commands import store_for
-    from clipexplore.store.recognise import open_source
+    from clipexplore.sources.recognise import open_source
 except ImportError:
     from clipexplore.collections.importing import add
     from clipexplore.collections.indexing import shards_for as store_for

@@ -15,8 +15,8 @@ from clipexplore.models import catalog
 from clipexplore.points import Point
 from clipexplore.retrieval.nearest import ROUNDING, Hits, search
 from clipexplore.retrieval.shared_search import shared_search
+from clipexplore.sources.entries import Kind
 from clipexplore.store.collection import Collection
-from clipexplore.store.items import Kind
 
 What = Literal["pictures", "captions", "words"]
 BARS = 60  # of a histogram of cosines

@@ -7,9 +7,9 @@ from contextlib import closing
 import numpy as np
 from PIL import Image
 
+from clipexplore.sources.recognise import open_source
 from clipexplore.store.database import FILE
 from clipexplore.store.importing import REJECTED, add
-from clipexplore.store.recognise import open_source
 from clipexplore.store.stored import Stored
 
 

@@ -26,7 +26,8 @@ PRODUCT = [*LIBRARY, *APP]
 FLOORS = (
     "paths language errors links units vectors images known reports expression names settings closing jobs access "
     "lessons room server",
-    "labs maps models store retrieval batcher cluster",
+    "labs maps models sources retrieval batcher cluster",
+    "store",
     "points hits banks space",
     "explore draw",
     "ui",

@@ -20,10 +20,10 @@ from clipexplore.models.bridge import Bridge, fit_bridge
 from clipexplore.models.embedder import Embedder
 from clipexplore.reports import Report, silent
 from clipexplore.settings import settings
+from clipexplore.sources.entries import Kind
 from clipexplore.space import Space
 from clipexplore.store.collection import Collection
 from clipexplore.store.embedding import Embeds, embed_anchors, missing, open_for
-from clipexplore.store.items import Kind
 
 MOST = 2000  # anchors; more of them change little
 KINDS: tuple[Kind, ...] = ("pictures", "captions")

@@ -10,8 +10,8 @@ from clipexplore.explore.memory import remembered
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.retrieval.nearest import search
+from clipexplore.sources.entries import Kind
 from clipexplore.space import Hit, Space
-from clipexplore.store.items import Kind
 
 SHOWN = 24
 _AT_ONCE = 256  # items whose neighbours are looked for in one pass

@@ -1,1 +1,1 @@
-"""Collections: read from what people bring, written so that nothing is lost, listed, repaired."""
+"""Collections: made of sources so that nothing is lost, embedded, listed, repaired, written out."""

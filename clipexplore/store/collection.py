@@ -12,8 +12,9 @@ from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.models.embedder import READY_MADE
 from clipexplore.retrieval.nearest import Hits, search
+from clipexplore.sources.entries import Kind
 from clipexplore.store.database import FILE
-from clipexplore.store.items import Kind, check_items, content_key, items_of
+from clipexplore.store.items import check_items, content_key, items_of
 from clipexplore.store.published import MANIFEST, Published, publish
 from clipexplore.store.readable import Readable
 from clipexplore.store.stored import Stored

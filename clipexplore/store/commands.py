@@ -18,15 +18,15 @@ from clipexplore.models.devices import default_device
 from clipexplore.models.embedder import PICTURES, Embedder
 from clipexplore.reports import Report
 from clipexplore.settings import settings
+from clipexplore.sources.entries import Source
+from clipexplore.sources.preview import captioned_by, look, told
+from clipexplore.sources.recognise import open_source
 from clipexplore.store import shelves
 from clipexplore.store.collection import Collection
 from clipexplore.store.embedding import AT_ONCE, Embeds
 from clipexplore.store.export import FORMS, export
 from clipexplore.store.importing import REJECTED, add_by
-from clipexplore.store.preview import captioned_by, look, told
-from clipexplore.store.recognise import open_source
 from clipexplore.store.repair import repair
-from clipexplore.store.sources import Source
 from clipexplore.store.stored import Stored
 
 INDEX = (

@@ -14,8 +14,9 @@ import numpy as np
 
 from clipexplore.errors import InputError
 from clipexplore.language import _
+from clipexplore.sources.entries import KINDS, Kind
 from clipexplore.store.database import Database
-from clipexplore.store.items import KINDS, Item, Kind, content_key, digest, fields_frame
+from clipexplore.store.items import Item, content_key, digest, fields_frame
 
 if TYPE_CHECKING:
     import pandas as pd

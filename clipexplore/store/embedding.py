@@ -23,12 +23,12 @@ from clipexplore.models.embedder import PREPARATION, READY_MADE
 from clipexplore.models.preparing import batches_ahead
 from clipexplore.reports import Report, silent
 from clipexplore.settings import settings
+from clipexplore.sources.entries import Kind, groups
 from clipexplore.store.collection import Collection
 from clipexplore.store.database import FILE
-from clipexplore.store.items import Kind, content_key, items_of
+from clipexplore.store.items import content_key, items_of
 from clipexplore.store.published import ITEMS, Published
 from clipexplore.store.repair import adopt, repair
-from clipexplore.store.sources import groups
 from clipexplore.store.stored import Stored
 
 

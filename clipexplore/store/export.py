@@ -24,9 +24,8 @@ from clipexplore.errors import InputError, no_room
 from clipexplore.images import contact_sheet, encode, open_picture
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
+from clipexplore.sources.entries import Kind, groups
 from clipexplore.store.collection import Collection
-from clipexplore.store.items import Kind
-from clipexplore.store.sources import groups
 
 GROUP, TEXTS, SHARD = 100, 10_000, 1_000  # items written together with pictures and without, and in one tar
 COLUMNS: dict[Kind, str] = {"pictures": "image_vectors", "captions": "text_vectors"}

@@ -22,11 +22,11 @@ from clipexplore.language import _
 from clipexplore.models.catalog import UNNAMED, Model
 from clipexplore.models.preparing import batches_ahead
 from clipexplore.reports import Report
-from clipexplore.store.descriptions import description_in
+from clipexplore.sources.descriptions import description_in
+from clipexplore.sources.entries import KINDS, Entry, Kind, Rejected, Source, groups
 from clipexplore.store.embedding import COMMIT, Embeds, embed_missing, embedded, spaces_of
 from clipexplore.store.export import csv_file, harmless
-from clipexplore.store.items import KINDS, NOTHING, Ids, Item, Kind, content_key, fields_json
-from clipexplore.store.sources import Entry, Rejected, Source, groups
+from clipexplore.store.items import NOTHING, Ids, Item, content_key, fields_json
 from clipexplore.store.stored import Stored
 from clipexplore.vectors import normalize
 

@@ -10,20 +10,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from clipexplore.errors import InputError
 from clipexplore.expression import ID
 from clipexplore.images import suffixes
 from clipexplore.language import _
+from clipexplore.sources.entries import Kind
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-Kind = Literal["pictures", "captions"]
-KINDS: tuple[Kind, ...] = ("captions", "pictures")
 RESERVED = ("id", "caption", "content", "picture", "boxes")  # no names for a field that somebody brings
 MOST_OF_FIELD = 2_000  # characters of a field that are kept
 _JSON = json.JSONEncoder(ensure_ascii=False)

@@ -22,7 +22,7 @@ import numpy as np
 from clipexplore.errors import DamagedError, InputError, MissingError, no_room
 from clipexplore.language import _
 from clipexplore.paths import sync
-from clipexplore.store.items import KINDS, Kind
+from clipexplore.sources.entries import KINDS, Kind
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:

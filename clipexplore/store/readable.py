@@ -12,9 +12,8 @@ import numpy as np
 from clipexplore.errors import MissingError
 from clipexplore.language import _
 from clipexplore.models.catalog import UNNAMED
-from clipexplore.store.items import KINDS, Kind
+from clipexplore.sources.entries import KINDS, Kind, groups
 from clipexplore.store.published import Published
-from clipexplore.store.sources import groups
 from clipexplore.store.stored import Stored
 
 

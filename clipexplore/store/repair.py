@@ -19,8 +19,9 @@ import numpy as np
 
 from clipexplore.errors import DamagedError, no_room
 from clipexplore.language import _
+from clipexplore.sources.entries import KINDS
 from clipexplore.store.database import FILE, PAGE, PARTIAL, UNREADABLE
-from clipexplore.store.items import KINDS, Item, content_key, fields_json
+from clipexplore.store.items import Item, content_key, fields_json
 from clipexplore.store.published import COPY, ITEMS, MANIFEST, described, read_manifest, read_parquet
 from clipexplore.store.stored import WHOLE, Stored
 

@@ -23,8 +23,9 @@ import numpy as np
 
 from clipexplore.language import _
 from clipexplore.models.embedder import PREPARATION, READY_MADE
+from clipexplore.sources.entries import Kind
 from clipexplore.store.contents import CONTENT, Contents
-from clipexplore.store.items import NOTHING, Item, Kind, content_key, digest
+from clipexplore.store.items import NOTHING, Item, content_key, digest
 
 CACHE = "cache"
 _PICTURED = "SELECT count(*) FROM items JOIN pictures ON picture = key"

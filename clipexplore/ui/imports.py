@@ -22,15 +22,15 @@ from clipexplore.models import catalog
 from clipexplore.models.catalog import UNNAMED
 from clipexplore.reports import Report
 from clipexplore.settings import settings
+from clipexplore.sources.entries import Source
+from clipexplore.sources.files import OPERATOR, Caps
+from clipexplore.sources.preview import captioned_by
+from clipexplore.sources.recognise import FILES, open_source
 from clipexplore.store import shelves
 from clipexplore.store.embedding import embed_missing
-from clipexplore.store.files import OPERATOR, Caps
 from clipexplore.store.importing import add_by
-from clipexplore.store.preview import captioned_by
-from clipexplore.store.recognise import FILES, open_source
 from clipexplore.store.repair import repair
 from clipexplore.store.shelves import Shelved
-from clipexplore.store.sources import Source
 from clipexplore.store.stored import Stored
 
 from .markdown import escape

@@ -10,8 +10,8 @@ from clipexplore.errors import InputError
 from clipexplore.images import data_url
 from clipexplore.jobs import Job
 from clipexplore.language import _
+from clipexplore.sources.preview import Preview, Shown, look
 from clipexplore.store import shelves
-from clipexplore.store.preview import Preview, Shown, look
 
 from .imports import Import, put_down, room_for
 from .markdown import escape

@@ -10,9 +10,9 @@ from clipexplore.images import suffixes
 from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.models.catalog import UNNAMED
+from clipexplore.sources.descriptions import ENDINGS as BESIDE
+from clipexplore.sources.recognise import FILES, VECTORS
 from clipexplore.store import shelves
-from clipexplore.store.descriptions import ENDINGS as BESIDE
-from clipexplore.store.recognise import FILES, VECTORS
 
 from .imports import Import, allowed_folders, begin, put_down, room_for
 from .looking import look_first

@@ -17,9 +17,9 @@ from clipexplore.images import open_picture
 from clipexplore.models.embedder import Embedder
 from clipexplore.retrieval.nearest import search
 from clipexplore.retrieval.shared_search import shared_search
+from clipexplore.sources.recognise import open_source
 from clipexplore.store.collection import Collection
 from clipexplore.store.importing import add
-from clipexplore.store.recognise import open_source
 from clipexplore.store.stored import Stored
 
 pytestmark = [pytest.mark.long, pytest.mark.cluster, pytest.mark.timeout(600)]

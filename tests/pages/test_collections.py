@@ -22,9 +22,9 @@ from helpers import captions, errors, figures, labels, open_page, pictures, the_
 from clipexplore import links
 from clipexplore.access import Caller
 from clipexplore.settings import settings
+from clipexplore.sources.recognise import open_source
 from clipexplore.store import export, shelves
 from clipexplore.store.collection import Collection
-from clipexplore.store.recognise import open_source
 from clipexplore.store.stored import Stored
 from clipexplore.ui import imports, making, session
 from clipexplore.ui.progress import lane

@@ -15,10 +15,10 @@ from PIL import Image
 
 from clipexplore.__main__ import main
 from clipexplore.errors import InputError
+from clipexplore.sources.entries import Entry
+from clipexplore.sources.recognise import open_source
 from clipexplore.store.collection import Collection
 from clipexplore.store.export import export
-from clipexplore.store.recognise import open_source
-from clipexplore.store.sources import Entry
 
 COUNT = 12
 CAPTIONS = ["", 'a "cat", sat', "zwei\nZeilen", "写真 🎩", *(f"picture number {n}" for n in range(4, COUNT))]

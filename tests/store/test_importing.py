@@ -20,13 +20,13 @@ from clipexplore.errors import InputError
 from clipexplore.expression import parse
 from clipexplore.images import open_picture
 from clipexplore.models import catalog
+from clipexplore.sources.recognise import open_source
 from clipexplore.store import embedding, importing
 from clipexplore.store.collection import Collection
 from clipexplore.store.database import FILE
 from clipexplore.store.embedding import embed_missing
 from clipexplore.store.importing import REJECTED, add, cosines, ready_made
 from clipexplore.store.items import Ids
-from clipexplore.store.recognise import open_source
 from clipexplore.store.repair import repair
 from clipexplore.store.stored import Stored
 from clipexplore.vectors import normalize

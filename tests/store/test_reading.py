@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from fixtures_imports import jpeg, silent
 
+from clipexplore.sources.entries import Entry, Rejected, Source
 from clipexplore.store import importing
 from clipexplore.store.importing import Outcome, fresh
-from clipexplore.store.sources import Entry, Rejected, Source
 
 
 def pictures(count, read=lambda number: jpeg(number)):

@@ -11,12 +11,12 @@ from functools import partial
 
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.store.captions import Row, Table, table_rows
-from clipexplore.store.descriptions import pictures_of
-from clipexplore.store.files import Tree
-from clipexplore.store.folders import named_pictures
-from clipexplore.store.json_stream import values_of
-from clipexplore.store.sources import Source
+from clipexplore.sources.captions import Row, Table, table_rows
+from clipexplore.sources.descriptions import pictures_of
+from clipexplore.sources.entries import Source
+from clipexplore.sources.files import Tree
+from clipexplore.sources.folders import named_pictures
+from clipexplore.sources.json_stream import values_of
 
 _KEPT_BY_ITSELF = ("metadata", "_media_type", "_rand", "_dataset_id", "_id", "created_at", "last_modified_at")
 

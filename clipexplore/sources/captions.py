@@ -19,7 +19,7 @@ from clipexplore.errors import InputError
 from clipexplore.images import suffixes
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.store.json_stream import MOST_JSON, values_of
+from clipexplore.sources.json_stream import MOST_JSON, values_of
 
 TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".json")
 FILE = ("file", "filename", "file_name", "filepath", "image", "picture", "path", "datei", "bild", "fichier", "archivo")

@@ -23,13 +23,12 @@ import numpy as np
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.store import img2dataset
-from clipexplore.store.captions import Open, Row, table_rows
-from clipexplore.store.columns import dicts_of, dim_of, needed, note_unread, open_columns, plain, readable, vectors_of
-from clipexplore.store.descriptions import pictures_of, tidy
-from clipexplore.store.files import MAX_FILE, Tree
-from clipexplore.store.items import Kind
-from clipexplore.store.sources import Entry, Rejected, Source, with_directions
+from clipexplore.sources import img2dataset
+from clipexplore.sources.captions import Open, Row, table_rows
+from clipexplore.sources.columns import dicts_of, dim_of, needed, note_unread, open_columns, plain, readable, vectors_of
+from clipexplore.sources.descriptions import pictures_of, tidy
+from clipexplore.sources.entries import Entry, Kind, Rejected, Source, with_directions
+from clipexplore.sources.files import MAX_FILE, Tree
 
 if TYPE_CHECKING:
     import pyarrow as pa

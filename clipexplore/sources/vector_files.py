@@ -21,8 +21,8 @@ import numpy as np
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.store.arrays import Array, open_faiss, open_npy, open_npz, open_safetensors
-from clipexplore.store.captions import (
+from clipexplore.sources.arrays import Array, open_faiss, open_npy, open_npz, open_safetensors
+from clipexplore.sources.captions import (
     CAPTION,
     FILE,
     ID,
@@ -36,10 +36,9 @@ from clipexplore.store.captions import (
     lines_of,
     table_rows,
 )
-from clipexplore.store.columns import Parquet, dicts_of, needed, nested, note_unread, plain, vectors_of
-from clipexplore.store.files import Folder, check_unpacked
-from clipexplore.store.items import Kind
-from clipexplore.store.sources import Entry, Rejected, Source, has_direction, with_directions
+from clipexplore.sources.columns import Parquet, dicts_of, needed, nested, note_unread, plain, vectors_of
+from clipexplore.sources.entries import Entry, Kind, Rejected, Source, has_direction, with_directions
+from clipexplore.sources.files import Folder, check_unpacked
 
 NAMES = ("vectors", "embeddings", "vector", "embedding")  # of the array or the column, where it says no kind
 _KINDS: dict[Kind, re.Pattern[str]] = {  # what an array is called that says one: image_vectors, text_embedding, img_emb

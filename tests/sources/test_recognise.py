@@ -7,9 +7,9 @@ import pytest
 from fixtures_imports import fill, jpeg
 
 from clipexplore.errors import InputError
-from clipexplore.store.files import Caps
-from clipexplore.store.recognise import open_source
-from clipexplore.store.sources import Entry, Rejected
+from clipexplore.sources.entries import Entry, Rejected
+from clipexplore.sources.files import Caps
+from clipexplore.sources.recognise import open_source
 
 
 def told(path):

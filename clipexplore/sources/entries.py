@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from clipexplore.language import _
-from clipexplore.store.items import Kind
 
+Kind = Literal["pictures", "captions"]  # what of an item is embedded
+KINDS: tuple[Kind, ...] = ("captions", "pictures")
 T = TypeVar("T")
 
 

@@ -9,10 +9,10 @@ import pytest
 from fixtures_imports import Toy, contents, jpeg, take
 
 from clipexplore.errors import InputError
-from clipexplore.store import columns
+from clipexplore.sources import columns
+from clipexplore.sources.entries import Entry, Rejected
+from clipexplore.sources.recognise import open_source
 from clipexplore.store.collection import Collection
-from clipexplore.store.recognise import open_source
-from clipexplore.store.sources import Entry, Rejected
 
 FEATURES = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["cat", "dog"]}}
 

@@ -7,8 +7,8 @@ import zipfile
 import pytest
 from fixtures_imports import jpeg
 
-from clipexplore.store.recognise import open_source
-from clipexplore.store.sources import Entry, Rejected
+from clipexplore.sources.entries import Entry, Rejected
+from clipexplore.sources.recognise import open_source
 
 LONG = "a very long name that a phone or a person gave to its picture"
 

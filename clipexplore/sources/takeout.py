@@ -22,11 +22,11 @@ from pathlib import PurePosixPath
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.store.captions import in_one_line
-from clipexplore.store.descriptions import pictures_of
-from clipexplore.store.files import Tree
-from clipexplore.store.folders import why_not
-from clipexplore.store.sources import Entry, Rejected, Source
+from clipexplore.sources.captions import in_one_line
+from clipexplore.sources.descriptions import pictures_of
+from clipexplore.sources.entries import Entry, Rejected, Source
+from clipexplore.sources.files import Tree
+from clipexplore.sources.folders import why_not
 
 _KEPT = 46  # characters of a name before .json
 _SUPPLEMENT = ".supplemental-metadata"

@@ -12,16 +12,15 @@ from clipexplore.errors import InputError, MissingError
 from clipexplore.images import suffixes
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.store import clip_retrieval, coco, embedded_pictures, fiftyone, takeout
-from clipexplore.store.arrays import FAISS
-from clipexplore.store.captions import TABLES, Open, Row, Table, read_table
-from clipexplore.store.columns import read_rows, unread
-from clipexplore.store.descriptions import Sidecars, pictures_of
-from clipexplore.store.files import OPERATOR, Archive, Caps, Folder, FolderOfTars, Tar, Tree, check_regular
-from clipexplore.store.folders import folder_of_pictures, named_pictures, top_of
-from clipexplore.store.items import Kind
-from clipexplore.store.sources import Entry, Rejected, Source, with_directions
-from clipexplore.store.vector_files import (
+from clipexplore.sources import clip_retrieval, coco, embedded_pictures, fiftyone, takeout
+from clipexplore.sources.arrays import FAISS
+from clipexplore.sources.captions import TABLES, Open, Row, Table, read_table
+from clipexplore.sources.columns import read_rows, unread
+from clipexplore.sources.descriptions import Sidecars, pictures_of
+from clipexplore.sources.entries import Entry, Kind, Rejected, Source, with_directions
+from clipexplore.sources.files import OPERATOR, Archive, Caps, Folder, FolderOfTars, Tar, Tree, check_regular
+from clipexplore.sources.folders import folder_of_pictures, named_pictures, top_of
+from clipexplore.sources.vector_files import (
     has_vectors,
     is_pair,
     is_tensors,

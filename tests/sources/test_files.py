@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipexplore.errors import InputError
-from clipexplore.store import files
-from clipexplore.store.files import Archive, Caps, Folder
-from clipexplore.store.recognise import open_source
-from clipexplore.store.sources import Entry, Rejected
+from clipexplore.sources import files
+from clipexplore.sources.entries import Entry, Rejected
+from clipexplore.sources.files import Archive, Caps, Folder
+from clipexplore.sources.recognise import open_source
 
 
 def zipped(path: Path, entries: dict[str, bytes], **options) -> Path:

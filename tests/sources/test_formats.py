@@ -13,10 +13,10 @@ from PIL import ExifTags, Image
 
 from clipexplore.errors import InputError
 from clipexplore.images import open_picture
+from clipexplore.sources.descriptions import description_in
+from clipexplore.sources.entries import Entry, Rejected
+from clipexplore.sources.recognise import open_source
 from clipexplore.store.collection import Collection
-from clipexplore.store.descriptions import description_in
-from clipexplore.store.recognise import open_source
-from clipexplore.store.sources import Entry, Rejected
 
 
 def files(folder, **contents):

@@ -16,9 +16,9 @@ from PIL import Image
 from clipexplore.errors import InputError
 from clipexplore.images import open_picture
 from clipexplore.language import _
-from clipexplore.store.columns import rows_of
-from clipexplore.store.files import Tree
-from clipexplore.store.sources import Rejected
+from clipexplore.sources.columns import rows_of
+from clipexplore.sources.entries import Rejected
+from clipexplore.sources.files import Tree
 
 _LOOKED_AT, _WHITE = 8, 245  # pictures; grey from which a bar is white
 _STATISTICS = re.compile(r"(.*/)?\d+_stats\.json")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipexplore.errors import InputError
-from clipexplore.store import json_stream
-from clipexplore.store.json_stream import values_of
+from clipexplore.sources import json_stream
+from clipexplore.sources.json_stream import values_of
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),

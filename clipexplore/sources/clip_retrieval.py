@@ -16,13 +16,12 @@ import numpy as np
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.store.arrays import Array, open_npy
-from clipexplore.store.captions import table_rows
-from clipexplore.store.columns import rows_of
-from clipexplore.store.descriptions import tidy
-from clipexplore.store.files import Tree
-from clipexplore.store.items import Kind
-from clipexplore.store.sources import Entry, Rejected, Source, with_directions
+from clipexplore.sources.arrays import Array, open_npy
+from clipexplore.sources.captions import table_rows
+from clipexplore.sources.columns import rows_of
+from clipexplore.sources.descriptions import tidy
+from clipexplore.sources.entries import Entry, Kind, Rejected, Source, with_directions
+from clipexplore.sources.files import Tree
 
 _PART = re.compile(r"(.*/)?(?P<folder>img_emb|text_emb|metadata)/(?P=folder)_(?P<number>\d+)\.(npy|parquet)")
 _KINDS: dict[str, Kind] = {"img_emb": "pictures", "text_emb": "captions"}

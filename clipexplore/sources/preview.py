@@ -14,10 +14,9 @@ from clipexplore.images import encode, open_picture, thumbnail
 from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.reports import Report, silent
-from clipexplore.store.captions import in_one_line
-from clipexplore.store.descriptions import description_in
-from clipexplore.store.items import Kind
-from clipexplore.store.sources import Entry, Rejected, Source
+from clipexplore.sources.captions import in_one_line
+from clipexplore.sources.descriptions import description_in
+from clipexplore.sources.entries import Entry, Kind, Rejected, Source
 
 SHOWN, MOST = 10, 2_000  # items that are shown, and entries that are looked at
 SIDE = 160  # pixels of a shown picture

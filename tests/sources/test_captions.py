@@ -5,7 +5,7 @@ import io
 import pytest
 
 from clipexplore.errors import InputError
-from clipexplore.store.captions import read_table
+from clipexplore.sources.captions import read_table
 
 
 def read(text, name="c.csv", encoding="utf-8"):

@@ -13,11 +13,11 @@ from pathlib import PurePosixPath
 from clipexplore.errors import InputError
 from clipexplore.images import suffixes
 from clipexplore.language import _
-from clipexplore.store import img2dataset
-from clipexplore.store.captions import TABLES, Row, Table
-from clipexplore.store.descriptions import Sidecars, pictures_of
-from clipexplore.store.files import Tree
-from clipexplore.store.sources import Entry, Rejected, Source, with_directions
+from clipexplore.sources import img2dataset
+from clipexplore.sources.captions import TABLES, Row, Table
+from clipexplore.sources.descriptions import Sidecars, pictures_of
+from clipexplore.sources.entries import Entry, Rejected, Source, with_directions
+from clipexplore.sources.files import Tree
 
 _SPLIT = re.compile(r"(train|training|test|testing|val|valid|validation|dev)(\d{4})?")  # COCO has train2017
 _NO_LABEL = re.compile(r"_?unlabell?ed|.*\.tar|\d{5}")  # folders that say nothing: the last are shards of img2dataset

@@ -7,10 +7,10 @@ import pytest
 from fixtures_imports import fill, jpeg, take
 
 from clipexplore.images import open_picture
+from clipexplore.sources.entries import Source
+from clipexplore.sources.preview import SHOWN, captioned_by, look, told
+from clipexplore.sources.recognise import open_source
 from clipexplore.store.collection import Collection
-from clipexplore.store.preview import SHOWN, captioned_by, look, told
-from clipexplore.store.recognise import open_source
-from clipexplore.store.sources import Source
 
 
 def test_ten_items_with_pictures_captions_and_labels(tmp_path):

@@ -11,11 +11,11 @@ from fixtures_imports import jpeg, take
 from safetensors.numpy import save_file
 
 from clipexplore.errors import InputError
-from clipexplore.store import vector_files
+from clipexplore.sources import vector_files
+from clipexplore.sources.entries import Rejected
+from clipexplore.sources.recognise import open_source
+from clipexplore.sources.vector_files import open_vectors
 from clipexplore.store.collection import Collection
-from clipexplore.store.recognise import open_source
-from clipexplore.store.sources import Rejected
-from clipexplore.store.vector_files import open_vectors
 
 VECTORS = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
 

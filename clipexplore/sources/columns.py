@@ -21,7 +21,7 @@ import numpy as np
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.store.captions import (
+from clipexplore.sources.captions import (
     CAPTION,
     FILE,
     ID,
@@ -33,7 +33,7 @@ from clipexplore.store.captions import (
     roles_of,
     table_rows,
 )
-from clipexplore.store.files import check_unpacked
+from clipexplore.sources.files import check_unpacked
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -20,11 +20,11 @@ from fixtures_imports import fill, take
 
 from clipexplore.errors import InputError
 from clipexplore.images import open_picture
+from clipexplore.sources.entries import Entry, Rejected
+from clipexplore.sources.files import Caps
+from clipexplore.sources.recognise import open_source
 from clipexplore.store import importing
 from clipexplore.store.collection import Collection
-from clipexplore.store.files import Caps
-from clipexplore.store.recognise import open_source
-from clipexplore.store.sources import Entry, Rejected
 
 MB = 1_000_000
 

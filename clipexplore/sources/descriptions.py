@@ -20,10 +20,10 @@ import numpy as np
 from clipexplore.errors import InputError
 from clipexplore.images import metadata, suffixes
 from clipexplore.language import _
-from clipexplore.store.arrays import open_npy
-from clipexplore.store.captions import Row, in_one_line, table_rows
-from clipexplore.store.files import Tree
-from clipexplore.store.items import Kind
+from clipexplore.sources.arrays import open_npy
+from clipexplore.sources.captions import Row, in_one_line, table_rows
+from clipexplore.sources.entries import Kind
+from clipexplore.sources.files import Tree
 
 ENDINGS = (".txt", ".caption", ".json", ".xmp", ".cls")
 VECTORS: dict[str, Kind] = {".image_vectors.npy": "pictures", ".text_vectors.npy": "captions"}

@@ -14,12 +14,12 @@ from pathlib import PurePosixPath
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.store.captions import MOST_CAPTIONS, Row, Table, further_captions, in_one_line
-from clipexplore.store.descriptions import pictures_of
-from clipexplore.store.files import Tree
-from clipexplore.store.folders import named_pictures
-from clipexplore.store.json_stream import values_of
-from clipexplore.store.sources import Source
+from clipexplore.sources.captions import MOST_CAPTIONS, Row, Table, further_captions, in_one_line
+from clipexplore.sources.descriptions import pictures_of
+from clipexplore.sources.entries import Source
+from clipexplore.sources.files import Tree
+from clipexplore.sources.folders import named_pictures
+from clipexplore.sources.json_stream import values_of
 
 _FIRST = 20  # values of a file from which is seen whether it is one
 
