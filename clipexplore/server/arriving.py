@@ -10,10 +10,15 @@ from pathlib import Path
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Nothing on it is hidden for longer than five seconds after the server was reached, nor while it cannot be.
+# A page that does not stand five seconds after the server was reached is shown from its top down to the first part that
+# is missing, since all below that would jump. Nothing is hidden for longer than a minute, nor where there is no server.
 HEAD = b"""
 <style>
-  .arriving :is([data-testid=stMain], [data-testid=stSidebar]) * { visibility: hidden !important; }
+  .arriving:not(.late) :is([data-testid=stMain], [data-testid=stSidebar]) *,
+  .late [data-testid=stHorizontalBlock]:has([data-testid=stSkeleton]),
+  .late :is([data-testid=stElementContainer], [data-testid=stLayoutWrapper]):has([data-testid=stSkeleton]) ~ * {
+    visibility: hidden !important;
+  }
   @media (min-width: 768px) { /* where the sidebar stands beside the page */
     .arriving [data-testid=stAppViewContainer]:not(:has([data-testid=stSidebar])) > div { margin-left: 300px; }
   }
@@ -29,8 +34,9 @@ HEAD = b"""
       const done = app.testScriptState === "notRunning" && main?.querySelector("[data-testid=stElementContainer]")
         && !document.querySelector("[data-testid=stSkeleton]");
       whole = done ? (whole ?? now) : undefined;
-      const over = now - whole > 60 || now - reached > 5000 || now > 15000;
-      if (over) document.documentElement.classList.remove("arriving");
+      document.documentElement.classList.toggle("late", now - reached > 5000);
+      const over = now - whole > 60 || now - reached > 60000 || !reached && now > 15000;
+      if (over) document.documentElement.classList.remove("arriving", "late");
       else requestAnimationFrame(look);
     };
     requestAnimationFrame(look);

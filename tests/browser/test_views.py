@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from views import arrive, comes_to_show, open_view, query, settle, shown, write
 
+from benchmarks.first_paint import WATCH
 from clipexplore import links
 
 FITS = """() => [
@@ -157,6 +158,19 @@ def test_the_navigation_cuts_off_no_name_however_wide_the_window_is(visitor, ser
     arrive(window, f"{server.url}/arithmetic?lang=de")  # measured before the name is there
     window.wait_for_function(f"() => ({CUT})() <= 0", timeout=5000)
     assert window.get_by_test_id("stTopNav").evaluate("top => getComputedStyle(top).overflow") == "visible"
+
+
+def test_what_is_late_makes_nothing_jump(visitor, server):
+    """A script that takes seven seconds: by then what stands above its widgets is shown, and stays where it is."""
+    window = visitor()
+    window.set_viewport_size({"width": 390, "height": 844})
+    window.add_init_script(WATCH)
+    window.route(re.compile(r"/Slider\."), lambda route: (window.wait_for_timeout(7000), route.continue_()))
+    window.goto(f"{server.url}/match")
+    window.wait_for_function("document.documentElement.classList.contains('late')")
+    assert window.get_by_role("heading", level=1).is_visible()
+    settle(window)
+    assert window.get_by_role("slider", name="Pairs").is_visible() and window.evaluate("window.shift ?? 0") <= 0.05
 
 
 def test_an_error_on_a_phone(visitor, server):
