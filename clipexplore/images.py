@@ -23,6 +23,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps, IptcImagePlugin, JpegImagePlugin
 
 from clipexplore.errors import InputError
+from clipexplore.language import _
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF", "TIFF", "JPEG2000")
 _SUFFIXES = (
@@ -107,26 +108,25 @@ def open_picture(data: bytes | Path, least: int | None = None) -> Image.Image:
         For anything else: another format, a damaged or truncated file, more than `MAX_BYTES`, more than `MAX_PIXELS`
         in the header, or more pixels to decode than memory allows.
     """
-    name = "This picture"
+    name = _("This picture")
     if isinstance(data, Path):
-        name, data = f"The picture {data.name!r}", _read(data)
+        name, data = _("The picture {name!r}").format(name=data.name), _read(data)
     if len(data) > MAX_BYTES:
-        raise InputError(
-            f"{name} is larger than {MAX_BYTES // 10**6} MB, the most that can be opened; make it smaller."
-        )
+        message = _("{name} is larger than {most} MB, the most that can be opened; make it smaller.")
+        raise InputError(message.format(name=name, most=MAX_BYTES // 10**6))
     try:
         return _decode(data, name, least)
     except InputError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(
-            f"{name} has more than {_millions(MAX_PIXELS)}, the most that can be opened; make it smaller."
-        ) from error
+        message = _("{name} has more than {most} million pixels, the most that can be opened; make it smaller.")
+        raise InputError(message.format(name=name, most=MAX_PIXELS // 10**6)) from error
     except Exception as error:  # a decoder fed with damaged bytes raises anything, down to struct.error and KeyError
-        raise InputError(
-            f"{name} cannot be read: it is damaged or not one of {', '.join(formats())}; "
-            "open it in another program and save it as JPEG or PNG."
-        ) from error
+        message = _(
+            "{name} cannot be read: it is damaged or not one of {formats}; open it in another program and save it as "
+            "JPEG or PNG."
+        )
+        raise InputError(message.format(name=name, formats=", ".join(formats()))) from error
 
 
 def thumbnail(picture: Image.Image, size: int) -> Image.Image:
@@ -207,14 +207,13 @@ def picture_id(data: bytes) -> str:
 def _read(path: Path) -> bytes:
     """The file's bytes, of a larger one only as many as show that it is too large."""
     if not path.is_file():
-        raise InputError(f"The picture {path.name!r} is not a file that exists; check its path.")
+        raise InputError(_("The picture {name!r} is not a file that exists; check its path.").format(name=path.name))
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputError(
-            f"The picture {path.name!r} cannot be read ({error.strerror}); check its permissions."
-        ) from error
+        message = _("The picture {name!r} cannot be read ({reason}); check its permissions.")
+        raise InputError(message.format(name=path.name, reason=error.strerror)) from error
 
 
 def _decode(data: bytes, name: str, least: int | None) -> Image.Image:
@@ -238,17 +237,21 @@ def _pixels_to_decode(picture: Image.Image, data: bytes, name: str, side: int) -
     pixels, limit = width * height, MAX_DECODED_OF.get(picture.format or "", MAX_DECODED)
     if isinstance(picture, JpegImagePlugin.JpegImageFile):
         if data.count(b"\xff\xda") > MAX_SCANS:
-            raise InputError(
-                f"{name} is a JPEG with more than {MAX_SCANS} scans, the most that can be opened; "
-                "save it as an ordinary JPEG."
+            message = _(
+                "{name} is a JPEG with more than {most} scans, the most that can be opened; save it as an ordinary "
+                "JPEG."
             )
+            raise InputError(message.format(name=name, most=MAX_SCANS))
         picture.draft(None, (side, side))
         if _in_one_pass(picture, data):
             pixels = picture.width * picture.height
     if pixels > limit:
+        message = _(
+            "{name} has {width:,} × {height:,} pixels, but from the format {format} at most {most} million pixels can "
+            "be opened; make it smaller or save it as an ordinary JPEG."
+        )
         raise InputError(
-            f"{name} has {width:,} × {height:,} pixels, but from the format {picture.format} at most "
-            f"{_millions(limit)} can be opened; make it smaller or save it as an ordinary JPEG."
+            message.format(name=name, width=width, height=height, format=picture.format, most=limit // 10**6)
         )
     return pixels
 
@@ -327,10 +330,6 @@ def _turn(picture: Image.Image) -> Image.Transpose | None:
         return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 – damaged metadata is no reason to refuse pixels that are whole
         return None
-
-
-def _millions(pixels: int) -> str:
-    return f"{pixels // 10**6} million pixels"
 
 
 def contact_sheet(pictures: list[Image.Image], size: int = 128, columns: int | None = None) -> Image.Image:

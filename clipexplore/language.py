@@ -1,14 +1,23 @@
-"""The visitor's language: the source holds English as `_("…")`, and gettext finds translations in `locale/`."""
+"""The visitor's language: the source holds English as `_("…")`, gettext finds translations in `locale/`, and numbers
+are written as the language does.
+"""
 
 import gettext as _gettext
 from contextvars import ContextVar
 from functools import cache
+from numbers import Real
+from string import Formatter
+from typing import Any
 
 from clipexplore.paths import BUNDLE
 
 LOCALE = BUNDLE / "locale"
 #: What the pages can be read in, by ISO 639 code.
 LANGUAGES = {"en": "English", "de": "Deutsch", "es": "Español", "fr": "Français"}
+NARROW, BLANK = "\u202f", "\u00a0"  # blanks at which no line breaks
+#: By language: what parts thousands, and how many digits a number may have without. The decimal point is a comma in
+#: all of them, and a blank stands before %.
+THOUSANDS = {"de": (".", 3), "es": (NARROW, 4), "fr": (NARROW, 3)}
 
 #: The language of the current run of a page, an ISO 639 code; each run sets its own.
 language: ContextVar[str] = ContextVar("language", default="en")
@@ -17,14 +26,49 @@ language: ContextVar[str] = ContextVar("language", default="en")
 def _(message: str) -> str:
     """The message in the visitor's language, as it is where there is no translation.
 
-    Values are filled in afterwards: `_("{n} pictures").format(n=3)`.
+    Values are filled in afterwards: `_("{n:,} pictures").format(n=3000)`; numbers then stand as `numeral` writes them.
     """
-    return _catalogue(language.get()).gettext(message)
+    return _spoken(_catalogue(language.get()).gettext(message))
 
 
 def ngettext(singular: str, plural: str, n: int) -> str:
     """The form of a message for `n` things in the visitor's language."""
-    return _catalogue(language.get()).ngettext(singular, plural, n)
+    return _spoken(_catalogue(language.get()).ngettext(singular, plural, n))
+
+
+def numeral(value: object, spec: str = "") -> str:
+    """A number as the visitor's language writes it, by one of Python's format specifications: "2,626" is "2.626" in
+    German, and "55%" is "55 %". What is no number is as Python formats it.
+
+    What a machine reads, such as expressions, links, tables and code, is never written by it.
+    """
+    plain = format(value, spec)
+    if not isinstance(value, Real) or language.get() not in THOUSANDS:
+        return plain
+    parting, most = THOUSANDS[language.get()]
+    digits = sum(map(str.isdigit, plain.partition(".")[0]))
+    return plain.translate({ord(","): parting if digits > most else "", ord("."): ",", ord("%"): f"{BLANK}%"})
+
+
+def decimal_marks() -> str:
+    """The decimal point and what parts thousands, as Plotly takes them."""
+    return f",{THOUSANDS[language.get()][0]}" if language.get() in THOUSANDS else ".,"
+
+
+def _spoken(text: str) -> str:
+    return _Message(text) if language.get() in THOUSANDS else text
+
+
+class _Message(str):
+    """A text whose `format` writes numbers as the visitor's language does."""
+
+    def format(self, *args: Any, **values: Any) -> str:
+        return _Writer().vformat(self, args, values)
+
+
+class _Writer(Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return numeral(value, format_spec)
 
 
 @cache

@@ -8,7 +8,7 @@ import streamlit as st
 
 from clipexplore import ui
 from clipexplore.explore.arithmetic import arithmetic
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 
 ui.header(
     lead=_("Subtract a bare head from one with a hat, and the nearest words are about hats."),
@@ -55,7 +55,7 @@ if point:
     if others:
         st.metric(
             _("Agreement of the pairs"),
-            f"{result.agreement:.2f}",
+            numeral(result.agreement, ".2f"),
             help=_(
                 "The mean cosine between the differences: 1 if all point the same way, 0 if they have nothing in "
                 "common."

@@ -7,13 +7,14 @@ from io import BytesIO
 from pathlib import Path
 from string import Formatter
 
+import numpy as np
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from clipexplore.language import LANGUAGES, _, language, ngettext
+from clipexplore.language import LANGUAGES, _, decimal_marks, language, ngettext, numeral
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [ROOT / "app.py", *(ROOT / "pages").glob("*.py"), *(ROOT / "clipexplore").rglob("*.py")]
@@ -110,3 +111,45 @@ def forms(message: str | list | tuple) -> list[str]:
 def written(message: str) -> list[tuple]:
     """The fields of a message with how they are written, in any order."""
     return sorted((name, spec, mark or "") for _, name, spec, mark in Formatter().parse(message) if name)
+
+
+NARROW, BLANK = "\u202f", "\u00a0"
+
+
+@pytest.mark.parametrize(
+    ("code", "four", "many", "share", "marks"),
+    [
+        ("en", "2,626", "-12,345.68", "55.1%", ".,"),
+        ("de", "2.626", "-12.345,68", f"55,1{BLANK}%", ",."),
+        ("es", "2626", f"-12{NARROW}345,68", f"55,1{BLANK}%", f",{NARROW}"),
+        ("fr", f"2{NARROW}626", f"-12{NARROW}345,68", f"55,1{BLANK}%", f",{NARROW}"),
+    ],
+)
+def test_numbers_are_written_as_in_the_language(code, four, many, share, marks):
+    token = language.set(code)
+    try:
+        assert (numeral(2626, ","), numeral(-12345.678, ",.2f"), numeral(np.float32(0.551), ".1%")) == (
+            four,
+            many,
+            share,
+        )
+        assert numeral("@lion-0.5", "") == "@lion-0.5" and decimal_marks() == marks
+        says = _("{count:,} of {whole:,} points are shown, taken at even steps.").format(count=2626, whole=123456)
+        assert four in says and numeral(123456, ",") in says
+        assert share in ngettext("{of[a: b]:.1%} of {what}", "{of[a: b]:.1%} of {what}", 2).format(
+            of={"a: b": 0.551}, what="@x-1.5"
+        )
+    finally:
+        language.reset(token)
+
+
+def test_what_pages_write_themselves_is_written_so_too():
+    """What a machine reads is not: tables, links and expressions."""
+    machines = {"_scores_file", "_cells_file", "_hits_file", "_csv", "_values", "take_region", "note_places"}
+    for path in (*(ROOT / "pages").glob("*.py"), *(ROOT / "clipexplore" / "ui").glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        of_machines = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef) and each.name in machines]
+        plain = {id(node) for each in of_machines for node in ast.walk(each)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FormattedValue) and node.format_spec is not None and id(node) not in plain:
+                assert not re.search("[fge%,]", ast.unparse(node.format_spec)[2:-1]), f"{path}:{node.lineno}"

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
 from clipexplore.errors import InputError
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 from clipexplore.reports import Report, silent
 
 MAX_FILE = 20_000_000  # bytes; a picture may not be larger anyway
@@ -73,7 +73,7 @@ class Folder:
 
     def __init__(self, root: Path, report: Report = silent):
         if not root.is_dir():
-            raise InputError(f"The folder {str(root)!r} does not exist; check its path.")
+            raise InputError(_("The folder {name!r} does not exist; check its path.").format(name=str(root)))
         self._root = root.resolve()
         self.names: list[str] = []
         for name in self._walk():
@@ -98,7 +98,7 @@ class Folder:
         """
         path = (self._root / name).resolve()
         if not path.is_relative_to(self._root):
-            raise InputError(f"{name!r} lies outside of the folder; copy it there.")
+            raise InputError(_("{name!r} lies outside of the folder; copy it there.").format(name=name))
         try:
             check_regular(path, name)
         except OSError as error:
@@ -136,37 +136,33 @@ class Archive:
         self.names = sorted(self._entries)
 
     def _check(self, file: Path, entries: list[zipfile.ZipInfo]) -> None:
-        name = f"The archive {file.name!r}"
+        name = _("The archive {name!r}").format(name=file.name)
         for entry in entries:
             if entry.flag_bits & 1:
-                raise InputError(f"{name} is encrypted; make it again without a password.")
+                raise InputError(_("{name} is encrypted; make it again without a password.").format(name=name))
             if leads_out(entry.filename) or leads_out(_name_of(entry)) or stat.S_ISLNK(entry.external_attr >> 16):
-                raise InputError(
-                    f"{name} holds {entry.filename[:80]!r}, which leads out of it; make it again with plain files only."
-                )
+                message = _("{name} holds {file!r}, which leads out of it; make it again with plain files only.")
+                raise InputError(message.format(name=name, file=entry.filename[:80]))
         self._check_total(sum(entry.file_size for entry in entries), max(file.stat().st_size, 1), name)
 
     def _check_total(self, total: int, packed: int, name: str) -> None:
         if total > self._caps.total:
-            raise InputError(
-                f"{name} unpacks to more than {self._caps.total // 10**6:,} MB, the most that is read; split it."
-            )
+            message = _("{name} unpacks to more than {most:,} MB, the most that is read; split it.")
+            raise InputError(message.format(name=name, most=self._caps.total // 10**6))
         if total > self._caps.ratio * packed:
-            raise InputError(
-                f"{name} unpacks to {total // packed:,} times its size, and at most {self._caps.ratio} "
-                "are believed; make it again."
-            )
+            message = _("{name} unpacks to {times:,} times its size, and at most {most} are believed; make it again.")
+            raise InputError(message.format(name=name, times=total // packed, most=self._caps.ratio))
 
     def read(self, name: str) -> bytes:
         if name.lower().endswith(_ARCHIVES):
-            raise InputError(f"{name!r} is an archive inside an archive, which is not opened; unpack it first.")
+            message = _("{name!r} is an archive inside an archive, which is not opened; unpack it first.")
+            raise InputError(message.format(name=name))
         with _as_input_errors(name), self._zip.open(self._entries[name]) as file:
             data = file.read(MAX_FILE + 1)  # whatever the entry says of its size
         self._unpacked += len(data)
         if self._unpacked > 2 * self._caps.total:  # a picture is read at most twice, a table some times
-            raise InputError(
-                f"The archive unpacks to more than {self._caps.total // 10**6:,} MB, the most that is read; split it."
-            )
+            message = _("{name} unpacks to more than {most:,} MB, the most that is read; split it.")
+            raise InputError(message.format(name=_("The archive"), most=self._caps.total // 10**6))
         return _within(data, name)
 
     def open(self, name: str) -> IO[bytes]:
@@ -281,7 +277,7 @@ def open_zip(path: Path, most: int) -> zipfile.ZipFile:
         archive = None
     file.most = None
     if archive is None or len(archive.infolist()) > most:
-        count = f"{len(archive.infolist()):,}" if archive else _("very many")
+        count = numeral(len(archive.infolist()), ",") if archive else _("very many")
         message = _("The archive {name!r} holds {count} files, and at most {most:,} are read; split it.")
         raise InputError(message.format(name=path.name, count=count, most=most))
     return archive
@@ -323,11 +319,13 @@ def _as_input_errors(name: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001 – a damaged archive raises anything, from BadZipFile to zlib.error and struct.error
-        raise InputError(f"{name!r} cannot be unpacked: it is damaged or of an unknown kind; make it again.") from error
+        message = _("{name!r} cannot be unpacked: it is damaged or of an unknown kind; make it again.")
+        raise InputError(message.format(name=name)) from error
 
 
 def _unreadable(name: str, error: OSError) -> InputError:
-    return InputError(f"{name!r} cannot be read ({error.strerror}); check its permissions.")
+    message = _("{name!r} cannot be read ({reason}); check its permissions.")
+    return InputError(message.format(name=name, reason=error.strerror))
 
 
 def _within(data: bytes, name: str) -> bytes:

@@ -136,7 +136,13 @@ def embed_missing(store: Stored, embedder: Embeds, model: str, revision: str, re
 
 def _counting(report: Report, title: str, kind: Kind, before: int, whole: int) -> Callable[[int], object]:
     """Says how many of the whole are done, `before` those that are counted."""
-    return lambda done: report((before + done) / whole, f"{title}: {kind}, {before + done:,} of {whole:,}")
+    says, kinds = _("{title}: {kind}, {done:,} of {whole:,}"), {"pictures": _("pictures"), "captions": _("captions")}
+
+    def count(done: int) -> object:
+        done += before
+        return report(done / whole, says.format(title=title, kind=kinds[kind], done=done, whole=whole))
+
+    return count
 
 
 def embed_anchors(

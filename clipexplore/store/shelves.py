@@ -111,7 +111,7 @@ def session_folder(owner: str) -> Path:
         For what is no session's name, which is never taken for a path.
     """
     if not _OWNER.fullmatch(owner):
-        raise InputError("This session has no name of its own; reload the page.")
+        raise InputError(_("This session has no name of its own; reload the page."))
     return settings().home / "sessions" / owner
 
 
@@ -159,14 +159,15 @@ def plain_name(title: str) -> str:
     while plain.startswith(OWN):
         plain = plain.removeprefix(OWN)
     if not plain:
-        raise InputError(f"The name {title!r} has no letter from a to z and no digit; choose another.")
+        message = _("The name {title!r} has no letter from a to z and no digit; choose another.")
+        raise InputError(message.format(title=title))
     return plain
 
 
 def rename(folder: Path, title: str) -> None:
     """Gives a collection another title; its name stays, and with it all links."""
     if not title.strip():
-        raise InputError("A collection needs a name; type one.")
+        raise InputError(_("A collection needs a name; type one."))
     adopt(folder)
     with closing(Stored.open(folder)) as store:
         store.say(title=title.strip()[:80])
@@ -239,9 +240,10 @@ def undelete(waiting: Path) -> Path:
     """
     place = waiting.parent.parent / waiting.name.partition("-")[2]
     if place.exists():
-        raise InputError(f"There is another collection {place.name!r} by now; delete or rename it first.")
+        message = _("There is another collection {name!r} by now; delete or rename it first.")
+        raise InputError(message.format(name=place.name))
     if not waiting.is_dir():
-        raise InputError("The day in which it could be had back is over.")
+        raise InputError(_("The day in which it could be had back is over."))
     waiting.rename(place)
     return place
 

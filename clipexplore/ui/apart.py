@@ -8,7 +8,7 @@ import streamlit as st
 from clipexplore.errors import InputError
 from clipexplore.explore.apart import Beside, TakenApart
 from clipexplore.expression import MAX_CHARACTERS, MIN_WEIGHT, Expression, Term
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 from clipexplore.space import Point
 
 from . import spec as go
@@ -82,17 +82,17 @@ def show_sum(found: TakenApart, shown: Beside) -> None:
     metrics(
         (
             _("cosine"),
-            f"{shown.cosine:.3f}",
+            numeral(shown.cosine, ".3f"),
             _("Of the point with the sum, both without the mean of their kind: 1 where the sum says all of it."),
         ),
         (
             _("left unexplained"),
-            f"{shown.unexplained:.0%}",
+            numeral(shown.unexplained, ".0%"),
             _("The share of the point’s squared length that no multiple of the sum explains: 1 − cosine²."),
         ),
         (
             _("stability"),
-            f"{found.stability:.0%}",
+            numeral(found.stability, ".0%"),
             _("How many of the other words stay when one may not be used, on average. The table below says which."),
         ),
     )
@@ -132,8 +132,8 @@ def show_stability(found: TakenApart) -> None:
     table = {
         without: [escape(each.word) for each in found.without],
         _("comes in"): [escape(", ".join(each.instead[:3])) or "–" for each in found.without],
-        _("others that stay"): [f"{each.stay:.0%}" for each in found.without],
-        _("cosine"): [f"{each.cosine:.3f}" for each in found.without],
+        _("others that stay"): [numeral(each.stay, ".0%") for each in found.without],
+        _("cosine"): [numeral(each.cosine, ".3f") for each in found.without],
     }
     st.table(pd.DataFrame(table).set_index(without), border="horizontal")
     st.caption(

@@ -5,7 +5,7 @@ import streamlit as st
 from clipexplore.explore.classify import AT_ONCE, Classes, Classified, classes_of
 from clipexplore.explore.where import Where, WhereJudged, Windows, look, only_id
 from clipexplore.images import data_url, encode
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 from clipexplore.store.export import csv_file, harmless
 
 from . import spec as go
@@ -76,7 +76,10 @@ def _bars_of(result: Classified, row: int) -> None:
     bars(
         [result.class_names[i] for i in order],
         [float(probs[i]) for i in order],
-        [f"{probs[i]:.1%} · logit {logits[i]:.1f} · cos {cosines[i]:.3f}" for i in order],
+        [
+            f"{numeral(probs[i], '.1%')} · logit {numeral(logits[i], '.1f')} · cos {numeral(cosines[i], '.3f')}"
+            for i in order
+        ],
         _("Bars: the probability of each class for {q}").format(q=result.points[row].expression),
         f"classes-{row}",
         title=_("probability among these classes")
@@ -166,7 +169,10 @@ def where_judged(result: WhereJudged) -> None:
     if not result.scenes:
         st.info(_("No picture of this collection is known to show exactly two things."))
         return
-    metrics((_("mean IoU"), f"{result.mean_iou:.2f}", ""), (_("on the right thing"), f"{result.right:.0%}", ""))
+    metrics(
+        (_("mean IoU"), numeral(result.mean_iou, ".2f"), ""),
+        (_("on the right thing"), numeral(result.right, ".0%"), ""),
+    )
     st.caption(
         _(
             "{boxes} boxes in {scenes} scenes of the collection with two things each. A box is right if it overlaps "

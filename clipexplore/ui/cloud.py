@@ -17,7 +17,7 @@ import streamlit as st
 
 from clipexplore.images import contact_sheet, encode, open_picture, thumbnail
 from clipexplore.jobs import Job, Lane
-from clipexplore.language import _
+from clipexplore.language import _, language
 from clipexplore.store.collection import Collection
 
 from .session import screen, speaking
@@ -129,6 +129,7 @@ def packed(
         "chosen": _place_of(overlay.chosen, rows),
         "hues": HUES,
         "ramp": RAMP,
+        "language": language.get(),
         "says": {"lasso": _("Lasso"), "pan": _("Move"), "home": _("Whole"), "png": _("PNG"), "svg": _("SVG")},
     }
     return Packed(head, blocks)

@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from clipexplore.explore.components import GAP, Cloud, Fingerprint, Kept, Plane, Race, Spectrum, Walk
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 from clipexplore.space import Hit
 
 from . import spec as go
@@ -138,16 +138,16 @@ def show_walk(found: Walk, component: int) -> None:
             alt = _("Bars: the words nearest to this direction of component {number}").format(number=component)
             result_bars(words, key=f"walk-{end}-words", alt=alt)
     st.subheader(_("On the way: the nearest picture and caption at each step"), anchor=False)
-    hit_tiles((step.picture, f"**{step.at:+.0f} σ** · {escape(step.caption)}") for step in found.way)
+    hit_tiles((step.picture, f"**{numeral(step.at, '+.0f')} σ** · {escape(step.caption)}") for step in found.way)
 
 
 def _extremes(hits: list[Hit]) -> None:
     """Pictures where there are some, else texts, each with its coordinate in standard deviations."""
     if hits[0].kind == "words" or not space().collection.has_files:
-        st.text("\n".join(f"{hit.z:+.1f} σ   {hit.name}" for hit in hits))
+        st.text("\n".join(f"{numeral(hit.z, '+.1f')} σ   {hit.name}" for hit in hits))
         return
     notes = [hit.caption if hit.kind == "captions" else f"@{hit.id}" for hit in hits]
-    hit_tiles((hit, f"{hit.z:+.1f} σ · {escape(note)}") for hit, note in zip(hits, notes, strict=True))
+    hit_tiles((hit, f"{numeral(hit.z, '+.1f')} σ · {escape(note)}") for hit, note in zip(hits, notes, strict=True))
 
 
 def show_fingerprint(found: Fingerprint) -> None:
@@ -177,7 +177,7 @@ def show_fingerprint(found: Fingerprint) -> None:
             y=_("cosine with the original"),
         )
     st.subheader(_("{q} from its first k components").format(q=escape(q)), anchor=False)
-    hit_tiles((step.picture, f"k = {step.at} · {step.cosine:.3f}") for step in found.rebuilt)
+    hit_tiles((step.picture, f"k = {step.at} · {numeral(step.cosine, '.3f')}") for step in found.rebuilt)
     st.caption(
         _("The picture nearest to what k components make of the point, and the cosine of that with the point itself.")
     )
@@ -188,9 +188,9 @@ def show_kept(found: Kept, rank: int) -> None:
     pairs = _("pairs of points")
     table = {
         pairs: [*found.quantities],
-        _("coordinates and approximation: largest difference"): [f"{each:.1e}" for each in found.exact],
-        _("coordinates and original: correlation"): [f"{each:.3f}" for each in found.correlation],
-        _("what remains of the original"): [f"{each:.1%}" for each in found.remains],
+        _("coordinates and approximation: largest difference"): [numeral(each, ".1e") for each in found.exact],
+        _("coordinates and original: correlation"): [numeral(each, ".3f") for each in found.correlation],
+        _("what remains of the original"): [numeral(each, ".1%") for each in found.remains],
     }
     st.table(pd.DataFrame(table).set_index(pairs), border="horizontal")
     distances = found.quantities["distances"]
@@ -223,9 +223,9 @@ def show_race(found: Race, cloud: Cloud, rank: int) -> None:
     solver, fastest = _("solver"), min(found.seconds.values())
     table = {
         solver: [names[name] for name in found.seconds],
-        _("seconds"): [f"{each:.3f}" for each in found.seconds.values()],
-        _("times the fastest"): [f"{each / fastest:.1f} ×" for each in found.seconds.values()],
-        _("cosine of the largest angle to ours"): [f"{each:.6f}" for each in found.cosines.values()],
+        _("seconds"): [numeral(each, ".3f") for each in found.seconds.values()],
+        _("times the fastest"): [f"{numeral(each / fastest, '.1f')} ×" for each in found.seconds.values()],
+        _("cosine of the largest angle to ours"): [numeral(each, ".6f") for each in found.cosines.values()],
     }
     st.table(pd.DataFrame(table).set_index(solver), border="horizontal")
     says = _(

@@ -7,7 +7,7 @@ import streamlit as st
 from clipexplore.errors import InputError
 from clipexplore.explore.concepts import Card, Concept, Concepts, has_concepts, learn
 from clipexplore.explore.turned import HIGHEST, Turned, amounts_as_text, amounts_of
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 from clipexplore.space import Point
 
 from . import spec as go
@@ -43,13 +43,13 @@ def concepts_ready() -> bool:
 
 def say_concepts(found: Concepts) -> None:
     """How many concepts there are, and how far they can be trusted."""
-    steady = "–" if found.stability is None else f"{found.stability:.2f}"
+    steady = "–" if found.stability is None else numeral(found.stability, ".2f")
     metrics(
-        (_("concepts"), f"{found.count:,}", _("Those that are in at least one picture.")),
+        (_("concepts"), numeral(found.count, ","), _("Those that are in at least one picture.")),
         (_("in a picture"), f"≤ {found.k}", _("The most concepts that a picture is made of.")),
         (
             _("explained"),
-            f"{found.explained:.0%}",
+            numeral(found.explained, ".0%"),
             _("The share of the variance of the pictures’ vectors that their concepts explain."),
         ),
         (
@@ -74,7 +74,7 @@ def show_judged() -> None:
         _("principal component"): name.format("principal component"),
         _("dimension of the vector"): name.format("dimension"),
     }
-    f1 = [f"{figures[row]:.3f}" for row in rows.values()]
+    f1 = [numeral(figures[row], ".3f") for row in rows.values()]
     best = _("F1 of the best …")
     st.table(pd.DataFrame({best: list(rows), "F1": f1}).set_index(best), border="horizontal", width="content")
     say_figures(
@@ -134,7 +134,7 @@ def show_concept(found: Concept) -> None:
         st.caption(_figures(found.card))
     with places:
         _show_places(found)
-    tiles(((picture_url(id), f"@{id}", f"{amount:.1f} ×") for id, amount in found.pictures), width=84)
+    tiles(((picture_url(id), f"@{id}", f"{numeral(amount, '.1f')} ×") for id, amount in found.pictures), width=84)
     st.caption(_("How much of it each has: 1 × is the median of the pictures that have it."))
 
 

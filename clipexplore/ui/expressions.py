@@ -13,7 +13,7 @@ from clipexplore.explore.search import search, surprise
 from clipexplore.expression import MAX_CHARACTERS, Expression, ExpressionError, Term, format, notice
 from clipexplore.images import open_picture
 from clipexplore.known import is_drawn
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 from clipexplore.names import ids_like
 from clipexplore.space import Point, PointTerm, Space
 from clipexplore.store.readable import folded
@@ -263,7 +263,7 @@ def _say_doubts(term: PointTerm) -> None:
 def _show_term(term: PointTerm) -> None:
     weight = abs(term.term.weight)
     sign = "−" if term.term.weight < 0 else "+"
-    times = "" if weight == 1 else f"{weight:g} × "
+    times = "" if weight == 1 else f"{numeral(weight, 'g')} × "
     if term.is_picture:
         st.image(picture_url(term.term.text), width=44, alt=f"@{term.term.text}")
     name = f"@{term.term.text}" if term.term.is_id else term.term.text

@@ -16,7 +16,7 @@ from clipexplore.errors import InputError
 from clipexplore.explore.apart import apart
 from clipexplore.explore.search import search
 from clipexplore.expression import Expression, Term, parse
-from clipexplore.language import _, ngettext
+from clipexplore.language import _, ngettext, numeral
 from clipexplore.space import Hit
 from clipexplore.store.export import some_as_zip
 
@@ -38,7 +38,7 @@ _gallery = component("gallery", '<ul class="gallery"></ul>', isolate_styles=Fals
 
 
 def score(hit: Hit) -> str:
-    return f"{hit.cosine:.3f} · z {hit.z:.1f}"
+    return f"{numeral(hit.cosine, '.3f')} · z {numeral(hit.z, '.1f')}"
 
 
 def gallery(hits: list[Hit], key: str, into: str | None = "q") -> None:

@@ -1,5 +1,7 @@
 """Classify's drawing for a labelled collection: accuracy, confusion, calibration, "none of these", mistakes."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -7,7 +9,7 @@ import streamlit as st
 from clipexplore.errors import InputError
 from clipexplore.explore.classify import Judged, Verdict, label_fields
 from clipexplore.labs.zeroshot import Reliability, Report
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 from clipexplore.models.families import Scale
 
 from . import spec as go
@@ -54,8 +56,8 @@ def judged_accuracies(judged: Judged) -> None:
     with st.container(horizontal=True, gap="medium"):
         for name, title in sets.items():
             accuracy = judged.accuracies[name]
-            gain = None if name == "bare" else f"{accuracy - bare:+.1%}"
-            st.metric(title, f"{accuracy:.1%}", gain, width="content")
+            gain = None if name == "bare" else numeral(accuracy - bare, "+.1%")
+            st.metric(title, numeral(accuracy, ".1%"), gain, width="content")
     st.caption(
         _(
             "{pictures:,} labelled pictures, {classes} classes. Guessing would be right in {chance:.1%}, and always "
@@ -108,7 +110,8 @@ def _table(shown: Report, bare: Report, names: list[str]) -> None:
             change: shown.recall - bare.recall,
         }
     )
-    look = table.style.format("{:.2f}", subset=[precision, recall, "F1"]).format("{:+.2f}", subset=[change])
+    look = table.style.format(partial(numeral, spec=".2f"), subset=[precision, recall, "F1"])
+    look = look.format(partial(numeral, spec="+.2f"), subset=[change])
     st.dataframe(look, hide_index=True, height=min(480, 36 * (len(names) + 1) + 2))
 
 
@@ -120,7 +123,7 @@ def _by_count(by_count: dict[int, float]) -> None:
         y=shares,
         mode="lines+markers+text",
         line=dict(color=ACCENT),
-        text=[f"{share:.1%}" for share in shares],
+        text=[numeral(share, ".1%") for share in shares],
         textposition="top center",
         cliponaxis=False,
         hoverinfo="skip",
@@ -145,7 +148,7 @@ def _changes(names: list[str], before: np.ndarray, after: np.ndarray) -> None:
     bars(
         [names[i] for i in order],
         [float(change[i]) for i in order],
-        [f"{change[i]:+.0%}" for i in order],
+        [numeral(change[i], "+.0%") for i in order],
         _("Bars: how the templates change the recall of each class"),
         "judge-change",
         title=_("recall, against bare names"),
@@ -224,7 +227,7 @@ def _none_of_these(verdict: Verdict) -> None:
         figure.add_trace(
             go.Histogram(x=values, xbins=bins, histnorm="probability", opacity=0.6, marker_color=colour, name=name)
         )
-    figure.add_vline(x=threshold.cosine, line_color="#ff4b4b", annotation_text=f"{threshold.cosine:.3f}")
+    figure.add_vline(x=threshold.cosine, line_color="#ff4b4b", annotation_text=numeral(threshold.cosine, ".3f"))
     if half := verdict.half:
         figure.add_vline(x=half.cosine, line=dict(color=MUTED, dash="dot"), annotation_text="50 %")
     alt = _("Histograms: the best cosine of pictures of the classes and of all others, with the threshold between them")
@@ -252,6 +255,6 @@ def judged_mistakes(judged: Judged, using: str) -> None:
     says = _("{wrong:,} of {pictures:,} are wrong; the most confident mistakes")
     title = says.format(wrong=verdict.wrong, pictures=judged.pictures) if verdict.wrong else _("Every picture is right")
     st.subheader(title, anchor=False)
-    said = (f"{escape(each.right)} → **{escape(each.named)}** {each.prob:.0%}" for each in verdict.mistakes)
+    said = (f"{escape(each.right)} → **{escape(each.named)}** {numeral(each.prob, '.0%')}" for each in verdict.mistakes)
     notes = (f"{says}  \n{escape('@' + each.id)}" for says, each in zip(said, verdict.mistakes, strict=True))
     hit_tiles(zip(verdict.mistakes, notes, strict=True), width=120)

@@ -1,5 +1,7 @@
 """Match's drawing: a batch of pairs as a matrix, what training would do to each cell, and the modality gap."""
 
+from functools import reduce
+
 import numpy as np
 import streamlit as st
 
@@ -7,7 +9,7 @@ from clipexplore.errors import InputError
 from clipexplore.explore.gap import STEPS, Gap
 from clipexplore.explore.match import Batch, Match
 from clipexplore.labs.contrast import Contrast
-from clipexplore.language import _
+from clipexplore.language import _, decimal_marks, numeral
 from clipexplore.store.export import csv_file, harmless
 
 from . import spec as go
@@ -82,14 +84,19 @@ def match_metrics(result: Match) -> None:
     contrast, ways = result.contrast, dict(zip(_ways(), (result.by_picture, result.by_caption), strict=True))
     with st.container(horizontal=True, gap="medium"):
         against = _("{difference:+.3f} against chance").format(difference=result.loss - result.chance)
-        st.metric(_("loss"), f"{result.loss:.3f}", against, delta_color="inverse", width="content")
+        st.metric(_("loss"), numeral(result.loss, ".3f"), against, delta_color="inverse", width="content")
         guessing = _("The loss of a model that finds all pairs equally likely.")
         chance = _("chance, ln {count}") if contrast.logit_bias is None else _("chance, 1/{count} for each pair")
         named = chance.format(count=len(contrast.cosines))
-        st.metric(named, f"{result.chance:.3f}", width="content", help=guessing)
+        st.metric(named, numeral(result.chance, ".3f"), width="content", help=guessing)
         for label, recalls in ways.items():
-            st.metric(f"{label} R@1", f"{recalls[1]:.0%}", width="content")
-    more = [f"{label} R@{k} {share:.0%}" for label, recalls in ways.items() for k, share in recalls.items() if k > 1]
+            st.metric(f"{label} R@1", numeral(recalls[1], ".0%"), width="content")
+    more = [
+        f"{label} R@{k} {numeral(share, '.0%')}"
+        for label, recalls in ways.items()
+        for k, share in recalls.items()
+        if k > 1
+    ]
     st.caption(" · ".join([_parts_of_loss(contrast), *more]))
     if not contrast.normalized:
         st.info(escape(_of_lengths(result)), icon=":material/straighten:")
@@ -174,7 +181,13 @@ def match_matrix(result: Match, show: str) -> None:
 
 def _short(values: np.ndarray) -> list[list[str]]:
     """Two decimals without the zero before them, and a bare 1, so that they fit a cell on a phone."""
-    return [[f"{value:.2f}".replace("0.", ".", 1).replace("1.00", "1") for value in row] for row in values]
+    point = decimal_marks()[0]
+    bare = ((f"0{point}", point), (f"1{point}00", "1"))
+
+    def short_of(value: float) -> str:
+        return reduce(lambda said, each: said.replace(*each, 1), bare, numeral(value, ".2f"))
+
+    return [list(map(short_of, row)) for row in values]
 
 
 def _name_axes(figure: go.Figure, batch: Batch) -> tuple[dict, dict]:
@@ -234,12 +247,12 @@ def _hover(batch: Batch, contrast: Contrast) -> dict:
         cosine, *probs, slope = (each[i, j] for each in shown)
         return _cell(
             contrast,
-            *(f"{prob:.1%}" for prob in probs),
+            *(numeral(prob, ".1%") for prob in probs),
             picture=plain(batch.pictures[i], 40),
             caption=plain(batch.captions[j], 60),
-            cosine=f"{cosine:.3f}",
+            cosine=numeral(cosine, ".3f"),
             verdict=verdicts[int(slope > 0)],
-            slope=f"{slope:+.2g}",
+            slope=numeral(slope, "+.2g"),
         )
 
     count = range(len(batch.pictures))
@@ -303,11 +316,11 @@ def show_gap(result: Gap, percent: float) -> None:
         "nearest would be pictures."
     )
     metrics(
-        (_("gap"), f"{result.length:.3f}", length),
-        (_("loss"), f"{result.loss:.3f}", ""),
-        (f"{by_picture} R@1", f"{result.by_picture:.1%}", ""),
-        (f"{by_caption} R@1", f"{result.by_caption:.1%}", ""),
-        (on_top, f"{result.on_top:.1%}", pool),
+        (_("gap"), numeral(result.length, ".3f"), length),
+        (_("loss"), numeral(result.loss, ".3f"), ""),
+        (f"{by_picture} R@1", numeral(result.by_picture, ".1%"), ""),
+        (f"{by_caption} R@1", numeral(result.by_caption, ".1%"), ""),
+        (on_top, numeral(result.on_top, ".1%"), pool),
     )
     says = _(
         "{count} pairs: a caption’s own picture has cosine {of.matched:.3f}, a wrong picture {of.wrong:.3f}; but any "

@@ -17,7 +17,7 @@ from clipexplore import links
 from clipexplore.errors import InputError
 from clipexplore.explore.bridges import ANCHORS, carry_over
 from clipexplore.jobs import Job
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 from clipexplore.models import catalog
 from clipexplore.models.bridge import Bridge
 from clipexplore.models.catalog import UNNAMED, Model
@@ -120,7 +120,7 @@ def _say_carried(model: Model, early: Space) -> str:
     """Whose vectors a page shows until the model has made its own, and how near they come."""
     bridge: Bridge = early.collection.bridge  # type: ignore[attr-defined]
     names = {"pictures": _("pictures"), "captions": _("captions")}
-    near = ", ".join(f"{names[kind]} {cosine:.2f}" for kind, cosine in bridge.held_out.items())
+    near = ", ".join(f"{names[kind]} {numeral(cosine, '.2f')}" for kind, cosine in bridge.held_out.items())
     return _(
         "**{title}** is still embedding this collection. Until then you see **another model’s vectors, carried over** "
         "by a bridge that was fitted on {count} of its items; the cosine of others with their true place: {near}."

@@ -6,7 +6,7 @@ import streamlit as st
 from clipexplore.errors import InputError
 from clipexplore.explore.pixels import COMPONENTS, PixelSpace, Rebuilt, RebuiltInClip, pixels_of
 from clipexplore.labs.pixels import as_direction, as_picture
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 
 from . import spec as go
 from .expressions import show_error
@@ -32,7 +32,7 @@ def show_components(found: PixelSpace) -> None:
     st.subheader(_("Components are pictures"), anchor=False)
     factor, fit = _factor(found) // 2, found.fit
     shares = fit.explained_variance_ratio
-    notes = [_("mean"), *(f"{number} · {share:.1%}" for number, share in enumerate(shares[:SHOWN], 1))]
+    notes = [_("mean"), *(f"{number} · {numeral(share, '.1%')}" for number, share in enumerate(shares[:SHOWN], 1))]
     pictures = [as_picture(fit.mean, factor), *(as_direction(each, factor) for each in fit.components[:SHOWN])]
     tiles(((shown, note, note) for shown, note in zip(pictures, notes, strict=True)), width=84)
     st.caption(_("The mean and the first components, with their variance. Grey is zero; light adds, dark takes away."))
@@ -59,7 +59,7 @@ def show_rebuilt(found: Rebuilt, rank: int) -> None:
     )
     st.markdown(says.format(rank=rank, error=found.error, kept=found.kept))
     st.caption(_("Nearest by the first {rank} components of the pixels: alike in paint").format(rank=rank))
-    near = zip(found.near, (f"{cosine:.2f}" for cosine in found.cosines), strict=True)
+    near = zip(found.near, (numeral(cosine, ".2f") for cosine in found.cosines), strict=True)
     tiles(((as_picture(found.pixels.rows[at], factor // 2), note, note) for at, note in near), width=72)
 
 
@@ -73,7 +73,7 @@ def show_rebuilt_in_clip(found: RebuiltInClip, id: str, rank: int) -> None:
     )
     st.markdown(says.format(rank=rank, cosine=found.cosine, kept=found.kept))
     st.caption(_("Nearest to what the first {rank} components of CLIP make of it: alike in meaning").format(rank=rank))
-    hit_tiles(((hit, f"{hit.cosine:.2f}") for hit in found.hits), width=72)
+    hit_tiles(((hit, numeral(hit.cosine, ".2f")) for hit in found.hits), width=72)
 
 
 def compare(found: Rebuilt, clip: RebuiltInClip | None, id: str) -> None:

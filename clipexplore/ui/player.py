@@ -17,7 +17,7 @@ from clipexplore.draw.recipe import as_png
 from clipexplore.draw.schedulers import common_name
 from clipexplore.explore.interpolate import Walk, WalkDrawing
 from clipexplore.images import data_url, encode, is_webp, open_picture
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 from clipexplore.store.export import csv_file, harmless, npy_file
 
 from . import spec as go
@@ -64,7 +64,9 @@ def path_view(walk: Walk, tracks: dict[str, Track] | None) -> None:
     )
     data = {
         "tracks": [{"name": name, "frames": shown} for name, shown in frames.items()],
-        "says": [f"{number} · “{hit.name}” {hit.cosine:.3f}" for number, hit in enumerate(walk.captions, 1)],
+        "says": [
+            f"{number} · “{hit.name}” {numeral(hit.cosine, '.3f')}" for number, hit in enumerate(walk.captions, 1)
+        ],
         "way": _rounded(fit.transform(walk.vectors)),
         "stops": _rounded(fit.transform(np.stack([stop.vector for stop in walk.stops]))),
         "labels": [short(str(point.expression), 28) for point in walk.stops],
@@ -94,7 +96,8 @@ def frame_strip(walk: Walk) -> None:
     """Every frame with its nearest picture and nearest caption; of a long walk every few."""
     shown = ((number, walk.pictures[number], walk.captions[number]) for number in some_frames(len(walk.vectors)))
     notes = (
-        (near, f"**{number + 1}** · {near.cosine:.3f}  \n{escape(caption.name)}") for number, near, caption in shown
+        (near, f"**{number + 1}** · {numeral(near.cosine, '.3f')}  \n{escape(caption.name)}")
+        for number, near, caption in shown
     )
     hit_tiles(notes, width=120)
 
@@ -112,9 +115,12 @@ def drawn_strip(tracks: dict[str, Track], walk: WalkDrawing) -> None:
         st.caption(f"**{name}** · {mean}")
         say_withheld(track)
         near = _nearness(track, walk.points.get(name))
-        cosines = [f" · {each:.2f}" for each in near] if near is not None else [""] * len(track.pngs)
+        cosines = [f" · {numeral(each, '.2f')}" for each in near] if near is not None else [""] * len(track.pngs)
         shown = ((number, track.pngs[number], track.changes[number]) for number in some_frames(len(track.pngs)))
-        notes = ((png, number, f"**{number + 1}** · Δ {change:.0f}{cosines[number]}") for number, png, change in shown)
+        notes = (
+            (png, number, f"**{number + 1}** · Δ {numeral(change, '.0f')}{cosines[number]}")
+            for number, png, change in shown
+        )
         tiles(((png, frame_called(number), note) for png, number, note in notes), width=96)
 
 
@@ -138,7 +144,7 @@ def show_evenness(tracks: dict[str, Track], walk: WalkDrawing) -> None:
         frames = np.arange(1, len(progress) + 1)
         figure.add_trace(go.Scatter(x=frames, y=progress, mode="lines+markers", name=name, line=line))
     widest = {name: np.diff(each).max() * (len(each) - 1) for name, each in shown.items()}
-    said = " · ".join(f"**{name}** {each:.1f}" for name, each in widest.items())
+    said = " · ".join(f"**{name}** {numeral(each, '.1f')}" for name, each in widest.items())
     st.subheader(_("How evenly it is drawn"), anchor=False)
     st.caption(
         _("Widest step over mean step: {said}. 1 is even.").format(said=said),

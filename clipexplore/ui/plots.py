@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from clipexplore.language import _
+from clipexplore.language import _, decimal_marks, language
 
 from . import spec as go
 from .browser import component
@@ -51,7 +51,7 @@ def bars(
     """Horizontal bars, the first on top, with a note at the end of each; `whole` bars are shares of 1."""
     height = 56 + HEIGHT_OF_BAR * len(labels)
     given = {"labels": [short(label, 32) for label in labels], "values": values, "notes": notes, "title": title}
-    look = {"whole": whole, "alt": alt, "height": height, "accent": ACCENT, "other": OTHER}
+    look = {"whole": whole, "alt": alt, "height": height, "accent": ACCENT, "other": OTHER, "language": language.get()}
     _bars(data=given | look, key=key, height=height)
 
 
@@ -162,6 +162,7 @@ def chart(
         margin=dict(l=8, r=8, t=72 if legend else 28, b=8),
         showlegend=bool(legend),
         legend=LEGENDS[legend],
+        separators=decimal_marks(),
         **axes,
         **layout,
     )

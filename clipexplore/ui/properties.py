@@ -5,7 +5,7 @@ import streamlit as st
 
 from clipexplore.explore.properties import TOP, Grid, Step, TakenApart
 from clipexplore.expression import format
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 from clipexplore.space import Hit
 
 from . import spec as go
@@ -33,7 +33,7 @@ def show_apart(found: TakenApart) -> None:
     metrics(
         (
             _("parallelism"),
-            f"{parallelism.cosine:.3f}",
+            numeral(parallelism.cosine, ".3f"),
             _(
                 "The mean cosine between the steps that two objects take from one value to another, over all objects "
                 "and values: 1 for parallel, 0 for nothing in common."
@@ -41,17 +41,17 @@ def show_apart(found: TakenApart) -> None:
         ),
         (
             _("with shuffled values"),
-            f"{parallelism.shuffled:.3f} ± {parallelism.spread:.3f}",
+            f"{numeral(parallelism.shuffled, '.3f')} ± {numeral(parallelism.spread, '.3f')}",
             _("The same after shuffling the values of each object: what chance gives, over 20 orders."),
         ),
         (
             _("additive R²"),
-            f"{apart.r2:.1%}",
+            numeral(apart.r2, ".1%"),
             _("The share of the variance that object + value explain, without any interaction."),
         ),
         (
             _("left-out cells found first"),
-            f"{(found.ranks == 1).mean():.0%}",
+            numeral((found.ranks == 1).mean(), ".0%"),
             _(
                 "Each cell is predicted from all others, then looked for among them and everything of its kind in the "
                 "collection."
@@ -71,7 +71,7 @@ def show_apart(found: TakenApart) -> None:
         names = [_("object"), _("property"), _("interaction")]
         alt = _("Bars: the shares of the variance of object, property and interaction")
         title = _("share of the variance")
-        bars(names, shares, [f"{share:.1%}" for share in shares], alt, "properties-shares", title, whole=True)
+        bars(names, shares, [numeral(share, ".1%") for share in shares], alt, "properties-shares", title, whole=True)
     with right:
         _ranks(found)
 

@@ -11,7 +11,7 @@ import streamlit as st
 from clipexplore.explore.presence import presence
 from clipexplore.explore.search import SearchResult
 from clipexplore.images import contact_sheet, encode, open_picture
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 from clipexplore.space import Context, Hit, Point, What
 from clipexplore.store.collection import Collection
 from clipexplore.store.export import csv_file, harmless, npy_file
@@ -147,7 +147,7 @@ def distribution(context: Context | None, key: str) -> None:
         edges, best = context.edges, context.best.cosine
         centres = (edges[1:] + edges[:-1]) / 2
         figure = go.Figure(go.Bar(x=centres, y=context.counts, marker_color=MUTED, width=np.diff(edges)))
-        figure.add_vline(x=best, line_color=ACCENT, annotation_text=f"{best:.3f}")
+        figure.add_vline(x=best, line_color=ACCENT, annotation_text=numeral(best, ".3f"))
         alt = _("Histogram of the cosines of everything searched")
         chart(figure, alt, f"{key}-distribution", height=240, bargap=0, x=_("cosine"))
 

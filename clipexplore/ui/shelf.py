@@ -12,7 +12,7 @@ import streamlit as st
 
 from clipexplore.errors import InputError
 from clipexplore.images import contact_sheet, data_url, encode, open_picture, thumbnail
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 from clipexplore.models import catalog
 from clipexplore.models.catalog import UNNAMED
 from clipexplore.space import Hit
@@ -202,7 +202,7 @@ def _say_deleted() -> None:
                     _try(partial(shelves.undelete, waiting))
 
 
-def show_items(hits: list[Hit], key: str, say: Callable[[Hit], str] = lambda hit: f"{hit.cosine:.3f}") -> None:
+def show_items(hits: list[Hit], key: str, say: Callable[[Hit], str] = lambda hit: numeral(hit.cosine, ".3f")) -> None:
     """Pictures with their ids and what there is to say of each; texts as a table."""
     if hits and hits[0].kind == "pictures":
         tiles((picture_url(hit.id), hit.caption, f"{escape(f'@{hit.id}')}  \n{escape(say(hit))}") for hit in hits)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from clipexplore.explore.map import lay_out
 from clipexplore.explore.two import Agreement, InBoth
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 from clipexplore.models import catalog
 from clipexplore.space import Point, Space
 
@@ -42,7 +42,10 @@ def show_both(found: InBoth, other: Space, what: str) -> None:
             st.subheader(titled(model), anchor=False)
             _say_unknown(point)
             if what == "pictures":
-                notes = (f"{'**●** ' * (hit.id in shared)}{hit.cosine:.3f}  \n{escape(f'@{hit.id}')}" for hit in hits)
+                notes = (
+                    f"{'**●** ' * (hit.id in shared)}{numeral(hit.cosine, '.3f')}  \n{escape(f'@{hit.id}')}"
+                    for hit in hits
+                )
                 hit_tiles(zip(hits, notes, strict=True))
             else:
                 alt = _("Bars: what lies nearest in the space of {model}").format(model=titled(model))
@@ -73,10 +76,14 @@ def show_agreement(found: Agreement, other: Space) -> None:
         "The mean cosine of a thing carried over by one rotation with itself, of things that it was not fitted on."
     )
     figures = [
-        (_("shared neighbours"), f"{found.neighbours:.0%}", _("Mutual k-NN: of the k nearest of each thing.")),
-        (_("CKA, debiased"), f"{of.debiased:.3f}", _("About 0 for unrelated spaces, 1 for the same one turned.")),
-        ("CKA", f"{of.cka:.3f}", _("High for noise too where there are few things in many dimensions.")),
-        *((kinds[kind], f"{cosine:.3f}", turned) for kind, cosine in found.turned.held_out.items()),
+        (_("shared neighbours"), numeral(found.neighbours, ".0%"), _("Mutual k-NN: of the k nearest of each thing.")),
+        (
+            _("CKA, debiased"),
+            numeral(of.debiased, ".3f"),
+            _("About 0 for unrelated spaces, 1 for the same one turned."),
+        ),
+        ("CKA", numeral(of.cka, ".3f"), _("High for noise too where there are few things in many dimensions.")),
+        *((kinds[kind], numeral(cosine, ".3f"), turned) for kind, cosine in found.turned.held_out.items()),
     ]
     metrics(*figures)
     near = _(
@@ -90,9 +97,9 @@ def show_agreement(found: Agreement, other: Space) -> None:
         table = {
             model: names,
             _("dimensions"): [str(each.dim) for each in found.models],
-            _("modality gap"): [f"{each.gap:.3f}" for each in found.models],
-            _("picture → caption R@1"): [f"{each.by_picture:.1%}" for each in found.models],
-            _("caption → picture R@1"): [f"{each.by_caption:.1%}" for each in found.models],
+            _("modality gap"): [numeral(each.gap, ".3f") for each in found.models],
+            _("picture → caption R@1"): [numeral(each.by_picture, ".1%") for each in found.models],
+            _("caption → picture R@1"): [numeral(each.by_caption, ".1%") for each in found.models],
         }
         st.table(pd.DataFrame(table).set_index(model), border="horizontal")
 
@@ -104,7 +111,7 @@ def _say_unturned(found: Agreement) -> str:
     ).format(
         raw=found.unturned,
         count=len(found.turned.anchors),
-        turned=", ".join(f"{cosine:.3f}" for cosine in found.turned.held_out.values()),
+        turned=", ".join(numeral(cosine, ".3f") for cosine in found.turned.held_out.values()),
     )
 
 

@@ -8,7 +8,7 @@ from clipexplore.errors import InputError
 from clipexplore.explore.words import Answer, Words, bundled, learned, lines_of
 from clipexplore.labs.lexicon import Lexicon
 from clipexplore.labs.semantics import Near
-from clipexplore.language import _
+from clipexplore.language import _, numeral
 
 from .markdown import escape
 from .plots import bars, matrix
@@ -74,7 +74,7 @@ def show_nearest(found: Words) -> None:
             elif answer.near:
                 alt = _("Bars: the words nearest to {q} by {name}").format(q=found.point.expression, name=name.upper())
                 cosines = [each.cosine for each in answer.near]
-                notes = [f"{cosine:.3f}" for cosine in cosines]
+                notes = [numeral(cosine, ".3f") for cosine in cosines]
                 bars(answer.words, cosines, notes, alt, f"words-{name}", title=_("cosine"))
     with column:
         st.caption(_("Among the {count:,} words of the word bank.").format(count=len(space().words)))
@@ -95,7 +95,7 @@ def show_kindred(found: Words) -> None:
 
 
 def _list(near: list[Near]) -> None:
-    st.markdown("\n".join(f"- {escape(each.text)} · {each.cosine:.3f}" for each in near))
+    st.markdown("\n".join(f"- {escape(each.text)} · {numeral(each.cosine, '.3f')}" for each in near))
 
 
 def show_corner(found: Words) -> None:

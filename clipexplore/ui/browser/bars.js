@@ -54,7 +54,7 @@ function draw(root, data) {
     add(label, "title", {}, data.labels[row]);
   });
   for (const tick of ticks(plane)) {
-    add(svg, "text", { ...faint, x: plane.at(tick), y: bottom + 16, "text-anchor": "middle" }, String(+tick.toFixed(2)));
+    add(svg, "text", { ...faint, x: plane.at(tick), y: bottom + 16, "text-anchor": "middle" }, (+tick.toFixed(2)).toLocaleString(data.language));
   }
   add(svg, "text", { ...faint, x: (plane.at(plane.low) + plane.at(plane.high)) / 2, y: bottom + 36, "text-anchor": "middle" }, data.title);
   root.replaceChildren(svg);

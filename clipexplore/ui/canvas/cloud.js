@@ -111,7 +111,7 @@ class Cloud extends Exports {
 
   legend() {
     const { heat, ramp } = this.data, values = this.values().map(([colour, name]) => dot(css(colour, 1), name));
-    const scale = heat ? [span(heat.title), bar(ramp, heat.low.toFixed(2), heat.high.toFixed(2))] : [];
+    const scale = heat ? [span(heat.title), bar(ramp, this.decimal(heat.low), this.decimal(heat.high))] : [];
     this.root.querySelector(".legend").replaceChildren(...scale, ...values);
   }
 

@@ -6,7 +6,7 @@ class Exports extends Hands {
   /** What stands below an exported map, a colour or null and a text a line: the axes, and what the colours mean. */
   notes() {
     const { heat, axes, ramp } = this.data;
-    const scale = heat ? [[null, heat.title], ...[0, 0.25, 0.5, 0.75, 1].map((t) => [along(rgbs(ramp), t), (heat.low + t * (heat.high - heat.low)).toFixed(2)])] : [];
+    const scale = heat ? [[null, heat.title], ...[0, 0.25, 0.5, 0.75, 1].map((t) => [along(rgbs(ramp), t), this.decimal(heat.low + t * (heat.high - heat.low))])] : [];
     return [[null, axes.join("  ×  ")], ...scale, ...this.values()];
   }
 

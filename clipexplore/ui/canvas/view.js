@@ -22,6 +22,9 @@ class View {
   toScreen(x, y) { return [(x - this.view.x) * this.scale + this.width / 2, this.height / 2 - (y - this.view.y) * this.scale]; }
   toPlane(px, py) { return [(px - this.width / 2) / this.scale + this.view.x, (this.height / 2 - py) / this.scale + this.view.y]; }
 
+  /** A number as the visitor's language writes it. */
+  decimal(value) { return value.toLocaleString(this.data.language, { minimumFractionDigits: 2, maximumFractionDigits: 2 }); }
+
   zoom(factor, px, py) {
     const [x, y] = this.toPlane(px, py);
     this.view.zoom = Math.min(Math.max(this.view.zoom * factor, 0.5), 5000);
