@@ -18,6 +18,7 @@ from .page import measured, say_figures
 from .plots import ACCENT, MUTED, chart, plain
 from .results import metrics, result_bars, tiles
 from .session import preset, space
+from .titles import field_called
 from .uploads import picture_url
 from .widgets import toggle
 
@@ -121,7 +122,9 @@ def _figures(card: Card) -> str:
     if card.stability is not None:
         parts.append(_("stability {stability:.2f}").format(stability=card.stability))
     if card.value:
-        parts.append(_("{value}, F1 {f1:.2f}").format(value=escape(card.value), f1=card.f1))
+        field, _colon, value = card.value.partition(": ")
+        value = escape(f"{field_called(field)}: {value}")
+        parts.append(_("{value}, F1 {f1:.2f}").format(value=value, f1=card.f1))
     return " · ".join(parts)
 
 

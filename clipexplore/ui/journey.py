@@ -12,7 +12,7 @@ from clipexplore.language import _
 from clipexplore.store import shelves
 
 from .markdown import escape
-from .session import by_history, page_here, run
+from .session import by_history, page_here, run, visitor
 
 CARRIED = "to-"  # before a key in a link from page to page, as `carried` writes it
 POINT = "q"  # the key of the point that is explored
@@ -172,9 +172,12 @@ def _same(given: list[str], value: object) -> bool:
 
 
 def say_missing(collections: dict[str, str]) -> None:
-    """One sentence for a link that names a collection which this visitor cannot see."""
+    """One sentence for a link that names a collection which this visitor cannot see, and for the one just deleted."""
     named = st.query_params.get("collection")
     if named is None or named in collections:
+        return
+    if named in shelves.deleted(visitor()):
+        st.caption(_("{name} was deleted.").format(name=escape(named)))
         return
     own = _(
         "The link names the collection {name}, which belongs to another session; ask for a new link once it is shared."

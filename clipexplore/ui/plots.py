@@ -159,7 +159,7 @@ def chart(
     }
     figure.update_layout(
         height=height,
-        margin=dict(l=8, r=8, t=72 if legend else 28, b=8),
+        margin=dict(l=8, r=8, t=72 if legend == "above" else 28, b=8),
         showlegend=bool(legend),
         legend=LEGENDS[legend],
         separators=decimal_marks(),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from clipexplore import links
 from clipexplore.errors import InputError
 from clipexplore.images import contact_sheet, data_url, encode, open_picture, thumbnail
 from clipexplore.language import _, numeral
@@ -189,6 +190,8 @@ def _delete(folder: Path) -> None:
     if job:
         job.cancel()
     shelves.delete(folder)
+    if st.session_state.get("collection") == folder.name:
+        st.session_state["collection"] = links.ALL["collection"]
 
 
 def _say_deleted() -> None:

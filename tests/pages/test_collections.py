@@ -144,6 +144,8 @@ def test_the_collection_one_looks_at_may_be_deleted(app):
     app.button(key="explore-my-holidays").click().run()
     app.button(key="delete-my-holidays").click().run()
     assert app.session_state["collection"] == "emoji-world" and not errors(app) and not app.exception
+    assert not app.warning  # no link has named what is not here
+    assert any("my-holidays" in each.value and "deleted" in each.value for each in app.caption)
 
 
 def test_a_name_is_changed(app):
