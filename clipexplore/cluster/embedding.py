@@ -93,9 +93,11 @@ class ClusterEmbedder:
     ----------
     at_once
         Pictures of an import that are given to it together, so that several copies have work.
+    opens
+        Files are sent as they are, and opened on the nodes: so they are a tenth as large.
     """
 
-    at_once = 8 * AT_ONCE
+    at_once, opens = 8 * AT_ONCE, True
 
     def __init__(self, folder: Path, revisions: Revisions | None = None):
         self._model = str(folder), revisions

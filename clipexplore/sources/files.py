@@ -13,11 +13,12 @@ import re
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from clipexplore.errors import InputError
 from clipexplore.language import _, numeral
@@ -55,6 +56,9 @@ class Tree(Protocol):
 
     def open(self, name: str) -> IO[bytes]:
         """A file from its beginning, of any size where it lies on the disk by itself; else as `read`."""
+
+    def reader(self, name: str) -> Callable[[], bytes]:
+        """What reads a file; pickled, in another process too, unless that would have to open an archive anew."""
 
 
 class Folder:
@@ -113,7 +117,13 @@ class Folder:
 
     def read(self, name: str) -> bytes:
         with self.open(name) as file:
-            return _within(file.read(MAX_FILE + 1), name)
+            return within(file.read(MAX_FILE + 1), name)
+
+    def reader(self, name: str) -> Callable[[], bytes]:
+        return partial(self.read, name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "names": []}  # a file is read by its name alone
 
 
 class Archive:
@@ -163,10 +173,13 @@ class Archive:
         if self._unpacked > 2 * self._caps.total:  # a picture is read at most twice, a table some times
             message = _("{name} unpacks to more than {most:,} MB, the most that is read; split it.")
             raise InputError(message.format(name=_("The archive"), most=self._caps.total // 10**6))
-        return _within(data, name)
+        return within(data, name)
 
     def open(self, name: str) -> IO[bytes]:
         return io.BytesIO(self.read(name))
+
+    def reader(self, name: str) -> Callable[[], bytes]:
+        return partial(self.read, name)
 
 
 class Tar:
@@ -219,13 +232,13 @@ class Tar:
         self._places[name] = entry.offset_data, entry.size
 
     def read(self, name: str) -> bytes:
-        start, size = self._places[name]
-        with open(self._path, "rb") as file:
-            file.seek(start)
-            return _within(file.read(min(size, MAX_FILE + 1)), name)
+        return self.reader(name)()
 
     def open(self, name: str) -> IO[bytes]:
         return io.BytesIO(self.read(name))
+
+    def reader(self, name: str) -> Callable[[], bytes]:
+        return partial(_part, self._path, name, *self._places[name])
 
 
 class FolderOfTars:
@@ -248,6 +261,10 @@ class FolderOfTars:
     def open(self, name: str) -> IO[bytes]:
         tree, inside = self._trees[name]
         return tree.open(inside)
+
+    def reader(self, name: str) -> Callable[[], bytes]:
+        tree, inside = self._trees[name]
+        return tree.reader(inside)
 
 
 class Guarded(io.FileIO):
@@ -328,7 +345,15 @@ def _unreadable(name: str, error: OSError) -> InputError:
     return InputError(message.format(name=name, reason=error.strerror))
 
 
-def _within(data: bytes, name: str) -> bytes:
+def _part(path: Path, name: str, start: int, size: int) -> bytes:
+    """A file that is a part of another."""
+    with open(path, "rb") as file:
+        file.seek(start)
+        return within(file.read(min(size, MAX_FILE + 1)), name)
+
+
+def within(data: bytes, name: str) -> bytes:
+    """The content of a file, unless it is larger than any may be."""
     if len(data) > MAX_FILE:
         message = _("{name!r} is larger than {most} MB, the most that can be opened; make it smaller.")
         raise InputError(message.format(name=name, most=MAX_FILE // 10**6))

@@ -50,7 +50,7 @@ def folder_of_pictures(tree: Tree) -> Source | None:
                 yield Rejected(name, _("The vectors beside it are others than beside the first picture."))
                 continue
             fields = {**labels[name], **said.fields}
-            yield with_directions(Entry(name, said.caption, fields, said.id, partial(tree.read, name), vectors))
+            yield with_directions(Entry(name, said.caption, fields, said.id, tree.reader(name), vectors))
         yield from chain.from_iterable(img2dataset.failed(tree, name) for name in reports)
         yield from (Rejected(name, why_not(name)) for name in left)
 
@@ -179,4 +179,4 @@ def _entry(
         message = _("{table} names it in row {number}, and it is not there.")
         return Rejected(called, message.format(table=table, number=row.number))
     split = {key: value for key, value in fields.get(found[0], {}).items() if key == "split"}
-    return Entry(found[0], row.caption, {**split, **row.fields}, row.id, read=partial(tree.read, found[0]))
+    return Entry(found[0], row.caption, {**split, **row.fields}, row.id, read=tree.reader(found[0]))

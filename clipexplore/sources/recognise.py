@@ -14,6 +14,7 @@ from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.sources import clip_retrieval, coco, embedded_pictures, fiftyone, takeout
 from clipexplore.sources.arrays import FAISS
+from clipexplore.sources.buckets import Bucket, is_address
 from clipexplore.sources.captions import TABLES, Open, Row, Table, read_table
 from clipexplore.sources.columns import read_rows, unread
 from clipexplore.sources.descriptions import Sidecars, pictures_of
@@ -37,8 +38,10 @@ METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")  # of `dataset
 _MOST_TABLE = 1_000_000_000  # bytes
 
 
-def open_source(path: Path, caps: Caps | None = None, report: Report = silent) -> Source:
+def open_source(path: Path | str, caps: Caps | None = None, report: Report = silent) -> Source:
     """The source at a path, by what it is: a folder, a ZIP or a tar, captions or vectors: see `FILES` and `TREES`.
+
+    Or at an address that fsspec reads, such as `s3://bucket/photos`, which is taken as a folder.
 
     Parameters
     ----------
@@ -53,6 +56,9 @@ def open_source(path: Path, caps: Caps | None = None, report: Report = silent) -
         If there is nothing of the kind, or it is damaged as a whole.
     """
     caps = caps or OPERATOR
+    if is_address(path):
+        return tree_source(Bucket(str(path), caps, report), str(path), report)
+    path = Path(path)
     if path.is_dir():
         folder = Folder(path, report)
         tars = any(name.lower().endswith(TAR) for name in folder.names)

@@ -15,7 +15,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
 
@@ -57,7 +56,7 @@ def read(tree: Tree, report: Report = silent) -> Source | None:
                 yield Rejected(name, str(error))
                 continue
             caption = in_one_line(str(said.get("description") or ""))
-            yield Entry(name, caption, {**_album(name), **_fields(said)}, read=partial(tree.read, name))
+            yield Entry(name, caption, {**_album(name), **_fields(said)}, read=tree.reader(name))
         for name in left:
             yield Rejected(name, _why_left(name))
 

@@ -40,7 +40,9 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser(
         "index", help="make a collection of a folder, a ZIP, captions or vectors", description=INDEX
     )
-    parser.add_argument("path", type=Path, help="a folder, an archive, a table or vectors: docs/own-collections.md")
+    parser.add_argument(
+        "path", help="a folder, an archive, a table, vectors or an address such as s3://…: docs/own-collections.md"
+    )
     parser.add_argument("--name", help="of the collection; one that exists is added to")
     parser.add_argument("--look", action="store_true", help="show what would be imported, and import nothing")
     parser.add_argument("--caption", metavar="COLUMN", help="the column that is the caption, where it is not clear")

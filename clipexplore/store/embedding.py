@@ -178,7 +178,7 @@ def embedded(
     """
     at_once, parts, done = getattr(embedder, "at_once", AT_ONCE), list[np.ndarray](), 0
     batches: Iterable[list] = groups(things, at_once)
-    if kind == "pictures":
+    if kind == "pictures" and not getattr(embedder, "opens", False):
         batches = batches_ahead(cast(Sequence[bytes], things), open_picture, at_once)
     for some in batches:
         parts.append(embedder.embed_images(some) if kind == "pictures" else embedder.embed_texts(some))

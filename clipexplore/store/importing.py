@@ -7,7 +7,7 @@ on after a kill, a full disk or damage: what is there is known by its content an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -16,6 +16,7 @@ from time import monotonic
 
 import numpy as np
 
+from clipexplore.cluster.connection import is_set
 from clipexplore.errors import InputError, no_room
 from clipexplore.images import encode, open_picture, thumbnail
 from clipexplore.language import _
@@ -35,6 +36,7 @@ READY = 1 << 21  # numbers stored together of vectors that come ready: 4,096 of 
 LISTED = 10_000  # of what is refused
 PATIENCE = 1_000  # refused entries after which, of a source with a limit, no more is read
 WINDOW = 64  # entries between two looks at whether to go on
+SPREAD = 256  # entries from which they are read on a cluster, where one is set: a job takes a second to begin
 REJECTED = "rejected.csv"
 SOME, LOOKED_AT = 16, 256  # ready-made vectors of a kind that are made again, of so many entries
 LEAST = 0.5  # the same text in other words has a cosine of .8, a photograph cut otherwise .95; another model's has 0
@@ -180,13 +182,8 @@ def fresh(
     Pictures are read and checked by threads, ahead of what is at work. Where there is a limit and much was refused, the
     rest is not read. Of what is `known`, as by `Contents.sources`, the same under another label is another item.
     """
-    taken, read = 0, partial(_read, known=known)
-    windows: Iterable[Iterable[Fresh | Rejected]] = (
-        batches_ahead(source, read, WINDOW)
-        if source.kind == "pictures"
-        else (map(read, some) for some in groups(source, WINDOW))
-    )
-    for window in windows:
+    taken = 0
+    for window in _windows(source, partial(_read, known=known)):
         for each in window:
             if isinstance(each, Rejected):
                 outcome.refuse(each.name, each.reason)
@@ -204,6 +201,33 @@ def fresh(
         if room is not None and outcome.refused >= PATIENCE:
             outcome.refuse("…", _("What follows was not read, because so much was refused."))
             return
+
+
+def _windows(
+    source: Source, read: Callable[[Entry | Rejected], Fresh | Rejected]
+) -> Iterable[Iterable[Fresh | Rejected]]:
+    """The entries as they are read, some at a time: pictures by threads, or by the nodes of a cluster."""
+    if source.kind != "pictures":
+        return (map(read, some) for some in groups(source, WINDOW))
+    if is_set() and source.count >= SPREAD:
+        return _on_nodes(source, read)
+    return batches_ahead(source, read, WINDOW)
+
+
+def _on_nodes(
+    source: Source, read: Callable[[Entry | Rejected], Fresh | Rejected]
+) -> Iterator[Iterable[Fresh | Rejected]]:
+    """Read on the nodes; here what cannot be sent there, and once more what they refuse, which they may not see."""
+    from clipexplore.cluster.reading import JOB, Reader
+
+    with closing(Reader[Entry | Rejected, Fresh | Rejected](read)) as reader:
+        for some in groups(source, JOB):
+            work = reader.read(some)
+            if work is None:
+                yield from batches_ahead(some, read, WINDOW)
+                continue
+            for pairs in work:
+                yield [read(entry) if isinstance(found, Rejected) else found for entry, found in pairs]
 
 
 def _check_fit(store: Stored, source: Source, model: str) -> None:

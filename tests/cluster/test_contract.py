@@ -1,12 +1,13 @@
 """Whether a cluster is set or not, the same is answered: one suite for both."""
 
+import shutil
 from contextlib import closing
 from itertools import pairwise, product
 
 import numpy as np
 import pytest
 from fixtures_cluster import pictures, pixels, points, vectors
-from fixtures_imports import fill, silent, store_in
+from fixtures_imports import contents, fill, silent, store_in
 
 from clipexplore.batcher import shared_embedder
 from clipexplore.errors import InputError, MissingError
@@ -14,6 +15,7 @@ from clipexplore.images import open_picture
 from clipexplore.models.embedder import Embedder
 from clipexplore.retrieval.nearest import search
 from clipexplore.retrieval.shared_search import shared_search
+from clipexplore.settings import settings
 from clipexplore.sources.recognise import open_source
 from clipexplore.store import importing
 from clipexplore.store.collection import Collection
@@ -129,15 +131,46 @@ def test_a_drawing_that_nobody_wants_any_more_ends(where, drawer):
     assert len(drawer.load().render(embeddings=points(1), num_inference_steps=1)) == 1
 
 
-def test_an_import_has_the_same_items_refusals_and_resume(where, tiny_clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(importing, "COMMIT", 8)
-    fill(tmp_path / "photos", 20)
+@pytest.fixture
+def photos(tmp_path):
+    """So many pictures that a cluster reads them, two of which are the same, and one that is none."""
+    fill(tmp_path / "photos", 300)
+    (tmp_path / "photos/again.jpg").write_bytes((tmp_path / "photos/p0000.jpg").read_bytes())
     (tmp_path / "photos/broken.jpg").write_bytes(b"no picture")
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize("form", ["folder", "tar", "zip", "address"])
+def test_an_import_has_the_same_items_and_refusals(nodes, tiny_clip, photos, tmp_path, monkeypatch, form):
+    sources = {"folder": photos, "tar": tmp_path / "photos.tar", "zip": tmp_path / "photos.zip"}
+    if form in ("tar", "zip"):
+        shutil.make_archive(str(photos), form, photos)
+    if form != "zip":  # the nodes read, and this process does not
+        monkeypatch.setattr(importing, "batches_ahead", None)
+    source = open_source(sources.get(form, photos.as_uri()))
+
+    def made(folder, by):
+        with closing(store_in(tmp_path / folder)) as store:
+            outcome = importing.add(store, source, by, "tiny", by.revision, silent)
+        return outcome, contents(tmp_path / folder)
+
+    outcome, found = made("on-cluster", shared_embedder(tiny_clip))
+    monkeypatch.undo()
+    settings.cache_clear()
+    own_outcome, own = made("here", Embedder.load(tiny_clip))
+    assert [each.name for each in outcome.rejected] == ["broken.jpg"] and outcome.rejected == own_outcome.rejected
+    assert (outcome.added, outcome.known, outcome.refused) == (300, 1, 1)
+    for table in ("items", "pictures", "rejected"):
+        assert found[table] == own[table], table
+
+
+def test_an_import_is_resumed(where, tiny_clip, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(importing, "COMMIT", 100)
     own, by = Embedder.load(tiny_clip), shared_embedder(tiny_clip)
 
     def take(report):
         with closing(store_in(tmp_path / "it")) as store:
-            return importing.add(store, open_source(tmp_path / "photos"), by, "tiny", by.revision, report)
+            return importing.add(store, open_source(photos), by, "tiny", by.revision, report)
 
     def stop(share, stage):
         if share > 0.5 and stage:
@@ -146,7 +179,7 @@ def test_an_import_has_the_same_items_refusals_and_resume(where, tiny_clip, tmp_
     with pytest.raises(Cancelled):
         take(stop)
     outcome = take(silent)
-    assert outcome.known and outcome.known + outcome.added == 20
+    assert outcome.known > 1 and outcome.known + outcome.added == 301
     assert [each.name for each in outcome.rejected] == ["broken.jpg"]
     found = Collection.open(tmp_path / "it", verify=True)
     stored = [open_picture(found.picture(id)) for id in found.ids]

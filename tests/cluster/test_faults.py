@@ -7,7 +7,7 @@ from itertools import count
 import numpy as np
 import pytest
 from fixtures_cluster import pictures, pixels, points, until, vectors
-from fixtures_imports import fill
+from fixtures_imports import fill, jpeg
 
 from clipexplore.batcher import shared_embedder
 from clipexplore.cluster import connection, driver
@@ -50,20 +50,25 @@ def test_a_drawing_goes_on_and_shows_each_picture_once(nodes, drawer, unclip):
     assert sorted(shown) == [*range(21)]
 
 
-def test_an_import_goes_on_and_has_everything_once(nodes, tmp_path, tiny_clip):
-    fill(tmp_path / "photos", 600)
+@pytest.mark.parametrize(
+    ("share", "actor"), [pytest.param(0.0, "ray::", id="reading"), pytest.param(0.4, "Clip", id="embedding")]
+)
+def test_an_import_goes_on_and_has_everything_once(nodes, tmp_path, tiny_clip, share, actor):
+    fill(tmp_path / "photos", 400)
+    for number in range(200):  # which take a while to read
+        (tmp_path / f"photos/p{number:04d}.jpg").write_bytes(jpeg(number, (1600, 1200)))
     by, own = shared_embedder(tiny_clip), Embedder.load(tiny_clip)
     store = Stored.create(tmp_path / "it", name="it", title="It", kind="pictures")
     killed = threading.Event()
 
-    def report(share, stage):
-        if share > 0.4 and not killed.is_set():
+    def report(done, stage):
+        if done > share and not killed.is_set():
             killed.set()
-            nodes.kill_that_runs("Clip")
+            nodes.kill_that_runs(actor)
 
     outcome = add(store, open_source(tmp_path / "photos"), by, "tiny", by.revision, report)
     found = Collection.open(tmp_path / "it", verify=True)
-    assert killed.is_set() and (outcome.added, outcome.known, outcome.refused, len(found)) == (600, 0, 0, 600)
+    assert killed.is_set() and (outcome.added, outcome.known, outcome.refused, len(found)) == (400, 0, 0, 400)
     stored = [open_picture(found.picture(id)) for id in found.ids]
     np.testing.assert_allclose(found.embeddings("tiny", "pictures"), own.embed_images(stored), atol=1e-5)
 

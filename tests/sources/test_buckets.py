@@ -1,0 +1,118 @@
+"""What lies behind an address is taken as a folder is: the same items, captions and refusals."""
+
+import io
+import tarfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Thread
+
+import fsspec
+import pytest
+from fixtures_imports import contents, fill, take
+
+from clipexplore.__main__ import main
+from clipexplore.errors import InputError, MissingError, NetworkError
+from clipexplore.sources import buckets, files
+from clipexplore.sources.preview import look, told
+from clipexplore.sources.recognise import open_source
+
+
+@pytest.fixture
+def photos(tmp_path):
+    fill(tmp_path / "photos", 7)
+    (tmp_path / "photos/broken.jpg").write_bytes(b"no picture")
+    (tmp_path / "photos/.hidden").write_bytes(b"")
+    fill(tmp_path / "photos/more", 3, start=100)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def store(photos):
+    """The same in a store of objects, which knows no folders."""
+    memory = fsspec.filesystem("memory")
+    memory.store.clear()
+    for path in photos.rglob("*"):
+        if path.is_file():
+            memory.pipe_file(f"/bucket/photos/{path.relative_to(photos).as_posix()}", path.read_bytes())
+    yield "memory://bucket/photos"
+    memory.store.clear()
+
+
+def same(tmp_path, photos, address) -> None:
+    take(tmp_path / "by-path", photos)
+    take(tmp_path / "by-address", address)
+    assert contents(tmp_path / "by-address") == contents(tmp_path / "by-path")
+
+
+def test_objects_are_imported_as_files_are(tmp_path, photos, store):
+    same(tmp_path, photos, store)
+    assert take(tmp_path / "by-address", store).known == 10
+
+
+def test_a_folder_by_its_address_is_that_folder(tmp_path, photos):
+    same(tmp_path, photos, photos.as_uri())
+
+
+@pytest.mark.skipif(not find_spec("aiohttp"), reason="fsspec reads web servers by aiohttp")
+def test_a_web_server_is_read(tmp_path, photos):
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=photos.parent)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        same(tmp_path, photos, f"http://127.0.0.1:{server.server_port}/photos/")
+        server.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_arguments):
+        pass
+
+
+def test_a_tar_in_a_store_is_read_where_it_lies(tmp_path, photos):
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as tar:
+        for path in sorted(photos.rglob("*")):
+            tar.add(path, path.relative_to(photos).as_posix(), recursive=False)
+    fsspec.filesystem("memory").pipe_file("/bucket/photos.tar", held.getvalue())
+    same(tmp_path, photos, "tar://::memory://bucket/photos.tar")
+
+
+def test_a_look_at_it_shows_what_one_at_the_folder_does(photos, store):
+    assert told(look(open_source(store))) == told(look(open_source(photos)))
+
+
+def test_the_command_takes_an_address(store, home, capsys):
+    assert main(["index", store, "--name", "far"]) == 0
+    said = capsys.readouterr().out
+    assert "10 added" in said and "broken.jpg: This picture cannot be read" in said
+
+
+def test_what_is_too_large_is_refused_unread(tmp_path, store, monkeypatch):
+    monkeypatch.setattr(buckets, "MAX_FILE", 2_000_000)
+    monkeypatch.setattr(files, "MAX_FILE", 2_000_000)
+    fsspec.filesystem("memory").pipe_file("/bucket/photos/large.jpg", bytes(2_000_001))
+    refused = {each.name: each.reason for each in take(tmp_path / "it", store).rejected}
+    assert refused["large.jpg"].startswith("'large.jpg' is larger than 2 MB")
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "said"),
+    [
+        ("memory://nowhere", MissingError, "There is nothing at 'memory://nowhere'; check the address."),
+        ("nosuch://bucket", NetworkError, r"'nosuch://bucket' cannot be read \(.*nosuch.*\); check the address"),
+        ("file:///etc/hostname", InputError, "There is nothing at|There are no pictures in"),
+    ],
+)
+def test_what_cannot_be_read_is_told(address, kind, said):
+    with pytest.raises(kind, match=said):
+        open_source(address)
+
+
+@pytest.mark.skipif(bool(find_spec("s3fs")), reason="s3fs is installed")
+def test_a_package_that_is_not_installed_is_named():
+    with pytest.raises(InputError, match=r"'s3://bucket' is read by a package that is not installed \(.*s3fs.*\)"):
+        open_source("s3://bucket")
+
+
+def test_a_path_is_no_address():
+    assert not buckets.is_address(Path("/data/photos")) and buckets.is_address("s3://bucket/photos")
