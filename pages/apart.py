@@ -36,7 +36,7 @@ with ui.row():
         _("Negative weights too"),
         help=_("Comes nearer with as many words, but what is not there is endless, and such words are hard to read."),
     )
-    ui.add_picture(lambda id: ui.preset(q=f"@{id}"))
+    ui.add_picture("q")
 
 if point:
     call = ui.call(apart, q=point, terms=terms, signed=signed)

@@ -57,7 +57,7 @@ else:
             most=12,
             help=_("An `@id`, or any other expression, on each line. Upload your own with the button below."),
         )
-        ui.add_picture(lambda id: ui.preset(image=f"@{id}"))
+        ui.add_picture("image")
     with middle:
         names = _("Classes, one a line")
         class_names = ui.lines_box("class_names", names, least=1, most=200)

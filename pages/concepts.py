@@ -72,7 +72,7 @@ if found:
     st.subheader(_("Turn concepts up and down"), anchor=False)
     calls = [listed, one]
     if point := ui.expression_box():
-        ui.add_picture(lambda id: ui.preset(q=f"@{id}"))
+        ui.add_picture("q")
         written = ui.text_line(
             "turned",
             _("What is turned"),

@@ -79,7 +79,7 @@ with st.expander(_("Your own pairs"), icon=":material/edit:", expanded=bool(st.s
     left, right = st.columns(2)
     with left:
         image = ui.lines_box("image", _("Pictures, one a line"), least=0, most=50)
-        ui.add_picture(ui.append_picture)
+        ui.add_picture("image", one_more=True)
     with right:
         captions = ui.lines_box("captions", _("Captions, one a line"), least=0, most=50)
 

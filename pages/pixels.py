@@ -37,7 +37,7 @@ with ui.row():
             width=260,
             help=_("The `@id` of a picture of the collection or of one that you uploaded."),
         )
-        ui.add_picture(lambda id: ui.preset(picture=f"@{id}"))
+        ui.add_picture("picture")
         given = {"picture": typed.strip()}
     rank = ui.slider("rank", _("Components kept, k"), 1, 100, width=260)
 

@@ -42,7 +42,7 @@ point = ui.expression_box()
 with ui.row():
     kind = ui.choice("in", _("Search in"), ui.space().searchable)
     k = ui.slider("k", _("Results"), 1, 100, width=220)
-    ui.add_picture(lambda id: ui.preset(q=f"@{id}"))
+    ui.add_picture("q")
     facet, only = ui.facet_box()
     matching = ui.toggle(
         "matching",

@@ -40,7 +40,7 @@ with right:
 with ui.row():
     what = ui.choice("in", _("Search in"), ["pictures", "captions", "words"])
     k = ui.slider("k", _("Results"), 1, 100, width=220)
-    ui.add_picture(lambda id: ui.preset(q=f"@{id}"))
+    ui.add_picture("q")
 
 if other:
     calls = []

@@ -167,7 +167,7 @@ def plane(
 
 
 @dataclass(frozen=True)
-class Step:
+class Station:
     """The picture and caption nearest to a point on a way, or to a point rebuilt from `at` components."""
 
     at: int
@@ -177,7 +177,7 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
-class Walk:
+class Traversal:
     """One component from end to end."""
 
     SHOWN: ClassVar = ("share", "low_words", "high_words")
@@ -187,12 +187,12 @@ class Walk:
     high: list[Hit]
     low_words: list[Hit]  # the words nearest to both directions
     high_words: list[Hit]
-    way: list[Step]  # from −3 to 3 standard deviations from the middle
+    way: list[Station]  # from −3 to 3 standard deviations from the middle
 
 
 def walk(
     space: Space, of: CloudName = "pictures", center: bool = True, standardize: bool = False, component: int = 1
-) -> Walk:
+) -> Traversal:
     """One component, counted from 1, of a cloud given as for `cloud`: its extremes, its words, what lies between."""
     points = cloud(space, of, center, standardize)
     component = min(component, len(points.fit.components))
@@ -207,10 +207,10 @@ def walk(
     way = np.stack([middle + step * stretched for step in STEPS])
     pictures, captions = (space.search(way, space.instead_of(kind), 1) for kind in ("pictures", "captions"))
     nearest = zip(STEPS, pictures, captions, strict=True)
-    steps = [Step(at, picture, caption.name, picture.cosine) for at, (picture,), (caption,) in nearest]
+    steps = [Station(at, picture, caption.name, picture.cosine) for at, (picture,), (caption,) in nearest]
     share = float(points.fit.explained_variance_ratio[component - 1])
     low_words, high_words = space.search(np.stack([-along, along]), space.instead_of("words"), WORDS)
-    return Walk(share, low, high, low_words, high_words, steps)
+    return Traversal(share, low, high, low_words, high_words, steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +222,7 @@ class Fingerprint:
     point: Point
     coordinates: np.ndarray  # (k,) float32, along each component
     cosines: np.ndarray  # (k,): of the point with what its first 1, 2, … components make of it
-    rebuilt: list[Step]  # the picture nearest to what 1, 2, 4, … components make of it
+    rebuilt: list[Station]  # the picture nearest to what 1, 2, 4, … components make of it
 
 
 def fingerprint(
@@ -234,7 +234,7 @@ def fingerprint(
     ks = [k for k in RANKS if k <= len(cosines)]
     rebuilt = space.search(reconstructions(point.vector, fit, ks), space.instead_of("pictures"), 1)
     nearest = zip(ks, rebuilt, strict=True)
-    steps = [Step(k, picture, picture.caption, float(cosines[k - 1])) for k, (picture,) in nearest]
+    steps = [Station(k, picture, picture.caption, float(cosines[k - 1])) for k, (picture,) in nearest]
     return Fingerprint(point, fit.transform(point.vector[None])[0], cosines, steps)
 
 

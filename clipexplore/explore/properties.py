@@ -42,7 +42,7 @@ class Grid:
 
 
 @dataclass(frozen=True, eq=False)
-class TakenApart:
+class Compositionality:
     """How far a grid is made of parts."""
 
     SHOWN: ClassVar = ("parallelism.cosine", "parallelism.shuffled", "additive.r2")
@@ -56,7 +56,7 @@ class TakenApart:
     rivals: int  # how many others that is
 
 
-def take_apart(space: Space, objects: Sequence[str], values: Sequence[str], cell: str) -> TakenApart:
+def take_apart(space: Space, objects: Sequence[str], values: Sequence[str], cell: str) -> Compositionality:
     """How parallel the steps between the values of a property are, and how far object and value explain a cell.
 
     Parameters
@@ -73,7 +73,7 @@ def take_apart(space: Space, objects: Sequence[str], values: Sequence[str], cell
     rivals = space.collection.embeddings(space.model.key, grid.kind)
     rivals = rivals[:: -(-len(rivals) // RIVALS)]
     ranks = held_out_ranks(grid.vectors, rivals)
-    return TakenApart(grid, parallelism(grid.vectors), additive(grid.vectors), ranks, len(rivals))
+    return Compositionality(grid, parallelism(grid.vectors), additive(grid.vectors), ranks, len(rivals))
 
 
 def grid_of(space: Space, objects: Sequence[str], values: Sequence[str], cell: str) -> Grid:
@@ -100,7 +100,7 @@ def _vectors(space: Space, cells: Sequence[Expression]) -> tuple[np.ndarray, Kin
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class ValueStep:
     """The way from one value to another."""
 
     SHOWN: ClassVar = ("agreement", "shared", "held", "ahead", "behind")
@@ -115,7 +115,7 @@ class Step:
     held: float  # the share of all change in the 20 dimensions that change most
 
 
-def step(space: Space, objects: Sequence[str], values: Sequence[str], cell: str, before: str, after: str) -> Step:
+def step(space: Space, objects: Sequence[str], values: Sequence[str], cell: str, before: str, after: str) -> ValueStep:
     """The way from one value of a property to another, for objects and a cell as `take_apart` takes them.
 
     Raises
@@ -134,7 +134,7 @@ def step(space: Space, objects: Sequence[str], values: Sequence[str], cell: str,
     change, pairs = changed_dimensions(steps, TOP), np.triu_indices(len(cosines), 1)
     shared = float(change.shared[pairs].mean())
     held = float(np.sort(change.energy)[-TOP:].sum() / change.energy.sum())
-    return Step(direction, cosines, float(cosines[pairs].mean()), ahead, behind, change, shared, held)
+    return ValueStep(direction, cosines, float(cosines[pairs].mean()), ahead, behind, change, shared, held)
 
 
 def _sum(grid: Grid, first: int, last: int) -> Expression:

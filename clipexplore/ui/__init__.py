@@ -44,7 +44,6 @@ from .making import new_collection
 from .maps import draw_map, fit_settings, laid_out, layout_download, plane_settings, say_neighbours, say_trust
 from .markdown import escape
 from .match import (
-    append_picture,
     match_download,
     match_matrices,
     match_matrix,

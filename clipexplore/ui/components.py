@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from clipexplore.explore.components import GAP, Cloud, Fingerprint, Kept, Plane, Race, Spectrum, Walk
+from clipexplore.explore.components import GAP, Cloud, Fingerprint, Kept, Plane, Race, Spectrum, Traversal
 from clipexplore.language import _, numeral
 from clipexplore.space import Hit
 
@@ -124,7 +124,7 @@ def show_plane(found: Plane, of: str) -> None:
     chart(figure, alt.format(count=len(found.coordinates), of=of), key, height=620, legend="above", x=x, y=y)
 
 
-def show_walk(found: Walk, component: int) -> None:
+def show_walk(found: Traversal, component: int) -> None:
     """One component from end to end: the points at both ends, the words nearest to them, and what lies between."""
     says = _("Component **{number}** takes {share:.1%} of the variance. z counts standard deviations from its middle.")
     st.markdown(says.format(number=component, share=found.share))

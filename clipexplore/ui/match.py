@@ -27,11 +27,6 @@ NAMED = 30  # pairs that still have room for labels
 LOSS, FRAME = "#d64550", "#ff4b4b"
 
 
-def append_picture(id: str) -> None:
-    """For an upload: its `@id` becomes one more of the visitor's pictures."""
-    st.session_state["image"] = f"{st.session_state.get('image', '')}\n@{id}".strip()
-
-
 def own_scale() -> str:
     """The scale of the logits that counts where none is typed."""
     scale = space().scale

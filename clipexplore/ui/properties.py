@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from clipexplore.explore.properties import TOP, Grid, Step, TakenApart
+from clipexplore.explore.properties import TOP, Compositionality, Grid, ValueStep
 from clipexplore.expression import format
 from clipexplore.language import _, numeral
 from clipexplore.space import Hit
@@ -27,7 +27,7 @@ def show_grid(grid: Grid) -> None:
                 column.image(picture_url(cell.terms[0].text), width="stretch", alt=str(cell))
 
 
-def show_apart(found: TakenApart) -> None:
+def show_apart(found: Compositionality) -> None:
     """Parallelism beside what chance gives, R², and how often a left-out cell is found."""
     parallelism, apart = found.parallelism, found.additive
     metrics(
@@ -76,7 +76,7 @@ def show_apart(found: TakenApart) -> None:
         _ranks(found)
 
 
-def _ranks(found: TakenApart) -> None:
+def _ranks(found: Compositionality) -> None:
     grid, ranks = found.grid, found.ranks
     kinds = {"pictures": _("pictures of the collection"), "captions": _("captions of the collection")}
     says = _("Rank of each left-out cell among {count:,} {kind}")
@@ -86,7 +86,7 @@ def _ranks(found: TakenApart) -> None:
     matrix(np.log10(ranks), grid.values, grid.objects, alt, "properties-ranks", look)
 
 
-def show_direction(found: Step, objects: list[str], before: str, after: str) -> None:
+def show_direction(found: ValueStep, objects: list[str], before: str, after: str) -> None:
     """How parallel the steps are, object by object, and the collection's pictures at both ends of the direction."""
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -111,7 +111,7 @@ def _pictures(hits: list[Hit]) -> None:
     hit_tiles((hit, f"{escape('@' + hit.id)}  \n{score(hit)}") for hit in hits)
 
 
-def show_dimensions(found: Step, objects: list[str]) -> None:
+def show_dimensions(found: ValueStep, objects: list[str]) -> None:
     """Which dimensions change most, over all objects, and on how many of them two objects agree."""
     change = found.change
     top = np.argsort(-change.energy)[:TOP]

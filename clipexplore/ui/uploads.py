@@ -3,8 +3,6 @@
 `@up-3fa9…` in an expression is such a picture. In another session the same link finds it only if it was kept.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -105,9 +103,9 @@ def picture_url(id: str) -> str:
     return data_url(here.picture(id)) if (known := here.said_of(id)) is None else card(known)
 
 
-def add_picture(on_use: Callable[[str], object]) -> None:
-    """A popover to upload, drop or photograph pictures; `on_use(id)` is called to work with one. Nothing where there is
-    no model to embed them.
+def add_picture(into: str, one_more: bool = False) -> None:
+    """A popover to upload, drop or photograph pictures, each of which can become what the widget `into` holds, or one
+    more of its lines. Nothing where there is no model to embed them.
     """
     if not space().can_embed:
         return
@@ -126,7 +124,7 @@ def add_picture(on_use: Callable[[str], object]) -> None:
         for file, size in zip(given, held, strict=True):
             if (id := _take(file, size)) and id not in shown:  # the same picture given twice is shown once
                 shown.add(id)
-                _offer(id, file.name, on_use)
+                _offer(id, file.name, into, one_more)
 
 
 def _take(file: UploadedFile, held: int) -> str | None:
@@ -143,10 +141,12 @@ def _take(file: UploadedFile, held: int) -> str | None:
         return None
 
 
-def _offer(id: str, name: str, on_use: Callable[[str], object]) -> None:
+def _offer(id: str, name: str, into: str, one_more: bool) -> None:
     left, right = st.columns([1, 2], vertical_alignment="center")
     left.image(data_url(uploads().pictures[id]), width=96, alt=name)
-    right.button(_("Use it"), key=f"use-{id}", on_click=on_use, args=(id,), icon=":material/arrow_forward:")
+    right.button(
+        _("Use it"), key=f"use-{id}", on_click=_use, args=(id, into, one_more), icon=":material/arrow_forward:"
+    )
     if right.button(_("Keep for links"), key=f"keep-{id}", help=_keep_help(), type="tertiary"):
         try:
             if not access().operator:
@@ -154,6 +154,11 @@ def _offer(id: str, name: str, on_use: Callable[[str], object]) -> None:
             uploads().keep(id)
         except InputError as error:
             st.error(escape(str(error)), icon=":material/error:")
+
+
+def _use(id: str, into: str, one_more: bool) -> None:
+    before = st.session_state.get(into, "") if one_more else ""
+    st.session_state[into] = f"{before}\n@{id}".strip()
 
 
 def _keep_help() -> str:
