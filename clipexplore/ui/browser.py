@@ -7,23 +7,44 @@ whose browser side writes the address by `history.pushState` and `history.replac
 no place on top “8 more” in every language.
 """
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
 
 from clipexplore.language import _
 
+from .session import speaking
+
 _FOLDER = Path(__file__).parent / "browser"
 
 
-def component(name: str, html: str = "<div></div>", **options: Any) -> Any:
-    """What mounts `browser/NAME.js`, with `browser/NAME.css` where there is one; `options` as for Streamlit's."""
+def component(name: str, html: str = "<div></div>", js: str = "", **options: Any) -> Callable[..., None]:
+    """What mounts a component, by default `browser/NAME.js` with `browser/NAME.css` where there is one.
+
+    It takes the `data` that the script is given, the `key` of the place, `on`, a function for each name under which the
+    browser says something, which is called with that, and further options of Streamlit's.
+    """
     style = _FOLDER / f"{name}.css"
     if style.is_file():
         options.setdefault("css", style.read_text(encoding="utf-8"))
-    script = (_FOLDER / f"{name}.js").read_text(encoding="utf-8")
-    return st.components.v2.component(f"clipexplore_{name}", html=html, js=script, **options)
+    script = js or (_FOLDER / f"{name}.js").read_text(encoding="utf-8")
+    mount = st.components.v2.component(f"clipexplore_{name}", html=html, js=script, **options)
+
+    def show(data: Any, key: str, on: Mapping[str, Callable[[Any], None]] = MappingProxyType({}), **look: Any) -> None:
+        told = {f"on_{each}_change": speaking(partial(_tell, key, each, take)) for each, take in on.items()}
+        mount(data=data, key=key, **told, **look)
+
+    return show
+
+
+def _tell(key: str, name: str, take: Callable[[Any], None]) -> None:
+    """Passes on what the browser has said, if it has."""
+    if (said := st.session_state[key].get(name)) is not None:
+        take(said)
 
 
 _window = component("window", isolate_styles=False)
@@ -33,7 +54,7 @@ def keep_window() -> None:
     """Called once in a run, wherever there is room for what shows nothing."""
     data = {"presenting": bool(st.session_state.get("presenting")), "more": _("More")}
     # no key of a link, such as that of Words, holds a hyphen
-    _window(data=data, key="browser-window", height=1, on_leave_change=_end)
+    _window(data=data, key="browser-window", height=1, on={"leave": lambda left: _turn(False)})
 
 
 def present_button() -> None:
@@ -50,10 +71,6 @@ def present_button() -> None:
             "the next example; Page Up and ← lead back; Esc ends it."
         ),
     )
-
-
-def _end() -> None:
-    _turn(False)
 
 
 def _turn(on: bool) -> None:

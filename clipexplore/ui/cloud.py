@@ -20,6 +20,7 @@ from clipexplore.jobs import Job, Lane
 from clipexplore.language import _, language
 from clipexplore.store.collection import Collection
 
+from .browser import component
 from .session import screen, speaking
 from .shades import Shades
 
@@ -57,11 +58,9 @@ def _script(*names: str) -> str:
     return "\n".join((_HERE / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
-_cloud = st.components.v2.component(
-    "clipexplore_cloud", html=_HTML, css=(_HERE / "cloud.css").read_text(encoding="utf-8"), js=_script(*_PARTS)
-)
-_block = st.components.v2.component("clipexplore_block", html="<div></div>", js=_script("block"))
-_sheet = st.components.v2.component("clipexplore_sheet", html="<div></div>", js=_script("sheet"))
+_cloud = component("cloud", _HTML, _script(*_PARTS), css=(_HERE / "cloud.css").read_text(encoding="utf-8"))
+_block = component("block", js=_script("block"))
+_sheet = component("sheet", js=_script("sheet"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,24 +151,13 @@ def _place_of(row: int | None, rows: np.ndarray | None) -> int | None:
 
 def draw_cloud(packed: Packed, key: str, on_region: Callable, on_pick: Callable) -> None:
     """The canvas; it calls `on_region(corners)` with a polygon, [] when cleared, `on_pick(row)` for a click."""
-
-    def tell(name: str, act: Callable) -> None:
-        value = st.session_state[key].get(name)
-        if value is not None:
-            act(value)
-
     with st.container(gap=None):
         for slot, block in packed.blocks.items():
             slot_name = f"{key}-{slot}"
             _block(
                 data=_headed({"slot": slot_name, "name": packed.head["blocks"][slot]}, block), key=slot_name, height=1
             )
-        _cloud(
-            data={"key": key, **packed.head},
-            key=key,
-            on_region_change=lambda: tell("region", on_region),
-            on_pick_change=lambda: tell("pick", on_pick),
-        )
+        _cloud(data={"key": key, **packed.head}, key=key, on={"region": on_region, "pick": on_pick})
 
 
 def _headed(head: dict, payload: bytes) -> bytes:

@@ -70,7 +70,7 @@ def _offer(fields: list[str], slot: str) -> None:
     field, asked = st.session_state.get(slot, {}).get("ask") or ("", "")
     items = [_item(id) for id in ids_like(_known(), asked[1:], OFFERED)] if asked else []
     data = {"fields": fields, "field": field, "asked": asked, "items": items, "label": _("Pictures and names")}
-    _complete(data=data, key=slot, height=1, on_ask_change=lambda: None)
+    _complete(data=data, key=slot, height=1, on={"ask": lambda asked: None})
 
 
 def _known() -> list[str]:

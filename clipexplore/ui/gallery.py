@@ -5,7 +5,6 @@ All galleries of a page are one list for whoever walks from one picture to the n
 which is shown large (`links.OPEN`), so that Back closes it again.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -52,16 +51,8 @@ def gallery(hits: list[Hit], key: str, into: str | None = "q") -> None:
     items = [dict(id=hit.id, url=picture_url(hit.id), caption=hit.caption, score=score(hit)) for hit in hits]
     data = {"items": items, "tools": _tools(into), "chosen": chosen()}
     data |= {"label": _("Pictures"), "choose": _("Choose")}
-    slot = f"{key}-gallery"
-    acts: dict[str, Callable[[Any], None]] = {"open": _open, "act": partial(_act, into), "choose": _choose}
-    told = {f"on_{name}_change": speaking(partial(_tell, slot, name, take)) for name, take in acts.items()}
-    _gallery(data=data, key=slot, **told)
-
-
-def _tell(slot: str, name: str, take: Callable[[Any], None]) -> None:
-    """Passes on what the browser has said, if it has."""
-    if (said := st.session_state[slot].get(name)) is not None:
-        take(said)
+    acts = {"open": _open, "act": partial(_act, into), "choose": _choose}
+    _gallery(data=data, key=f"{key}-gallery", on=acts)
 
 
 def _tools(into: str | None) -> list[tuple[str, str, str]]:

@@ -21,7 +21,6 @@ from .session import access, preset, speaking, visitor
 from .widgets import linked
 
 _device = component("device")
-_KEY = "on-device"
 
 
 def lesson_list() -> Lesson | None:
@@ -148,7 +147,7 @@ def _keep_on_device() -> None:
     """Exchanges the predictions with the device; called once at the end of a page."""
     forget = bool(st.session_state.pop("forget", False))
     data = {"device": st.session_state.get("device"), "predictions": predictions(), "forget": forget}
-    _device(data=data, key=_KEY, on_kept_change=_take, height=1)
+    _device(data=data, key="on-device", on={"kept": _take}, height=1)
 
 
 def _forget() -> None:
@@ -156,9 +155,8 @@ def _forget() -> None:
     st.session_state["predictions"], st.session_state["forget"] = {}, True
 
 
-def _take() -> None:
+def _take(kept: dict) -> None:
     """Takes what the device has kept; a browser can send anything."""
-    kept = st.session_state[_KEY].get("kept") or {}
     name, before = kept.get("device"), kept.get("predictions")
     if isinstance(name, str) and isinstance(before, dict):
         st.session_state["device"] = name[:64]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clipexplore.ui import lessons
+from clipexplore.ui import browser, lessons
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def state(monkeypatch):
 
 def sent(state, kept):
     state["on-device"] = {"kept": kept}
-    lessons._take()
+    browser._tell("on-device", "kept", lessons._take)
 
 
 def test_a_device_is_known_by_the_name_it_gave_itself(state):
