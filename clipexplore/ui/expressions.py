@@ -20,13 +20,13 @@ from clipexplore.store.readable import folded
 
 from .browser import component
 from .calls import as_typed, call
+from .examples import stand_in
 from .journey import carried
 from .markdown import escape
 from .names import name_box, names, own_space
 from .page import pages
 from .plots import short
 from .session import page_here, preset, run, space, speaking
-from .stand_ins import stand_in
 from .titles import titled
 from .uploads import picture, picture_url
 from .widgets import text_line, text_lines

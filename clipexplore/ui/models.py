@@ -29,9 +29,9 @@ from clipexplore.store.collection import Collection
 from clipexplore.store.embedding import embed, fit_maps, missing, open_for
 from clipexplore.store.shelves import version_of
 
+from .examples import WITHOUT_MODEL
 from .fetching import absent, cost, offer_weights, say_terms
 from .markdown import escape
-from .page import WITHOUT_MODEL
 from .progress import fitted, lane
 from .session import access, early_spaces, embedder, folders, place_of, preset, space, space_of
 from .titles import described, titled

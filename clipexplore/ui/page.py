@@ -18,13 +18,12 @@ from clipexplore.language import _, language
 from clipexplore.paths import BUNDLE
 from clipexplore.settings import settings
 
+from .examples import show_examples
 from .journey import arrive
 from .markdown import escape
 from .serving import note_page
-from .session import preset, run, space
-from .stand_ins import say_what_can_be_asked
+from .session import space
 
-WITHOUT_MODEL = ("status", "collections")  # pages that need none
 log = logging.getLogger(__name__)
 
 
@@ -140,7 +139,7 @@ def header(*, lead: str, why: str, formula: str, attempt: str) -> None:
             st.latex(formula)
             st.markdown(f"**{try_this}** {attempt}")
     st.markdown(lead)
-    _show_examples(name)
+    show_examples(name)
 
 
 def _under_app() -> None:
@@ -151,38 +150,6 @@ def _under_app() -> None:
     if "page" not in st.session_state or "model" not in st.session_state:
         navigation()
         st.rerun()
-
-
-def _show_examples(page: str) -> None:
-    if page not in WITHOUT_MODEL and not space().can_embed:
-        say_what_can_be_asked(page)
-    with st.container(horizontal=True, gap="small"):
-        for number, example in enumerate(_examples_here(page)):
-            st.button(
-                example.get(language.get(), example["label"]),
-                key=f"example-{page}-{number}",
-                on_click=preset,
-                kwargs=example["set"],
-                type="secondary",
-            )
-        run().afresh = st.empty()
-
-
-def _examples_here(page: str) -> list[dict]:
-    """Those of the page; they are of Emoji World, and none of another model's that is not here. One in a language of
-    its own only where the model was trained on many.
-    """
-    if page not in WITHOUT_MODEL and not space().can_embed:
-        return []
-    return [each for each in examples().get(page, []) if "language" not in each or space().model.family.multilingual]
-
-
-@cache
-def examples() -> dict[str, list[dict]]:
-    """The examples of each page: a label in English and, by code, in the other languages, and what it sets; with a
-    `language`, those of one text in that language for all visitors.
-    """
-    return json.loads((settings().assets / "examples.json").read_text(encoding="utf-8"))
 
 
 def say_figures(sentence: str, by: str = "labs") -> None:

@@ -1,23 +1,55 @@
-"""Where the model is not here to read texts: what can be asked all the same, with items of the collection in the place
-of a page's examples.
-"""
+"""The examples of a page; where the model is not here to read texts, items of the collection stand in their place."""
+
+import json
+from functools import cache
 
 import streamlit as st
 
 from clipexplore import links
 from clipexplore.errors import InputError
 from clipexplore.expression import Expression, Term, format
-from clipexplore.language import _
+from clipexplore.language import _, language
 from clipexplore.models.catalog import UNNAMED
+from clipexplore.settings import settings
 
 from .markdown import escape
-from .session import preset, space
+from .session import preset, run, space
 from .titles import titled
 
+WITHOUT_MODEL = ("status", "collections")  # pages that need none
 ASKING = ("start", "search", "arithmetic", "components")  # pages whose `q` items of the collection can answer
 
 
-def say_what_can_be_asked(page: str) -> None:
+def show_examples(page: str) -> None:
+    """Buttons that set the page's widgets to something worth seeing. They are of Emoji World: where the model is not
+    here, there is what can be asked all the same; and those in a language of its own are for models trained on many.
+    """
+    lacking = page not in WITHOUT_MODEL and not space().can_embed
+    if lacking:
+        _say_what_can_be_asked(page)
+    there = [] if lacking else _all().get(page, [])
+    there = [each for each in there if "language" not in each or space().model.family.multilingual]
+    with st.container(horizontal=True, gap="small"):
+        for number, example in enumerate(there):
+            st.button(
+                example.get(language.get(), example["label"]),
+                key=f"example-{page}-{number}",
+                on_click=preset,
+                kwargs=example["set"],
+                type="secondary",
+            )
+        run().afresh = st.empty()
+
+
+@cache
+def _all() -> dict[str, list[dict]]:
+    """The examples of each page: a label in English and, by code, in the other languages, and what it sets; with a
+    `language`, those of one text in that language for all visitors.
+    """
+    return json.loads((settings().assets / "examples.json").read_text(encoding="utf-8"))
+
+
+def _say_what_can_be_asked(page: str) -> None:
     """That the model is not here, and examples of what needs none."""
     here = space()
     says = _(
@@ -31,7 +63,7 @@ def say_what_can_be_asked(page: str) -> None:
         )
     st.caption(escape(says.format(title=titled(here.model), collection=here.collection.title)))
     with st.container(horizontal=True, gap="small"):
-        for number, example in enumerate(_examples(page)):
+        for number, example in enumerate(_stand_ins(page)):
             (label,) = example.values()
             key = f"own-{page}-{number}"
             st.button(escape(label.replace("\n", " → ")), key=key, on_click=preset, kwargs=example)
@@ -67,7 +99,7 @@ def _own(page: str) -> dict[str, str]:
     return {"q": asked, "heat": one, "image": one, "stops": f"{one}\n{two}", "points": f"{one}\n{two}\n{three}"}
 
 
-def _examples(page: str) -> list[dict[str, str]]:
+def _stand_ins(page: str) -> list[dict[str, str]]:
     """What to set a page's widgets to."""
     one, two, three = _some()
     if page in ASKING:
