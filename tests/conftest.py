@@ -27,6 +27,14 @@ def pytest_sessionfinish():
     shutil.rmtree(os.environ["CLIPEXPLORE_HOME"], ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def space():
+    """The bundled collection in the space of the bundled model."""
+    from clipexplore import Space
+
+    return Space.open()
+
+
 class Axes:
     """An embedder to check by hand: each new content word gets the next axis, a text the normalised sum of its words.
 

@@ -11,11 +11,6 @@ from clipexplore.vectors import normalize
 
 
 @pytest.fixture(scope="module")
-def space():
-    return Space.open()
-
-
-@pytest.fixture(scope="module")
 def bank(space):
     """The words that captions are made of; others are only said of things."""
     return space.words.embeddings("emoji", "captions")[(space.words.fields["source"] == "captions").to_numpy()]

@@ -13,11 +13,6 @@ from clipexplore.models.families import Scale
 
 
 @pytest.fixture(scope="module")
-def space():
-    return Space.open()
-
-
-@pytest.fixture(scope="module")
 def judged(space):
     return judge(space, "place", ["{}", "a {}"])
 

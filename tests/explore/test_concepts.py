@@ -13,11 +13,6 @@ from clipexplore.settings import settings
 from clipexplore.store.collection import Collection
 
 
-@pytest.fixture(scope="module")
-def space():
-    return Space.open()
-
-
 def of_value(space, value: str):
     """The concept that tells a value best."""
     return max((card for card in concepts(space).cards if card.value == value), key=lambda card: card.f1)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from clipexplore import Space
 from clipexplore.errors import InputError
 from clipexplore.explore.gap import gap
 from clipexplore.explore.match import different, match
@@ -12,11 +11,6 @@ from clipexplore.models.catalog import Model
 from clipexplore.models.families import Scale
 
 CAPTIONS = ["a cat", "A  cat", "a dog", "a lion", "a dog", "an owl"]
-
-
-@pytest.fixture(scope="module")
-def space():
-    return Space.open()
 
 
 def test_no_caption_is_drawn_twice():

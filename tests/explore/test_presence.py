@@ -25,11 +25,6 @@ def part(space, folder, rows, captions=None):
     return Space(space.model, made, space.words, space.background)
 
 
-@pytest.fixture(scope="module")
-def space():
-    return Space.open()
-
-
 def test_what_was_taken_out_is_not_here_and_all_else_is(space, tmp_path):
     rows = [row for row, caption in enumerate(space.collection.captions) if GONE not in caption]
     without = part(space, tmp_path / "part", rows)

@@ -11,11 +11,6 @@ from clipexplore.names import define
 
 
 @pytest.fixture(scope="module")
-def space():
-    return Space.open()
-
-
-@pytest.fixture(scope="module")
 def found(space):
     return agreement(space)
 

@@ -120,6 +120,20 @@ def captions(app: AppTest) -> str:
     return "\n".join(unescaped(each.value) for each in app.caption)
 
 
+def markdown(app: AppTest) -> str:
+    return "\n".join(each.value for each in app.markdown)
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    """The figures of a page by their label."""
+    return {each.label: each.value for each in app.metric}
+
+
+def buttons(app: AppTest, prefix: str) -> list:
+    """The buttons whose keys begin so, in the order of the page."""
+    return [each for each in app.button if (each.key or "").startswith(prefix)]
+
+
 def pictures(app: AppTest, key: str) -> list[str]:
     """The ids of a gallery, in order."""
     return [item["id"] for item in galleries(app).get(f"{key}-gallery", ())]

@@ -1,16 +1,22 @@
 """The page that takes points apart."""
 
 import numpy as np
-import pytest
-from helpers import captions, click, errors, figure, follow, numbers, open_page, pictures, the_error, unescaped, values
+from helpers import (
+    captions,
+    click,
+    errors,
+    figure,
+    follow,
+    metrics,
+    numbers,
+    open_page,
+    pictures,
+    the_error,
+    unescaped,
+    values,
+)
 
-from clipexplore import Space
 from clipexplore.explore.apart import apart, beside
-
-
-@pytest.fixture(scope="module")
-def space():
-    return Space.open()
 
 
 def equation(app) -> str:
@@ -48,7 +54,7 @@ def test_a_slider_changes_the_sum_and_the_link(space):
     edited = app.session_state["edited"]
     assert before[0] == "" and edited and word not in edited and sliders(app)[word] == 0
     assert equation(app) == f"@man-top-hat ≈ {edited}"
-    shown = {each.label: each.value for each in app.metric}
+    shown = metrics(app)
     assert shown["cosine"] == f"{beside(space, '@man-top-hat', edited).cosine:.3f}"
     assert equation(follow(app, "apart")) == equation(app) and sliders(follow(app, "apart")) == sliders(app)
     app.text_input(key="edited").set_value("").run()

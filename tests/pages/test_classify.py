@@ -11,6 +11,7 @@ from helpers import (
     figures,
     follow,
     labels,
+    metrics,
     numbers,
     open_page,
     settled,
@@ -134,7 +135,7 @@ def test_a_collection_is_judged_as_by_hand():
     classes = class_embeddings(space.embed_texts, names, ["{}"])
     cosines = space.collection.embeddings("emoji", "pictures")[known] @ classes.T
     accuracy = (np.array(names)[cosines.argmax(1)] == truth).mean()
-    assert {each.label: each.value for each in app.metric}["bare names"] == f"{accuracy:.1%}"
+    assert metrics(app)["bare names"] == f"{accuracy:.1%}"
     assert f"{known.sum():,} labelled pictures, {len(names)} classes" in captions(app)
     assert "judge-confusion" in figures(app) and "judge-none" in figures(app)
 
@@ -184,7 +185,7 @@ def test_where_is_judged_on_scenes_with_known_boxes(monkeypatch):
             "classify", {"task": "where", "image": "@panda-top-hat", "class_names": "panda\ntop hat", "judge": "true"}
         )
     )
-    shown = {each.label: each.value for each in app.metric}
+    shown = metrics(app)
     assert 0 <= float(shown["mean IoU"]) <= 1 and shown["on the right thing"].endswith("%") and not errors(app)
     assert "4 boxes in 2 scenes" in captions(app)
 

@@ -2,7 +2,21 @@
 
 import numpy as np
 import pytest
-from helpers import captions, click, cloud, figure, figures, labels, numbers, open_page, pictures, scores, settled
+from helpers import (
+    captions,
+    click,
+    cloud,
+    figure,
+    figures,
+    labels,
+    markdown,
+    metrics,
+    numbers,
+    open_page,
+    pictures,
+    scores,
+    settled,
+)
 
 from clipexplore import Space
 from clipexplore.images import small_copy
@@ -78,9 +92,9 @@ def test_a_picture_that_was_just_uploaded_as_pixels(monkeypatch, tmp_path, capsy
     app = settled(click(app, "Use it"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / f"{app.text_input(key='picture').value[1:]}.png").write_bytes(held)
-    lines, markdown = run_code(app, capsys), "".join(each.value for each in app.markdown)
-    assert f"error {float(lines[0].split()[-1]):.1f} grey levels" in markdown
-    assert f"cosine {computed(app).cosine:.3f} with the whole vector" in markdown
+    lines, said = run_code(app, capsys), markdown(app)
+    assert f"error {float(lines[0].split()[-1]):.1f} grey levels" in said
+    assert f"cosine {computed(app).cosine:.3f} with the whole vector" in said
 
 
 @pytest.mark.parametrize(
@@ -95,7 +109,7 @@ def test_a_picture_that_was_just_uploaded_as_pixels(monkeypatch, tmp_path, capsy
 def test_apart(link):
     app = open_page("apart", link)
     variables = run(app)
-    shown = {each.label: each.value for each in app.metric}
+    shown = metrics(app)
     result = variables["result"]  # of the last call
     assert shown["cosine"] == f"{result.cosine:.3f}" and shown["left unexplained"] == f"{result.unexplained:.0%}"
     assert pictures(app, "apart-sum") == [hit.id for hit in result.pictures]
@@ -171,7 +185,7 @@ def test_match(link, capsys):
 def test_properties(link, capsys):
     app = open_page("properties", link)
     lines = run_code(app, capsys)
-    shown = {each.label: each.value for each in app.metric}
+    shown = metrics(app)
     assert f"cosine {shown['parallelism']}" == f"cosine {float(lines[0].split()[-1]):.3f}"
     assert f"{float(lines[2].split()[-1]):.1%}" == shown["additive R²"]
     step = computed(app)
@@ -207,7 +221,7 @@ def test_components(link):
     """Every part is its own call."""
     app = open_page("components", {**link, "rank": "7"})
     result = computed(app)
-    assert f"keep **{result.kept:.1%}**" in "".join(each.value for each in app.markdown)
+    assert f"keep **{result.kept:.1%}**" in markdown(app)
     np.testing.assert_allclose(numbers(figure(app, "lost")["data"][1]["y"]), result.measured, rtol=1e-6)
     app = open_page("components", {**link, "part": "plane", "x": "3", "points": "cat\n@nope"})
     result = computed(app)
@@ -228,10 +242,10 @@ def test_components(link):
 def test_pixels(link, capsys):
     app = settled(open_page("pixels", link))
     lines = run_code(app, capsys)
-    markdown = "".join(each.value for each in app.markdown)
-    assert f"error {float(lines[0].split()[-1]):.1f} grey levels" in markdown
+    said = markdown(app)
+    assert f"error {float(lines[0].split()[-1]):.1f} grey levels" in said
     if "source" not in link:
-        assert f"cosine {computed(app).cosine:.3f} with the whole vector" in markdown
+        assert f"cosine {computed(app).cosine:.3f} with the whole vector" in said
 
 
 @pytest.mark.parametrize(
@@ -246,7 +260,7 @@ def test_pixels(link, capsys):
 def test_two(link, capsys):
     app = settled(open_page("two", link))
     result, lines = computed(app), capsys.readouterr().out.splitlines()
-    shown = {each.label: each.value for each in app.metric}
+    shown = metrics(app)
     assert shown["shared neighbours"] == f"{result.neighbours:.0%}"
     assert shown["CKA, debiased"] == f"{result.alignment.debiased:.3f}"
     shared = next(line.split()[-1] for line in lines if line.startswith("shared"))
@@ -279,7 +293,7 @@ def test_classify(link):
 def test_a_judged_collection(link):
     app = settled(open_page("classify", {"task": "collection", **link}))
     result = computed(app)
-    shown = {each.label: each.value for each in app.metric}
+    shown = metrics(app)
     names = {"bare": "bare names", "one": "one template", "yours": "your templates", "many": "25 templates"}
     assert {names[name]: f"{accuracy:.1%}" for name, accuracy in result.accuracies.items()} == shown
     assert f"below a cosine of {result.verdicts['many'].threshold.cosine:.3f}" in captions(app)

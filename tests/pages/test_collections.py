@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from fixtures_imports import fill, jpeg
-from helpers import captions, errors, figures, labels, open_page, pictures, the_error, unescaped, values
+from helpers import buttons, captions, errors, figures, labels, open_page, pictures, the_error, unescaped, values
 
 from clipexplore import links
 from clipexplore.access import Caller
@@ -70,7 +70,7 @@ def inside(app):
 
 
 def names(app):
-    return [each.key.removeprefix("explore-") for each in app.button if str(each.key).startswith("explore-")]
+    return [each.key.removeprefix("explore-") for each in buttons(app, "explore-")]
 
 
 def jpegs(count):
@@ -134,7 +134,7 @@ def test_deleted_and_had_back(app):
     settle(drop(app, *jpegs(3)))
     app.button(key="delete-my-holidays").click().run()
     assert names(app) == ["emoji-world"]
-    (undo,) = [each for each in app.button if str(each.key).startswith("undo-")]
+    (undo,) = buttons(app, "undo-")
     undo.click().run()
     assert names(app) == ["emoji-world", "my-holidays"] and not errors(app)
 

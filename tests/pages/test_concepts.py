@@ -1,28 +1,23 @@
 """The page of concepts."""
 
 import numpy as np
-import pytest
 from helpers import (
+    buttons,
     captions,
     click,
     errors,
     examples,
     figure,
     follow,
+    metrics,
     numbers,
     open_page,
     pictures,
     the_error,
 )
 
-from clipexplore import Space
 from clipexplore.explore.concepts import concept, concepts
 from clipexplore.explore.turned import turn
-
-
-@pytest.fixture(scope="module")
-def space():
-    return Space.open()
 
 
 def sliders(app) -> dict[int, float]:
@@ -31,14 +26,14 @@ def sliders(app) -> dict[int, float]:
 
 def listed(app) -> list[int]:
     """The numbers of the cards that are shown."""
-    return [int(each.key.removeprefix("look-")) for each in app.button if (each.key or "").startswith("look-")]
+    return [int(each.key.removeprefix("look-")) for each in buttons(app, "look-")]
 
 
 def test_cards_the_table_and_one_concept(space):
     app = open_page("concepts")
     found = concepts(space)
     assert listed(app) == [card.number for card in found.cards[:12]]
-    shown = {each.label: each.value for each in app.metric}
+    shown = metrics(app)
     assert shown["concepts"] == f"{found.count:,}" and shown["stability"] == f"{found.stability:.2f}"
     (table,) = [each.value for each in app.table]
     assert table.index.tolist() == ["concept", "principal component", "dimension of the vector"]
@@ -55,8 +50,7 @@ def test_concepts_are_found_and_looked_at(space):
     app = open_page("concepts", {"find": "snow", "k": "3"})
     found = concepts(space, find="snow")
     assert listed(app) == [card.number for card in found.cards[:3]]
-    (look,) = [each for each in app.button if each.key == f"look-{found.cards[2].number}"]
-    look.click().run()
+    app.button(key=f"look-{found.cards[2].number}").click().run()
     assert app.session_state["concept"] == found.cards[2].number and not errors(app)
     assert listed(follow(app, "concepts")) == listed(app)
 
@@ -78,8 +72,7 @@ def test_a_slider_turns_a_concept_and_the_link_says_so(space):
 def test_a_concept_is_added_from_its_card_and_by_its_word(space):
     app = open_page("concepts", {"find": "snow"})
     snow = concepts(space, find="snow").cards[0]
-    (up,) = [each for each in app.button if each.key == f"up-{snow.number}"]
-    up.click().run()
+    app.button(key=f"up-{snow.number}").click().run()
     assert app.session_state["turned"] == f"{snow.number} 1.5" and sliders(app)[snow.number] == 1.5
     box = app.selectbox(key="add-concept")
     other = concepts(space, find="top hat").cards[0]
@@ -92,8 +85,7 @@ def test_what_cannot_be_turned_is_a_sentence_and_a_card_begins_anew():
     app = open_page("concepts", {"turned": "more snow"})
     assert "is not the number of a concept" in the_error(app)
     number = listed(app)[0]
-    (up,) = [each for each in app.button if each.key == f"up-{number}"]
-    up.click().run()
+    app.button(key=f"up-{number}").click().run()
     assert app.session_state["turned"] == f"{number} 1.5" and not errors(app)
 
 

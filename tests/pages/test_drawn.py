@@ -11,7 +11,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from fixtures_drawing import add_checker
-from helpers import captions, errors, figures, open_page, player, unescaped, values
+from helpers import captions, click, errors, figures, open_page, player, unescaped, values
 from PIL import Image
 
 from clipexplore import Embedder, Space, links
@@ -248,8 +248,7 @@ def test_what_a_drawing_depends_on_changes_it(drawing_assets):
 
 def test_the_original_experiment_is_one_click(drawing_assets):
     app = open_page("interpolate", {"draw": "false", "seed": "7", "easing": "smooth"})
-    (button,) = [each for each in app.button if each.label == "The original experiment"]
-    button.click().run()
+    click(app, "The original experiment")
     assert not app.exception and not errors(app)
     expected = {
         "stops": "lioness\nlion",
@@ -341,8 +340,7 @@ def test_an_archive_restores_the_page_it_came_from(drawing_assets):
     assert "Steps: 2, CFG scale: 3.0" in Image.open(BytesIO(png)).text["parameters"]
     app = open_page("interpolate", {"draw": "false", "stops": "cat\ndog"})
     app.file_uploader(key="restore").upload("x.png", png, "image/png").run()
-    (button,) = [each for each in app.button if each.label == "Restore its settings"]
-    button.click().run()
+    click(app, "Restore its settings")
     assert {key: values(app, "interpolate")[key] for key in link} == link
     assert (
         app.session_state["collection"] == "emoji-world" and app.session_state["model"] == "emoji"

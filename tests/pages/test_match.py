@@ -3,6 +3,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from helpers import (
+    buttons,
     captions,
     click,
     errors,
@@ -164,7 +165,7 @@ def test_an_uploaded_picture_becomes_one_more_of_the_pairs():
     file = BytesIO()
     Image.new("RGB", (40, 40), (200, 30, 30)).save(file, "PNG")
     app.file_uploader(key="files").upload("square.png", file.getvalue(), "image/png").run()
-    (use,) = [button for button in app.button if (button.key or "").startswith("use-up-")]
+    (use,) = buttons(app, "use-up-")
     use.click().run()
     assert values(app, "match")["image"] == f"@lion\n@{use.key.removeprefix('use-')}" and not errors(app)
     assert matrix(app).shape == (2, 2)

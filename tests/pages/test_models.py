@@ -11,7 +11,7 @@ import streamlit as st
 from fixtures_drawing import build_tiny_diffusion
 from fixtures_families import build
 from fixtures_models import build_tiny_clip
-from helpers import APP, captions, errors, open_page, pictures, unescaped, visit
+from helpers import APP, buttons, captions, errors, open_page, pictures, unescaped, visit
 
 from clipexplore import Space
 from clipexplore.closing import close_all
@@ -130,7 +130,7 @@ def test_missing_weights_are_one_sentence_and_everything_else_works(configured):
         told == "The weights openai/clip-vit-base-patch32 are not on this machine; fetch them with: python "
         "-m clipexplore models get clip-b32"
     )
-    assert not [each for each in app.button if each.key and each.key.startswith("fetch")]
+    assert not buttons(app, "fetch")
     app.sidebar.selectbox(key="model").set_value("emoji").run()
     assert not errors(app) and pictures(app, "search")
     assert visit("status", {"model": "clip-b32"}).title[0].value == "Status"
@@ -162,7 +162,7 @@ def table_of_models(app):
 def test_sizes_times_and_terms_are_said_before(configured):
     configured("downloads = true")
     app = visit("search", {"model": "clip-l14"})
-    assert [each.label for each in app.button if each.key and each.key.startswith("fetch")] == [
+    assert [each.label for each in buttons(app, "fetch")] == [
         "Fetch the CLIP alone · 1.7 GB, 2 min at 100 Mbit/s",
         "Fetch all, to draw · 7.7 GB, 10 min at 100 Mbit/s",
     ]

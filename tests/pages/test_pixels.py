@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from helpers import errors, examples, figure, figures, numbers, open_page, the_error, values
+from helpers import errors, examples, figure, figures, markdown, numbers, open_page, the_error, values
 from sklearn.decomposition import PCA
 
 from clipexplore import Space
@@ -39,7 +39,7 @@ def test_digits_are_rebuilt_as_scikit_learn_does():
     x, _ = digits()
     fit = PCA(12, svd_solver="full").fit(x.astype(np.float64))
     rebuilt = fit.inverse_transform(fit.transform(x[100:101]))[0]
-    said = re.search(r"error (\d+\.\d) grey levels", "".join(each.value for each in app.markdown))
+    said = re.search(r"error (\d+\.\d) grey levels", markdown(app))
     assert float(said[1]) == pytest.approx(np.sqrt(((x[100] - rebuilt) ** 2).mean()) * 255, abs=0.15)
     np.testing.assert_allclose(
         numbers(figure(app, "pixel-spectra")["data"][0]["y"])[:12], fit.explained_variance_ratio_.cumsum(), atol=1e-3

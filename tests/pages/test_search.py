@@ -7,6 +7,7 @@ from io import BytesIO
 import pytest
 from fixtures_imports import full_disk
 from helpers import (
+    buttons,
     captions,
     click,
     errors,
@@ -14,6 +15,7 @@ from helpers import (
     figures,
     follow,
     labels,
+    markdown,
     open_link,
     open_page,
     pictures,
@@ -169,7 +171,7 @@ def test_a_line_is_drawn_under_the_last_that_matches():
     app, found = open_page("search", {"q": "zebra"}), search(Space.open(), "zebra")
     assert pictures(app, "search") == [hit.id for hit in found.matches] and 0 < len(found.matches) < 24
     assert pictures(app, "search-below") == [hit.id for hit in found.hits[len(found.matches) :]]
-    said = "\n".join(each.value for each in app.markdown)
+    said = markdown(app)
     assert f"From here on nothing counts as a match any more: the cosine is below {found.least:.3f}" in said
     assert f"wrong in {100 * found.presence.false:.0f} of 100" in captions(app)
     app.toggle(key="matching").set_value(True).run()
@@ -179,7 +181,7 @@ def test_a_line_is_drawn_under_the_last_that_matches():
 
 def test_what_is_not_here_is_said_and_what_is_nearest_shown():
     app = open_page("search", {"q": "a purple submarine"})
-    assert "Nothing here matches" in "\n".join(each.value for each in app.markdown)
+    assert "Nothing here matches" in markdown(app)
     assert len(pictures(app, "search")) == 24
     assert not pictures(open_page("search", {"q": "a purple submarine", "matching": "true"}), "search")
 
@@ -204,7 +206,7 @@ def test_a_search_does_not_wait_until_it_is_learned_what_matches(monkeypatch):
     assert job.wait(60) and threads == ["lane-quick"]
     assert pictures(app.run(), "search") == [hit.id for hit in found.matches]
     assert f"from a cosine of {found.least:.3f} on" in captions(app) and not app.get("progress")
-    assert "Nothing here matches" in "\n".join(each.value for each in other.run().markdown)
+    assert "Nothing here matches" in markdown(other.run())
     assert "fit-presence" not in open_page("search", {"q": "zebra"}).session_state  # where it is there at once
 
 
@@ -225,7 +227,7 @@ def png(size: tuple[int, int] = (40, 30), mode: str = "RGB", color: object = (20
 def test_an_uploaded_picture_is_searched_from():
     app = open_page("search")
     app.file_uploader(key="files").upload("../../red square.png", png(), "image/png").run()
-    (use,) = [button for button in app.button if (button.key or "").startswith("use-up-")]
+    (use,) = buttons(app, "use-up-")
     id = use.key.removeprefix("use-")
     use.click().run()
     assert values(app, "search")["q"] == f"@{id}" and not errors(app) and len(scores(app)) == 24
@@ -247,7 +249,7 @@ def test_what_is_no_picture_is_told_beside_those_that_are(name, data, says):
     app = open_page("search")
     app.file_uploader(key="files").set_value([(name, data, "image/png"), ("good.png", png(), "image/png")]).run()
     assert says in the_error(app) and len(pictures(app, "search")) == 24
-    assert [button.label for button in app.button if (button.key or "").startswith("use-up-")] == ["Use it"]
+    assert [each.label for each in buttons(app, "use-up-")] == ["Use it"]
 
 
 def test_without_the_models_weights_what_is_stored_is_still_answered(tmp_path, monkeypatch):
@@ -271,7 +273,7 @@ def test_without_the_models_weights_what_is_stored_is_still_answered(tmp_path, m
 def test_the_same_picture_given_twice_is_one():
     app = open_page("search")
     app.file_uploader(key="files").set_value([("a.png", png(), "image/png"), ("b.png", png(), "image/png")]).run()
-    assert not errors(app) and len([button for button in app.button if (button.key or "").startswith("use-up-")]) == 1
+    assert not errors(app) and len(buttons(app, "use-up-")) == 1
 
 
 def test_what_passes_the_quota_of_a_session_is_refused_and_the_rest_stays(monkeypatch):
@@ -281,10 +283,7 @@ def test_what_passes_the_quota_of_a_session_is_refused_and_the_rest_stays(monkey
     app = open_page("search")
     files = [(f"{color}.png", png(color=(color, 30, 30)), "image/png") for color in (0, 90, 200)]
     app.file_uploader(key="files").set_value(files).run()
-    assert (
-        "remove some" in the_error(app)
-        and len([button for button in app.button if (button.key or "").startswith("use-up-")]) == 2
-    )
+    assert "remove some" in the_error(app) and len(buttons(app, "use-up-")) == 2
 
 
 def test_a_disk_that_is_full_is_told_and_the_page_stays(monkeypatch):
@@ -292,6 +291,6 @@ def test_a_disk_that_is_full_is_told_and_the_page_stays(monkeypatch):
     app.file_uploader(key="files").upload("a.png", png(), "image/png").run()
 
     monkeypatch.setattr(os, "fsync", full_disk)
-    (keep,) = [button for button in app.button if button.key.startswith("keep-up-")]
+    (keep,) = buttons(app, "keep-up-")
     keep.click().run()
     assert "No space left" in the_error(app) and len(pictures(app, "search")) == 24 and not app.exception

@@ -2,15 +2,10 @@
 
 import numpy as np
 import pytest
-from helpers import captions, cloud, errors, examples, figure, follow, numbers, open_page, settled, values
+from helpers import captions, cloud, errors, examples, figure, follow, metrics, numbers, open_page, settled, values
 
 from clipexplore import Space
 from clipexplore.explore.two import agreement, in_both
-
-
-@pytest.fixture(scope="module")
-def space():
-    return Space.open()
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +24,7 @@ def test_both_spaces_and_how_far_they_agree(page, space):
     assert captions(page).count("**●** ") == 2 * both.shared + 1
     for hit in (*both.hits, *both.theirs):
         assert f"{hit.cosine:.3f}  \n@{hit.id}" in captions(page)
-    shown = {each.label: each.value for each in page.metric}
+    shown = metrics(page)
     assert shown["shared neighbours"] == f"{found.neighbours:.0%}"
     assert shown["CKA, debiased"] == f"{found.alignment.debiased:.3f}" and shown["CKA"] == f"{found.alignment.cka:.3f}"
     assert shown["once turned, pictures"] == f"{found.turned.held_out['pictures']:.3f}"

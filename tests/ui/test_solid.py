@@ -1,8 +1,7 @@
-import base64
-
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from helpers import numbers
 
 from clipexplore.ui import solid
 from clipexplore.ui.cloud import Overlay
@@ -30,15 +29,6 @@ def draw(monkeypatch):
         return drawn.pop()
 
     return draw
-
-
-def numbers(values: object) -> np.ndarray:
-    """Numbers of a figure, however they are written."""
-    return (
-        np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
-        if isinstance(values, dict)
-        else np.array(values, float)
-    )
 
 
 def spots(trace: go.Scatter3d) -> np.ndarray:
