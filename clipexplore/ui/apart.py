@@ -11,7 +11,6 @@ from clipexplore.expression import MAX_CHARACTERS, MIN_WEIGHT, Expression, Term
 from clipexplore.language import _, numeral
 from clipexplore.space import Point
 
-from . import spec as go
 from .expressions import EXCERPT, points_of
 from .gallery import gallery
 from .markdown import escape
@@ -105,7 +104,8 @@ def show_curve(found: TakenApart) -> None:
     """The cosine against the number of terms, each named by the word that is added."""
     words = [plain(("− " if term.weight < 0 else "+ ") + term.text, 18) for term in found.sum.terms]
     counts = list(range(1, len(words) + 1))
-    line = go.Scatter(
+    line = dict(
+        type="scatter",
         x=counts,
         y=found.cosines,
         mode="lines+markers",

@@ -8,7 +8,6 @@ from clipexplore.images import data_url, encode
 from clipexplore.language import _, numeral
 from clipexplore.store.export import csv_file, harmless
 
-from . import spec as go
 from .calls import call
 from .markdown import escape
 from .plots import bars, chart
@@ -144,22 +143,25 @@ def where_maps(result: Where) -> None:
 
 def _map(result: Where, number: int, source: str) -> None:
     shading = dict(colorscale=SHADE, showscale=False, zmin=0, hovertemplate="%{z:.2f}<extra></extra>")
-    figure = go.Figure(go.Heatmap(z=result.maps[number], **shading))
+    heat = dict(type="heatmap", z=result.maps[number], **shading)
     width, height = result.picture.size
     whole = dict(x=0, y=0, sizex=width, sizey=height, sizing="stretch", layer="below")
-    figure.add_layout_image(source=source, xref="x", yref="y", **whole)
+    image = dict(source=source, xref="x", yref="y", **whole)
+    boxes = []
     for box, line in ((result.known[number], TRUE), (result.boxes[number], FOUND)):
         if box:
             left, top, across, down = box
-            figure.add_shape(type="rect", x0=left, y0=top, x1=left + across, y1=top + down, line=line)
+            boxes.append(dict(type="rect", x0=left, y0=top, x1=left + across, y1=top + down, line=line))
     alt = _("The picture, darkened where {name} is not, with the box found and the true box")
     chart(
-        figure,
+        heat,
         alt.format(name=result.class_names[number]),
         f"where-{number}",
         height=320,
         x=dict(visible=False, range=[0, width], constrain="domain"),
         y=dict(visible=False, range=[height, 0], scaleanchor="x", constrain="domain"),
+        images=[image],
+        shapes=boxes,
         dragmode=False,
     )
 

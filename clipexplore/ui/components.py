@@ -8,9 +8,8 @@ from clipexplore.explore.components import GAP, Cloud, Fingerprint, Kept, Plane,
 from clipexplore.language import _, numeral
 from clipexplore.space import Hit
 
-from . import spec as go
 from .markdown import escape
-from .plots import ACCENT, MUTED, OTHER, axis_titles, chart, mark, plain, sampled, solid_axes
+from .plots import ACCENT, MUTED, OTHER, axis_titles, chart, marks, plain, sampled, scene
 from .results import hit_tiles, result_bars
 from .session import space
 from .widgets import row, slider, toggle
@@ -48,8 +47,8 @@ def show_spectrum(found: Spectrum, of: str, rank: int) -> None:
     with right:
         line, dots = dict(color=MUTED, width=2), dict(size=9, color=ACCENT)
         lost = [
-            go.Scatter(x=found.ks, y=found.expected, mode="lines", line=line, name="Σ σᵢ², i > k"),
-            go.Scatter(x=found.ks, y=found.measured, mode="markers", marker=dots, name="‖X − X_k‖²"),
+            dict(type="scatter", x=found.ks, y=found.expected, mode="lines", line=line, name="Σ σᵢ², i > k"),
+            dict(type="scatter", x=found.ks, y=found.measured, mode="markers", marker=dots, name="‖X − X_k‖²"),
         ]
         alt = _("What is lost with k components, measured on the points and as the spectrum predicts it")
         chart(lost, alt, "lost", height=380, legend="above", x=dict(title="k", type="log"), y=_("what is lost"))
@@ -68,21 +67,23 @@ def show_spectrum(found: Spectrum, of: str, rank: int) -> None:
 def _spectrum(cloud: Cloud, of: str, rank: int) -> None:
     shares = cloud.fit.explained_variance_ratio
     number, shown = np.arange(1, len(shares) + 1), min(len(shares), SHOWN)
-    figure = go.Figure(go.Bar(x=number[:shown], y=shares[:shown], marker_color=ACCENT, name=_("explained")))
+    look = dict(color=ACCENT)
+    traces = [dict(type="bar", x=number[:shown], y=shares[:shown], marker=look, name=_("explained"))]
     if cloud.gap is not None and (flagged := cloud.gap >= GAP).any():
-        figure.add_trace(go.Bar(x=number[flagged], y=shares[flagged], marker_color=OTHER, name=_("the gap")))
+        look = dict(color=OTHER)
+        traces.append(dict(type="bar", x=number[flagged], y=shares[flagged], marker=look, name=_("the gap")))
     line, running = dict(color=MUTED, width=2), shares.cumsum()[:shown]
-    figure.add_trace(go.Scatter(x=number[:shown], y=running, mode="lines", line=line, name=_("cumulative")))
-    figure.add_vline(x=rank + 0.5, line_dash="dot", line_color=MUTED)
+    traces.append(dict(type="scatter", x=number[:shown], y=running, mode="lines", line=line, name=_("cumulative")))
     title = _("share of the variance")
     alt = _("Bars: the share of the variance along each component of the {of}, and their running sum").format(of=of)
     chart(
-        figure,
+        traces,
         alt,
         "spectrum",
         height=380,
         legend="above",
         barmode="overlay",
+        across=[dict(x=rank + 0.5, dash="dot", color=MUTED)],
         x=_("component"),
         y=dict(title=title, tickformat=".0%", range=[0, 1.02]),
     )
@@ -100,11 +101,12 @@ def axes_box() -> tuple[int, ...]:
 
 def show_plane(found: Plane, of: str) -> None:
     """A cloud along two components, or three; the visitor's points are diamonds."""
-    solid, kinds, figure = len(found.axes) == 3, np.array(found.cloud.kinds), go.Figure()
+    solid, kinds, traces = len(found.axes) == 3, np.array(found.cloud.kinds), []
     for kind, color in zip(dict.fromkeys(found.cloud.kinds), (ACCENT, OTHER), strict=False):
         rows = np.flatnonzero(kinds == kind)
-        figure.add_trace(
-            (go.Scatter3d if solid else go.Scattergl)(
+        traces.append(
+            dict(
+                type="scatter3d" if solid else "scattergl",
                 **dict(zip("xyz", found.coordinates[rows].T, strict=False)),
                 mode="markers",
                 name=kind,
@@ -113,15 +115,16 @@ def show_plane(found: Plane, of: str) -> None:
                 marker=dict(size=3 if solid else 6, color=color, opacity=0.7),
             )
         )
+    names: list[dict] = []
     if found.points:
-        mark(figure, found.spots, [str(point.expression) for point in found.points])
-    titles, x, y = axis_titles(found.axes, found.shares), {}, {}
-    if solid:
-        solid_axes(figure, titles)
-    else:
-        x, y = (dict(title=title, zeroline=False) for title in titles)
+        trace, names = marks(found.spots, [str(point.expression) for point in found.points])
+        traces.append(trace)
+    titles = axis_titles(found.axes, found.shares)
+    axes: dict = {"scene": scene(titles, names)} if solid else {"annotations": names}
+    if not solid:
+        axes |= {name: dict(title=title, zeroline=False) for name, title in zip("xy", titles, strict=True)}
     key, alt = "plane-3d" if solid else "plane", _("Map of {count:,} {of} along the chosen components")
-    chart(figure, alt.format(count=len(found.coordinates), of=of), key, height=620, legend="above", x=x, y=y)
+    chart(traces, alt.format(count=len(found.coordinates), of=of), key, height=620, legend="above", **axes)
 
 
 def show_walk(found: Traversal, component: int) -> None:
@@ -158,7 +161,7 @@ def show_fingerprint(found: Fingerprint) -> None:
         colors = [ACCENT if each >= 0 else OTHER for each in z]
         alt = _("Bars: the coordinates of {q} along the first components").format(q=q)
         chart(
-            go.Bar(x=np.arange(1, len(z) + 1), y=z, marker_color=colors),
+            dict(type="bar", x=np.arange(1, len(z) + 1), y=z, marker=dict(color=colors)),
             alt,
             "fingerprint",
             height=340,
@@ -169,7 +172,7 @@ def show_fingerprint(found: Fingerprint) -> None:
         ks, line = np.arange(1, len(found.cosines) + 1), dict(color=ACCENT, width=3)
         alt = _("Line: the cosine of {q} with what its first k components make of it").format(q=q)
         chart(
-            go.Scatter(x=ks, y=found.cosines, mode="lines", line=line),
+            dict(type="scatter", x=ks, y=found.cosines, mode="lines", line=line),
             alt,
             "faithful",
             height=340,
@@ -197,8 +200,8 @@ def show_kept(found: Kept, rank: int) -> None:
     most, dots = float(distances.original.max()), dict(size=4, color=ACCENT, opacity=0.5)
     line, quiet = dict(color=MUTED, dash="dot"), dict(hoverinfo="skip")
     drawn = [
-        go.Scattergl(x=distances.original, y=distances.coordinates, mode="markers", marker=dots, **quiet),
-        go.Scatter(x=[0, most], y=[0, most], mode="lines", line=line, **quiet),
+        dict(type="scattergl", x=distances.original, y=distances.coordinates, mode="markers", marker=dots, **quiet),
+        dict(type="scatter", x=[0, most], y=[0, most], mode="lines", line=line, **quiet),
     ]
     title = _("distance by {rank} coordinates").format(rank=rank)
     alt = _(

@@ -10,7 +10,6 @@ from clipexplore.explore.turned import HIGHEST, Turned, amounts_as_text, amounts
 from clipexplore.language import _, numeral
 from clipexplore.space import Point
 
-from . import spec as go
 from .calls import call
 from .gallery import gallery
 from .markdown import escape
@@ -143,11 +142,16 @@ def show_concept(found: Concept) -> None:
 
 def _show_places(found: Concept) -> None:
     there, (x, y) = found.amounts > 0, found.coordinates.T
-    rest = go.Scattergl(
-        x=x[~there], y=y[~there], mode="markers", marker=dict(size=4, color=MUTED, opacity=0.3), hoverinfo="skip"
+    rest = dict(
+        type="scattergl",
+        x=x[~there],
+        y=y[~there],
+        mode="markers",
+        marker=dict(size=4, color=MUTED, opacity=0.3),
+        hoverinfo="skip",
     )
     look = dict(size=7, color=ACCENT, opacity=np.clip(found.amounts[there] / 1.5, 0.3, 1))
-    lit = go.Scattergl(x=x[there], y=y[there], mode="markers", marker=look, hoverinfo="skip")
+    lit = dict(type="scattergl", x=x[there], y=y[there], mode="markers", marker=look, hoverinfo="skip")
     alt = _("Map of the pictures; the stronger, the more of concept {number}").format(number=found.card.number)
     bare: dict = dict(showticklabels=False, showgrid=False, zeroline=False)
     chart([rest, lit], alt, "concept-places", height=380, x=bare, y=bare, title=plain(found.card.words[0]))

@@ -12,7 +12,6 @@ from clipexplore.labs.zeroshot import Reliability, Report
 from clipexplore.language import _, numeral
 from clipexplore.models.families import Scale
 
-from . import spec as go
 from .markdown import escape
 from .plots import ACCENT, MUTED, OTHER, bars, chart, matrix
 from .results import hit_tiles
@@ -118,7 +117,8 @@ def _table(shown: Report, bare: Report, names: list[str]) -> None:
 def _by_count(by_count: dict[int, float]) -> None:
     """Whether more templates are better."""
     shares = list(by_count.values())
-    line = go.Scatter(
+    line = dict(
+        type="scatter",
         x=[str(count) for count in by_count],
         y=shares,
         mode="lines+markers+text",
@@ -166,9 +166,11 @@ def judged_trust(judged: Judged, using: str) -> None:
 
 def _reliability(judged: Judged, verdict: Verdict) -> None:
     diagonal = dict(mode="lines", line=dict(dash="dot", color=MUTED), name=_("reliable"), hoverinfo="skip")
-    figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], **diagonal))
-    figure.add_trace(_curve(verdict.own, judged.scale, ACCENT))
-    figure.add_trace(_curve(verdict.best, verdict.fitted, OTHER))
+    curves = [
+        dict(type="scatter", x=[0, 1], y=[0, 1], **diagonal),
+        _curve(verdict.own, judged.scale, ACCENT),
+        _curve(verdict.best, verdict.fitted, OTHER),
+    ]
     share = dict(range=[0, 1.03], tickformat=".0%")
     x, y = (
         dict(title=_("probability of the most probable class"), **share),
@@ -177,7 +179,7 @@ def _reliability(judged: Judged, verdict: Verdict) -> None:
     alt = _(
         "Lines: how often predictions of a given probability are right, with the model’s own scale and the best one"
     )
-    chart(figure, alt, "judge-reliability", height=400, legend="below", x=x, y=y)
+    chart(curves, alt, "judge-reliability", height=400, legend="below", x=x, y=y)
     st.caption(
         _(
             "On the dotted line a classifier that says 80 % is right in 80 %. The model’s own probabilities "
@@ -201,7 +203,8 @@ def _named(scale: Scale) -> str:
 
 def _curve(curve: Reliability, scale: Scale, colour: str) -> dict:
     says = _("{sure} sure, {right} right, {count} pictures")
-    return go.Scatter(
+    return dict(
+        type="scatter",
         x=curve.confidence,
         y=curve.accuracy,
         mode="lines+markers",
@@ -221,18 +224,26 @@ def _none_of_these(verdict: Verdict) -> None:
     both = np.concatenate([verdict.inside, verdict.outside])
     low, high = float(both.min()), float(both.max())
     bins = dict(start=low, end=high, size=(high - low) / 50)  # the same for both, so that heights compare
-    figure = go.Figure()
     kinds = ((verdict.inside, _("of the classes"), ACCENT), (verdict.outside, _("of none of them"), MUTED))
-    for values, name, colour in kinds:
-        figure.add_trace(
-            go.Histogram(x=values, xbins=bins, histnorm="probability", opacity=0.6, marker_color=colour, name=name)
+    histograms = [
+        dict(
+            type="histogram",
+            x=values,
+            xbins=bins,
+            histnorm="probability",
+            opacity=0.6,
+            marker=dict(color=colour),
+            name=name,
         )
-    figure.add_vline(x=threshold.cosine, line_color="#ff4b4b", annotation_text=numeral(threshold.cosine, ".3f"))
+        for values, name, colour in kinds
+    ]
+    lines = [dict(x=threshold.cosine, color="#ff4b4b", text=numeral(threshold.cosine, ".3f"))]
     if half := verdict.half:
-        figure.add_vline(x=half.cosine, line=dict(color=MUTED, dash="dot"), annotation_text="50 %")
+        lines.append(dict(x=half.cosine, color=MUTED, dash="dot", text="50 %"))
     alt = _("Histograms: the best cosine of pictures of the classes and of all others, with the threshold between them")
     y = dict(title=_("share of the pictures"), tickformat=".0%")
-    chart(figure, alt, "judge-none", 400, "below", x=_("cosine with the best class"), y=y, barmode="overlay")
+    x = _("cosine with the best class")
+    chart(histograms, alt, "judge-none", 400, "below", x=x, y=y, across=lines, barmode="overlay")
     st.caption(
         _(
             "Saying “none of these” below a cosine of {cosine:.3f} keeps {kept:.0%} of the pictures that have a class "

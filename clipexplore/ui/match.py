@@ -12,7 +12,6 @@ from clipexplore.labs.contrast import Contrast
 from clipexplore.language import _, decimal_marks, numeral
 from clipexplore.store.export import csv_file, harmless
 
-from . import spec as go
 from .expressions import open_in, points_of
 from .markdown import escape
 from .names import is_named
@@ -148,30 +147,28 @@ def match_matrix(result: Match, show: str) -> None:
     if show == "probabilities":  # all of them may be small
         colours |= {"zmin": 0, "zmax": 1}
     title = _measure(contrast) if show == "cosines" else called("show", show)
-    figure = go.Figure(
-        go.Heatmap(
-            z=values,
-            **(_hover(batch, contrast) if named else _numbers(contrast)),
-            colorbar=dict(title=dict(text=title, side="right"), thickness=12),
-            text=_short(values) if count <= 16 else None,
-            texttemplate="%{text}" if count <= 16 else None,
-            textfont=dict(size=11 if count <= 12 else 9),
-            **colours,
-        )
+    heat = dict(
+        type="heatmap",
+        z=values,
+        **(_hover(batch, contrast) if named else _numbers(contrast)),
+        colorbar=dict(title=dict(text=title, side="right"), thickness=12),
+        text=_short(values) if count <= 16 else None,
+        texttemplate="%{text}" if count <= 16 else None,
+        textfont=dict(size=11 if count <= 12 else 9),
+        **colours,
     )
-    x: dict = dict(title=_("captions"))
-    y: dict = dict(title=_("pictures"))
+    framed = dict(line=dict(color=FRAME, width=2), type="rect")
     if named:
-        x, y = _name_axes(figure, batch)
-        for i in range(count):
-            box = dict(x0=i - 0.5, x1=i + 0.5, y0=i - 0.5, y1=i + 0.5)
-            figure.add_shape(type="rect", **box, line=dict(color=FRAME, width=2))
+        x, y, images = _name_axes(batch)
+        frames = [framed | dict(x0=i - 0.5, x1=i + 0.5, y0=i - 0.5, y1=i + 0.5) for i in range(count)]
     else:
+        x, y, images = dict(title=_("captions")), dict(title=_("pictures")), []
         ends = dict(x0=-0.5, y0=-0.5, x1=count - 0.5, y1=count - 0.5)
-        figure.add_shape(type="line", **ends, line=dict(color=FRAME, width=1, dash="dot"))
+        frames = [dict(type="line", **ends, line=dict(color=FRAME, width=1, dash="dot"))]
     alt = _("Matrix of {count} pictures by {count} captions: {show}").format(show=show, count=count)
+    look: dict = dict(height=620 if named else 700, images=images, shapes=frames, meta=show, dragmode=False)
     x, y = x | {"showgrid": False}, y | {"showgrid": False, "autorange": "reversed"}
-    chart(figure, alt, "match-matrix", height=620 if named else 700, x=x, y=y, meta=show, dragmode=False)
+    chart(heat, alt, "match-matrix", x=x, y=y, **look)
 
 
 def _short(values: np.ndarray) -> list[list[str]]:
@@ -185,17 +182,15 @@ def _short(values: np.ndarray) -> list[list[str]]:
     return [list(map(short_of, row)) for row in values]
 
 
-def _name_axes(figure: go.Figure, batch: Batch) -> tuple[dict, dict]:
+def _name_axes(batch: Batch) -> tuple[dict, dict, list[dict]]:
     """The ticks of both axes: captions below; at the left the pictures themselves, where each is one, laid there."""
     ticks, urls = list(range(len(batch.pictures))), [_url(name) for name in batch.pictures]
     high = min(0.9, 0.09 * len(urls))  # of a row: rows of few pairs are high, and a picture must fit the margin
     at = dict(xref="paper", yref="y", x=-0.005, xanchor="right", yanchor="middle", sizex=0.2, sizey=high)
-    for row, url in enumerate(urls):
-        if url:
-            figure.add_layout_image(source=url, y=row, **at)
+    images = [dict(source=url, y=row, **at) for row, url in enumerate(urls) if url]
     below = [plain(caption, 26) for caption in batch.captions]
     beside = [" " * 9 if url else plain(name, 18) for name, url in zip(batch.pictures, urls, strict=True)]
-    return dict(tickvals=ticks, ticktext=below, tickangle=50), dict(tickvals=ticks, ticktext=beside)
+    return dict(tickvals=ticks, ticktext=below, tickangle=50), dict(tickvals=ticks, ticktext=beside), images
 
 
 def _url(name: str) -> str | None:
@@ -332,39 +327,39 @@ def show_gap(result: Gap, percent: float) -> None:
 
 def _clouds(result: Gap) -> None:
     """Both clouds on the first two components of the unmoved ones, so that one sees them move."""
-    figure = go.Figure()
     joined = np.full((len(result.batch.pictures), 3, 2), np.nan)
     joined[:, :2] = result.after.transpose(1, 0, 2)
     x, y = joined[:60].reshape(-1, 2).T
     thin = dict(color=MUTED, width=0.6)
-    figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=thin, hoverinfo="skip", showlegend=False))
+    traces = [dict(type="scatter", x=x, y=y, mode="lines", line=thin, hoverinfo="skip", showlegend=False)]
     for spots, name, colour, labels in (
         (result.after[0], _("pictures"), ACCENT, result.batch.pictures),
         (result.after[1], _("captions"), OTHER, result.batch.captions),
     ):
         marker = dict(color=colour, size=6, opacity=0.75)
         said = dict(hoverinfo="text", text=[plain(each) for each in labels])
-        figure.add_trace(go.Scatter(x=spots[:, 0], y=spots[:, 1], mode="markers", name=name, marker=marker, **said))
+        points = dict(type="scatter", x=spots[:, 0], y=spots[:, 1], mode="markers")
+        traces.append(points | dict(name=name, marker=marker, **said))
     reach = np.abs(result.before).max(axis=(0, 1)) * 1.25
     across, up = (
         dict(range=[-float(far), float(far)], title=title, zeroline=False)
         for far, title in zip(reach, axis_titles((1, 2), result.explained.tolist()), strict=True)
     )
     alt = _("Pictures and captions on the first two components of both clouds, matched pairs joined by lines")
-    chart(figure, alt, "match-clouds", height=430, legend="below", x=across, y=up)
+    chart(traces, alt, "match-clouds", height=430, legend="below", x=across, y=up)
 
 
 def _curves(result: Gap, percent: float, names: dict[str, str]) -> None:
     """Loss on the left axis, shares on the right by name and colour, and where the slider stands."""
-    curves, look = result.curves, dict(x=STEPS * 100, mode="lines")
-    figure = go.Figure(go.Scatter(y=curves.loss, name=_("loss"), line=dict(color=LOSS, width=3), **look))
+    curves, look = result.curves, dict(type="scatter", x=STEPS * 100, mode="lines")
+    traces = [dict(y=curves.loss, name=_("loss"), line=dict(color=LOSS, width=3), **look)]
     shares = (curves.by_picture, curves.by_caption, curves.on_top)
     for values, (name, colour) in zip(shares, names.items(), strict=True):
-        figure.add_trace(go.Scatter(y=values, name=name, yaxis="y2", line=dict(color=colour), **look))
-    figure.add_vline(x=percent, line_dash="dot", line_color=MUTED)
+        traces.append(dict(y=values, name=name, yaxis="y2", line=dict(color=colour), **look))
     loss = _("loss (chance {chance:.2f})").format(chance=result.chance)
     quarters = dict(range=[0, 1], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", showgrid=False)
     alt = _("Lines: loss, R@1 both ways and the share of pictures in a caption’s top ten, by how far the gap is closed")
     axes: dict = dict(x=_("gap closed, % (negative: widened)"), y=dict(title=loss, rangemode="tozero"))
     second = dict(overlaying="y", side="right", **quarters)
-    chart(figure, alt, "match-curves", height=430, legend="below", yaxis2=second, **axes)
+    across = [dict(x=percent, dash="dot", color=MUTED)]
+    chart(traces, alt, "match-curves", height=430, legend="below", across=across, yaxis2=second, **axes)

@@ -8,7 +8,6 @@ from clipexplore.explore.pixels import COMPONENTS, PixelSpace, Rebuilt, RebuiltI
 from clipexplore.labs.pixels import as_direction, as_picture
 from clipexplore.language import _, numeral
 
-from . import spec as go
 from .expressions import show_error
 from .plots import ACCENT, MUTED, OTHER, chart
 from .results import hit_tiles, tiles
@@ -78,31 +77,30 @@ def show_rebuilt_in_clip(found: RebuiltInClip, id: str, rank: int) -> None:
 
 def compare(found: Rebuilt, clip: RebuiltInClip | None, id: str) -> None:
     """The fingerprints in both spaces, and how fast the variance is gathered."""
-    spaces = [(found.pixels.fit, found.coordinates, dict(name=_("As pixels"), marker_color=OTHER))]
+    spaces = [(found.pixels.fit, found.coordinates, dict(name=_("As pixels"), marker=dict(color=OTHER)))]
     if clip:
-        spaces.append((clip.fit, clip.coordinates, dict(name=_("As CLIP sees it"), marker_color=ACCENT)))
+        spaces.append((clip.fit, clip.coordinates, dict(name=_("As CLIP sees it"), marker=dict(color=ACCENT))))
     left, right = st.columns(2, gap="large")
     with left:
         numbers = np.arange(1, 41)
-        bars = [go.Bar(x=numbers, y=z[:40] / np.abs(z[:40]).max(), **look) for _fit, z, look in spaces]
+        bars = [dict(type="bar", x=numbers, y=z[:40] / np.abs(z[:40]).max(), **look) for _fit, z, look in spaces]
         alt = _("Bars: the coordinates of {q} along the first components, in pixels and in CLIP's space").format(q=id)
         chart(
             bars, alt, "pixel-fingerprint", height=340, legend="above", x=_("component"), y=_("z, the largest being 1")
         )
     with right:
         running = [(fit.explained_variance_ratio[:COMPONENTS].cumsum(), look) for fit, _z, look in spaces]
-        curves = [go.Scatter(x=np.arange(1, len(y) + 1), y=y, mode="lines", **look) for y, look in running]
-        figure = go.Figure(curves)
-        figure.add_hline(y=0.9, line_dash="dot", line_color=MUTED)
+        curves = [dict(type="scatter", x=np.arange(1, len(y) + 1), y=y, mode="lines", **look) for y, look in running]
         alt = _(
             "Lines: the share of the variance that the first k components gather, of pixels and of CLIP's embeddings"
         )
         chart(
-            figure,
+            curves,
             alt,
             "pixel-spectra",
             height=340,
             legend="above",
             x="k",
+            across=[dict(y=0.9, dash="dot", color=MUTED)],
             y=dict(title=_("cumulative"), tickformat=".0%", range=[0, 1.02]),
         )

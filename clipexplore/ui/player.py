@@ -20,7 +20,6 @@ from clipexplore.images import data_url, encode, is_webp, open_picture
 from clipexplore.language import _, numeral
 from clipexplore.store.export import csv_file, harmless, npy_file
 
-from . import spec as go
 from .browser import component
 from .drawing import Track, say_withheld
 from .markdown import escape
@@ -138,11 +137,11 @@ def show_evenness(tracks: dict[str, Track], walk: WalkDrawing) -> None:
     track = tracks.get("even")
     if track is not None and track.places is not None and track.embeddings is not None:
         shown |= even.beside(walk.stops, track.places, track.embeddings)
-    figure = go.Figure()
+    traces = []
     for name, progress in shown.items():
         line = dict(color=COLOURS[name], width=3 if name == "even" else 2)
         frames = np.arange(1, len(progress) + 1)
-        figure.add_trace(go.Scatter(x=frames, y=progress, mode="lines+markers", name=name, line=line))
+        traces.append(dict(type="scatter", x=frames, y=progress, mode="lines+markers", name=name, line=line))
     widest = {name: np.diff(each).max() * (len(each) - 1) for name, each in shown.items()}
     said = " · ".join(f"**{name}** {numeral(each, '.1f')}" for name, each in widest.items())
     st.subheader(_("How evenly it is drawn"), anchor=False)
@@ -152,20 +151,21 @@ def show_evenness(tracks: dict[str, Track], walk: WalkDrawing) -> None:
     )
     alt = _("Lines: by curve, how much of what is drawn has changed up to each frame")
     axes: dict = dict(x=dict(title=_("frame")), y=dict(title=_("share of the change"), range=[0, 1.02]))
-    chart(figure, alt, "evenness", height=360, legend="below", **axes)
+    chart(traces, alt, "evenness", height=360, legend="below", **axes)
 
 
 def path_curves(walk: Walk) -> None:
     """The cosine of each frame with every stop, and the length of each frame."""
-    figure, frames = go.Figure(), np.arange(1, len(walk.vectors) + 1)
+    traces, frames = [], np.arange(1, len(walk.vectors) + 1)
     for number, point in enumerate(walk.stops):
         label = plain(str(point.expression), 28)
-        figure.add_trace(go.Scatter(x=frames, y=walk.cosines[:, number], mode="lines+markers", name=label))
+        traces.append(dict(type="scatter", x=frames, y=walk.cosines[:, number], mode="lines+markers", name=label))
     dots = dict(dash="dot", color=MUTED)
-    figure.add_trace(go.Scatter(x=frames, y=walk.lengths, mode="lines", name=_("length before normalising"), line=dots))
+    lengths = _("length before normalising")
+    traces.append(dict(type="scatter", x=frames, y=walk.lengths, mode="lines", name=lengths, line=dots))
     alt = _("Lines: the cosine of each frame with every stop, and the length of each frame")
     x = dict(title=_("frame"), dtick=max(1, len(frames) // 10))
-    chart(figure, alt, "curves", height=380, legend="below", x=x, y=_("cosine"))
+    chart(traces, alt, "curves", height=380, legend="below", x=x, y=_("cosine"))
 
 
 def path_download(walk: Walk) -> None:

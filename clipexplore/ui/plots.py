@@ -1,14 +1,22 @@
-"""Charts in one look: Streamlit's theme, room for labels, and a description for those who cannot see them."""
+"""Charts in one look: Streamlit's theme, room for labels, and a description for those who cannot see them.
 
-from collections.abc import Sequence
+Traces are dictionaries as Plotly's JSON schema has them, with numbers as arrays, titles as texts and scales by name.
+Plotly's own classes check every property of every figure in Python, which took half the time of most pages, while a
+room of visitors shares one interpreter; here the tests have Plotly check every figure that a page draws.
+"""
+
+import base64
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import streamlit as st
+from plotly.basedatatypes import BaseFigure
+from plotly.colors import get_colorscale
 
 from clipexplore.language import _, decimal_marks, language
 
-from . import spec as go
 from .browser import component
 
 HEIGHT_OF_BAR = 26  # pixels, as in browser/bars.js
@@ -26,6 +34,9 @@ CONFIG = {
     "modeBarButtonsToRemove": ["autoScale2d", "toggleSpikelines"],
     "toImageButtonOptions": {"scale": 2},
 }
+
+# Streamlit's frontend replaces these by the colours of its theme.
+COLORWAY = [f"#{number:06}" for number in range(1, 11)]
 
 _bars = component("bars", '<div class="bars"></div>', isolate_styles=False)
 
@@ -55,22 +66,22 @@ def bars(
     _bars(data=given | look, key=key, height=height)
 
 
-def mark(figure: go.Figure, spots: np.ndarray, labels: list[str]) -> None:
-    """The visitor's points, `(n, 2)` or in space `(n, 3)`: diamonds with labels that stay readable on what is below.
+def marks(spots: np.ndarray, labels: list[str]) -> tuple[dict, list[dict]]:
+    """The visitor's points, `(n, 2)` or in space `(n, 3)`: a trace of diamonds, and annotations that stay readable on
+    what is below.
 
     In space labels lie before all points, at three heights, so that neighbours stay readable.
     """
     solid = spots.shape[1] == 3
     look: dict = dict(size=7) if solid else dict(size=13, line=dict(width=1.5, color="white"))
-    figure.add_trace(
-        (go.Scatter3d if solid else go.Scatter)(
-            **dict(zip("xyz", spots.T, strict=False)),
-            mode="markers",
-            name=_("your points"),
-            text=[plain(label) for label in labels],
-            hoverinfo="text",
-            marker=dict(symbol="diamond", color="#ff4b4b", **look),
-        )
+    trace = dict(
+        type="scatter3d" if solid else "scatter",
+        **dict(zip("xyz", spots.T, strict=False)),
+        mode="markers",
+        name=_("your points"),
+        text=[plain(label) for label in labels],
+        hoverinfo="text",
+        marker=dict(symbol="diamond", color="#ff4b4b", **look),
     )
     names = [
         dict(zip("xyz", spot, strict=False), text=plain(label, 28), **NAME)
@@ -78,10 +89,8 @@ def mark(figure: go.Figure, spots: np.ndarray, labels: list[str]) -> None:
     ]
     if solid:
         arrow = dict(ax=0, arrowcolor="#ff4b4b", arrowwidth=1.5, arrowhead=0)
-        names = [name | arrow | {"ay": -26 - 22 * (number % 3)} for number, name in enumerate(names)]
-        figure.update_layout(scene=dict(annotations=names))
-    else:
-        figure.update_layout(annotations=[name | {"showarrow": False, "yshift": 17} for name in names])
+        return trace, [name | arrow | {"ay": -26 - 22 * (number % 3)} for number, name in enumerate(names)]
+    return trace, [name | {"showarrow": False, "yshift": 17} for name in names]
 
 
 def axis_titles(components: Sequence[int], shares: Sequence[float]) -> tuple[str, ...]:
@@ -94,11 +103,10 @@ def axis_titles(components: Sequence[int], shares: Sequence[float]) -> tuple[str
     return tuple(says.format(number=number, share=share) for number, share in zip(components, shares, strict=True))
 
 
-def solid_axes(figure: go.Figure, titles: Sequence[str]) -> None:
-    """Names the three axes and sets the camera."""
-    figure.update_layout(
-        scene=dict(zip(("xaxis_title", "yaxis_title", "zaxis_title"), titles, strict=True)), scene_camera=CAMERA
-    )
+def scene(titles: Sequence[str], annotations: list[dict]) -> dict[str, Any]:
+    """A space with these axes, as the camera sees it."""
+    axes = {name: dict(title=title) for name, title in zip(("xaxis", "yaxis", "zaxis"), titles, strict=True)}
+    return {**axes, "camera": CAMERA, "annotations": annotations or None}
 
 
 def matrix(
@@ -124,7 +132,7 @@ def matrix(
     if cells.get("text") is not None:
         look |= dict(texttemplate="%{text}", textfont=dict(size=10), hoverinfo="skip", hovertemplate=None)
     x, y = dict(title=titles[0], autotickangles=[0, -50]), dict(title=titles[1], autorange="reversed")
-    heat, high = go.Heatmap(z=values, **(look | cells)), height or 140 + 26 * len(rows)
+    heat, high = dict(type="heatmap", z=values, **(look | cells)), height or 140 + 26 * len(rows)
     chart(heat, alt, key, high, x=x | _named(columns), y=y | _named(rows), dragmode=False)
 
 
@@ -135,16 +143,17 @@ def _named(labels: Sequence[str]) -> dict:
 
 
 def chart(
-    drawn: go.Figure | dict | list[dict],
+    traces: dict | Iterable[dict],
     alt: str,
     key: str,
     height: int = 420,
     legend: str = "",
     x: str | dict[str, Any] = "",
     y: str | dict[str, Any] = "",
+    across: Iterable[dict] = (),
     **layout: Any,
 ) -> None:
-    """A figure, or traces, in the look of the app.
+    """A chart in the look of the app.
 
     Parameters
     ----------
@@ -152,18 +161,85 @@ def chart(
         Where one stands: "above", "below", or nowhere.
     x, y
         The titles of the axes, or all that Plotly is to know of them.
+    across
+        Lines from end to end, upright at an `x` or level at a `y`; `text` stands beside the end of one that is upright,
+        and what else there is says how it looks.
     """
-    figure = drawn if isinstance(drawn, go.Figure) else go.Figure(drawn)
+    drawn = figure(traces, height, legend, x, y, across, **layout)
+    st.plotly_chart(Unchecked(drawn), key=key, config=CONFIG, alt=alt)
+
+
+def figure(
+    traces: dict | Iterable[dict],
+    height: int = 420,
+    legend: str = "",
+    x: str | dict[str, Any] = "",
+    y: str | dict[str, Any] = "",
+    across: Iterable[dict] = (),
+    **layout: Any,
+) -> dict[str, Any]:
+    """What a chart shows, as Plotly's JSON schema has it."""
+    for line in across:
+        shape, *text = _across(**line)
+        layout["shapes"] = [*layout.get("shapes", ()), shape]
+        layout["annotations"] = [*layout.get("annotations", ()), *text]
     axes = {
         name: dict(title=axis) if isinstance(axis, str) else axis for name, axis in (("xaxis", x), ("yaxis", y)) if axis
     }
-    figure.update_layout(
+    look = dict(
+        template={"layout": {"colorway": COLORWAY}},
         height=height,
         margin=dict(l=8, r=8, t=72 if legend == "above" else 28, b=8),
         showlegend=bool(legend),
         legend=LEGENDS[legend],
         separators=decimal_marks(),
-        **axes,
-        **layout,
     )
-    st.plotly_chart(go.Unchecked(figure), key=key, config=CONFIG, alt=alt)
+    data = [traces] if isinstance(traces, dict) else list(traces)
+    return {"data": _as_json("data", data), "layout": _as_json("layout", look | axes | layout)}
+
+
+def _across(x: float | None = None, y: float | None = None, text: str = "", **look: Any) -> list[dict]:
+    """The shape of a line across a chart, and the annotation at its end."""
+    if x is None:
+        return [dict(type="line", x0=0, x1=1, xref="x domain", y0=y, y1=y, yref="y", line=look)]
+    line = dict(type="line", x0=x, x1=x, xref="x", y0=0, y1=1, yref="y domain", line=look)
+    end = dict(x=x, xref="x", xanchor="left", y=1, yref="y domain", yanchor="top", showarrow=False)
+    return [line, *([end | {"text": text}] if text else [])]
+
+
+def _as_json(name: str, value: Any) -> Any:
+    """A property as Plotly's JSON schema has it; what is None was not given."""
+    if isinstance(value, dict):
+        return {each: _as_json(each, inner) for each, inner in value.items() if inner is not None}
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [_as_json(name, each) for each in value]
+    if name == "title" and isinstance(value, str):
+        return {"text": value}
+    if name == "colorscale" and isinstance(value, str):
+        return _scale(value)
+    packs = isinstance(value, np.ndarray) and value.size and value.dtype.kind in "fiu" and value.dtype != np.float16
+    return _packed(value) if packs else value
+
+
+_scale = cache(get_colorscale)
+
+
+def _packed(array: np.ndarray) -> dict:
+    """Numbers as Plotly's frontend reads them fastest: their bytes, row by row."""
+    array = array.astype(np.int32) if array.dtype.kind in "iu" and array.dtype.itemsize == 8 else array
+    shape = {"shape": ", ".join(map(str, array.shape))} if array.ndim > 1 else {}
+    return {"dtype": array.dtype.str[1:], "bdata": base64.b64encode(array.tobytes()).decode("ascii"), **shape}
+
+
+class Unchecked(BaseFigure):
+    """A figure as `st.plotly_chart` takes it without checking it once more.
+
+    It takes a dictionary too, but then builds Plotly's own classes of it. Of a `BaseFigure`, private to Plotly,
+    it only calls `to_dict`: `tests/ui/test_plots.py` names the versions for which that holds.
+    """
+
+    def __init__(self, drawn: dict[str, Any]):
+        self._drawn = drawn
+
+    def to_dict(self) -> dict[str, Any]:
+        return self._drawn

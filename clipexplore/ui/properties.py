@@ -8,7 +8,6 @@ from clipexplore.expression import format
 from clipexplore.language import _, numeral
 from clipexplore.space import Hit
 
-from . import spec as go
 from .gallery import score
 from .markdown import escape
 from .plots import ACCENT, bars, chart, matrix
@@ -118,7 +117,8 @@ def show_dimensions(found: ValueStep, objects: list[str]) -> None:
     names = [str(each) for each in top]
     left, right = st.columns(2, gap="large")
     with left:
-        bar = go.Bar(x=names, y=change.energy[top], marker_color=ACCENT, hovertemplate="%{x}: %{y:.4f}<extra></extra>")
+        bars = dict(marker=dict(color=ACCENT), hovertemplate="%{x}: %{y:.4f}<extra></extra>")
+        bar = dict(type="bar", x=names, y=change.energy[top], **bars)
         alt = _("Bars: the {top} dimensions that change most").format(top=TOP)
         chart(
             bar,

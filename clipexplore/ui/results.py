@@ -16,7 +16,6 @@ from clipexplore.space import Context, Hit, Point, What
 from clipexplore.store.collection import Collection
 from clipexplore.store.export import csv_file, harmless, npy_file
 
-from . import spec as go
 from .calls import Call, call
 from .gallery import gallery, score
 from .plots import ACCENT, MUTED, bars, chart
@@ -146,10 +145,10 @@ def distribution(context: Context | None, key: str) -> None:
             return
         edges, best = context.edges, context.best.cosine
         centres = (edges[1:] + edges[:-1]) / 2
-        figure = go.Figure(go.Bar(x=centres, y=context.counts, marker_color=MUTED, width=np.diff(edges)))
-        figure.add_vline(x=best, line_color=ACCENT, annotation_text=numeral(best, ".3f"))
+        counts = dict(type="bar", x=centres, y=context.counts, marker=dict(color=MUTED), width=np.diff(edges))
+        line = dict(x=best, color=ACCENT, text=numeral(best, ".3f"))
         alt = _("Histogram of the cosines of everything searched")
-        chart(figure, alt, f"{key}-distribution", height=240, bargap=0, x=_("cosine"))
+        chart(counts, alt, f"{key}-distribution", height=240, across=[line], bargap=0, x=_("cosine"))
 
 
 def download_row(hits: list[Hit], vector: np.ndarray | None, key: str) -> None:

@@ -6,9 +6,8 @@ import streamlit as st
 from clipexplore.language import _
 from clipexplore.maps.regions import inside
 
-from . import spec as go
 from .cloud import HUES, RAMP, Overlay
-from .plots import ACCENT, MUTED, chart, mark, plain, sampled, solid_axes
+from .plots import ACCENT, MUTED, chart, marks, plain, sampled, scene
 from .shades import REST, Shades
 
 MOST = 20_000  # points; of more, every few are drawn
@@ -37,11 +36,11 @@ def draw_solid(
     step = max(1, -(-len(rows) // MOST))
     if step > 1:
         st.caption(sampled(len(rows[::step]), len(rows)))
-    figure, some = go.Figure(), rows[::step]
+    traces, some = [], rows[::step]
     said, size = np.array([plain(captions[row]) for row in some], object), 3 if len(some) < 5000 else 2
     for which, name, marker in _kinds(places[some], shades, shades.colors[some], over):
         if which.any():
-            figure.add_trace(
+            traces.append(
                 _points(
                     places[some[which]],
                     mode="markers",
@@ -51,13 +50,12 @@ def draw_solid(
                     marker=dict(size=size, **marker),
                 )
             )
-    _draw_over(figure, places, over)
-    solid_axes(figure, axes)
-    chart(figure, alt, key="solid-map", height=680, legend="above")
+    above, names = _over(places, over)
+    chart([*traces, *above], alt, key="solid-map", height=680, legend="above", scene=scene(axes, names))
 
 
 def _points(places: np.ndarray, **said: object) -> dict:
-    return go.Scatter3d(**dict(zip("xyz", places.T, strict=True)), **said)
+    return dict(type="scatter3d", **dict(zip("xyz", places.T, strict=True)), **said)
 
 
 def _kinds(places: np.ndarray, shades: Shades, colors: np.ndarray, over: Overlay) -> list[tuple[np.ndarray, str, dict]]:
@@ -87,26 +85,24 @@ def _kinds(places: np.ndarray, shades: Shades, colors: np.ndarray, over: Overlay
     ]
 
 
-def _draw_over(figure: go.Figure, places: np.ndarray, over: Overlay) -> None:
-    """The visitor's points, the names of groups, the ring around a chosen picture and the lines to its nearest."""
+def _over(places: np.ndarray, over: Overlay) -> tuple[list[dict], list[dict]]:
+    """Lines to the nearest of a chosen picture, the ring around it, the visitor's points and the names of groups: their
+    traces, and annotations.
+    """
     quiet = dict(hoverinfo="skip", showlegend=False)
+    traces: list[dict] = []
+    names: list[dict] = []
     if over.lines:
         ends = np.array([[*line[:3], *line[3:], np.nan, np.nan, np.nan] for line in over.lines], float).reshape(-1, 3)
-        figure.add_trace(_points(ends, mode="lines", line=dict(color=ACCENT, width=4), **quiet))
+        traces.append(_points(ends, mode="lines", line=dict(color=ACCENT, width=4), **quiet))
     if over.chosen is not None:
-        figure.add_trace(
-            _points(
-                places[[over.chosen]], mode="markers", marker=dict(symbol="circle-open", size=12, color=ACCENT), **quiet
-            )
-        )
+        ring = dict(symbol="circle-open", size=12, color=ACCENT)
+        traces.append(_points(places[[over.chosen]], mode="markers", marker=ring, **quiet))
     if over.marks:
-        mark(figure, np.array([each[:3] for each in over.marks], float), [each[3] for each in over.marks])
+        own = np.array([each[:3] for each in over.marks], float)
+        diamonds, names = marks(own, [each[3] for each in over.marks])
+        traces.append(diamonds)
     if over.labels:
-        figure.add_trace(
-            _points(
-                np.array([each[:3] for each in over.labels], float),
-                mode="text",
-                text=[plain(each[3], 28) for each in over.labels],
-                **quiet,
-            )
-        )
+        at, said = np.array([each[:3] for each in over.labels], float), [plain(each[3], 28) for each in over.labels]
+        traces.append(_points(at, mode="text", text=said, **quiet))
+    return traces, names

@@ -5,7 +5,7 @@ from helpers import numbers
 
 from clipexplore.ui import solid
 from clipexplore.ui.cloud import Overlay
-from clipexplore.ui.plots import axis_titles
+from clipexplore.ui.plots import axis_titles, figure
 from clipexplore.ui.shades import REST, Shades, heat
 from clipexplore.ui.solid import MOST, draw_solid
 
@@ -17,7 +17,9 @@ CORNERS = [(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)]
 def draw(monkeypatch):
     """What is drawn: the figure that the chart is given."""
     drawn = []
-    monkeypatch.setattr(solid, "chart", lambda figure, *given, **more: drawn.append(go.Figure(figure.to_dict())))
+    monkeypatch.setattr(
+        solid, "chart", lambda traces, alt, key, **look: drawn.append(go.Figure(figure(traces, **look)))
+    )
 
     def draw(
         places: np.ndarray, shades: Shades, over: Overlay | None = None, rows: np.ndarray | None = None
