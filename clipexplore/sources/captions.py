@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from clipexplore.errors import InputError
 from clipexplore.images import suffixes
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.sources.json_stream import MOST_JSON, values_of
+from clipexplore.sources.json_stream import MOST_JSON, objects, records
 
 TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".json")
 FILE = ("file", "filename", "file_name", "filepath", "image", "picture", "path", "datei", "bild", "fichier", "archivo")
@@ -102,9 +101,9 @@ def read_table(open: Open, name: str, report: Report = silent) -> Table:
     """
     ending, lines = name.lower().rpartition(".")[2], partial(lines_of, open, name)
     if ending == "json":
-        return _table_of(partial(_records, open, name), report)
+        return _table_of(partial(records, open, name), report)
     if ending == "jsonl":
-        return _json_table(partial(lines, most=MOST_JSON), name, report)
+        return _table_of(lambda report: objects(lines(report, most=MOST_JSON), name), report)
     for rows in _ways(lines, ending, report):
         try:
             return Table.of(rows, report)
@@ -292,17 +291,6 @@ def _row(
     return Row(number, in_one_line(said.get("caption", "")), file, said.get("id", ""), fields)
 
 
-def _json_table(lines: Lines, name: str, report: Report) -> Table:
-    """The objects of a JSON list, or one of each line."""
-    try:
-        return _table_of(lambda report: _objects(lines(report), name), report)
-    except InputError:
-        raise
-    except (ValueError, RecursionError) as error:
-        message = _("{name!r} is no JSON that can be read ({error}); write it again.")
-        raise InputError(message.format(name=name, error=error)) from error
-
-
 def _table_of(objects: Callable[[Report], Iterator[dict]], report: Report) -> Table:
     """The table of some objects, which are gone through now for their keys."""
     keys: dict[str, None] = {}
@@ -310,29 +298,6 @@ def _table_of(objects: Callable[[Report], Iterator[dict]], report: Report) -> Ta
         keys |= dict.fromkeys(each)
         check_columns(keys)
     return Table.of(lambda report: table_rows([*keys], objects(report)), report)
-
-
-def _records(open: Open, name: str, report: Report) -> Iterator[dict]:
-    """The objects in lists of a JSON file; of an object that says a text of each file, `{"a.jpg": "a cat"}`, these."""
-    for key, _inside, value in values_of(open, name, report):
-        if isinstance(value, dict):
-            yield value
-        elif isinstance(value, str) and "." in key:
-            yield {"file": key, "caption": value}
-
-
-def _objects(lines: Iterator[str], name: str) -> Iterator[dict]:
-    written = filter(str.strip, lines)
-    first = next(written, "")
-    objects: Iterable = map(json.loads, chain([first] if first else [], written))
-    if first.lstrip().startswith("["):
-        whole = io.StringIO()
-        for line in chain([first], written):
-            if whole.write(line) and whole.tell() > MOST_JSON:
-                message = _("{name!r} is one list of more than 5 MB; write one object a line instead.")
-                raise InputError(message.format(name=name))
-        objects = json.loads(whole.getvalue())
-    return (each for each in objects if isinstance(each, dict))
 
 
 def table_rows(header: Sequence[str], rows: Iterable[dict]) -> Iterator[Row]:

@@ -300,6 +300,11 @@ def open_zip(path: Path, most: int) -> zipfile.ZipFile:
     return archive
 
 
+def opened(path: Path) -> Callable[[], IO[bytes]]:
+    """What opens a file from its beginning; whoever asks closes it."""
+    return lambda: open(path, "rb")
+
+
 def check_unpacked(name: str, unpacked: int, packed: int) -> None:
     """Refuses what says that it unpacks to more than a multiple of its size, before it is read."""
     if unpacked > max(MULTIPLE * packed, _BELIEVED):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from json import JSONDecodeError, JSONDecoder
 from typing import IO, Any
 
@@ -46,11 +48,44 @@ def values_of(open: Callable[[], IO[bytes]], name: str, report: Report = silent)
                         yield from ((key, inside, text.value()) for inside in _keys(text))
                     else:
                         yield key, "", text.value()
+        except InputError:
+            raise
         except (ValueError, RecursionError) as error:
-            if isinstance(error, InputError):
-                raise
-            message = _("{name!r} is no JSON that can be read ({error}); write it again.")
-            raise InputError(message.format(name=name, error=str(error)[:120])) from error
+            raise _unreadable(name, error) from error
+
+
+def records(open: Callable[[], IO[bytes]], name: str, report: Report) -> Iterator[dict]:
+    """The objects in lists of a JSON file; of an object that says a text of each file, `{"a.jpg": "a cat"}`, these."""
+    for key, _inside, value in values_of(open, name, report):
+        if isinstance(value, dict):
+            yield value
+        elif isinstance(value, str) and "." in key:
+            yield {"file": key, "caption": value}
+
+
+def objects(lines: Iterator[str], name: str) -> Iterator[dict]:
+    """The objects of a JSON list, or one of each line."""
+    written = filter(str.strip, lines)
+    try:
+        first = next(written, "")
+        found: Iterable = map(json.loads, chain([first] if first else [], written))
+        if first.lstrip().startswith("["):
+            whole = io.StringIO()
+            for line in chain([first], written):
+                if whole.write(line) and whole.tell() > MOST_JSON:
+                    message = _("{name!r} is one list of more than 5 MB; write one object a line instead.")
+                    raise InputError(message.format(name=name))
+            found = json.loads(whole.getvalue())
+        yield from (each for each in found if isinstance(each, dict))
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> InputError:
+    message = _("{name!r} is no JSON that can be read ({error}); write it again.")
+    return InputError(message.format(name=name, error=str(error)[:120]))
 
 
 class _Text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -12,25 +12,16 @@ from clipexplore.errors import InputError, MissingError
 from clipexplore.images import suffixes
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.sources import clip_retrieval, coco, embedded_pictures, fiftyone, takeout
+from clipexplore.sources import clip_retrieval, coco, embedded_pictures, fiftyone, takeout, written_vectors
 from clipexplore.sources.arrays import FAISS
 from clipexplore.sources.buckets import Bucket, is_address
 from clipexplore.sources.captions import TABLES, Open, Row, Table, read_table
 from clipexplore.sources.columns import read_rows, unread
 from clipexplore.sources.descriptions import Sidecars, pictures_of
-from clipexplore.sources.entries import Entry, Kind, Rejected, Source, with_directions
-from clipexplore.sources.files import OPERATOR, Archive, Caps, Folder, FolderOfTars, Tar, Tree, check_regular
+from clipexplore.sources.entries import Entry, Rejected, Source
+from clipexplore.sources.files import OPERATOR, Archive, Caps, Folder, FolderOfTars, Tar, Tree, check_regular, opened
 from clipexplore.sources.folders import folder_of_pictures, named_pictures, top_of
-from clipexplore.sources.vector_files import (
-    has_vectors,
-    is_pair,
-    is_tensors,
-    open_pair,
-    open_tensors,
-    open_vectors,
-    vector_columns,
-    vector_in,
-)
+from clipexplore.sources.vector_files import has_vectors, is_pair, open_pair, open_vectors
 
 VECTORS = (".npy", ".npz", ".parquet", ".safetensors", *FAISS)
 ARROW, TAR = ".arrow", ".tar"
@@ -85,19 +76,6 @@ def tree_source(tree: Tree, title: str, report: Report = silent) -> Source:
         if found := reads(tree, report):
             return found
     raise _nothing(tree, title)
-
-
-def _tensorboard(tree: Tree, report: Report) -> Source | None:
-    """The vectors of a log folder of TensorBoard, those of its last step."""
-    names = [name for name in tree.names if PurePosixPath(name).name == "tensors.tsv"]
-    if not names:
-        return None
-    name = names[-1]
-    beside = f"{name.removesuffix('tensors.tsv')}metadata.tsv"
-    metadata = partial(tree.open, beside) if beside in tree.names else None
-    found = open_tensors(partial(tree.open, name), metadata, name, report)
-    said = _("A log folder of TensorBoard: the vectors of {name}, the last of {count:,}.")
-    return replace(found, recognised=said.format(name=name, count=len(names)))
 
 
 def _one_file(tree: Tree, report: Report) -> Source | None:
@@ -212,36 +190,17 @@ def _table_source(path: Path, _caps: Caps, report: Report) -> Source:
     if path.stat().st_size > _MOST_TABLE:
         message = _("{name!r} is larger than 1,000 MB, the most that is read of captions; split it.")
         raise InputError(message.format(name=path.name))
-    table = _table(_opened(path), path.name, report)
+    table = _table(opened(path), path.name, report)
     if table.names_files:
         said = _("A table that names the pictures beside it, each row one item.")
         return named_pictures(Folder(path.parent, report), {path.name: table}, said)
     if not table.count:
         message = _("{name!r} holds no captions; give one a line, or a column named caption.")
         raise InputError(message.format(name=path.name))
-    notes = unread(_opened(path), path.name) if path.suffix.lower() == ".parquet" else ()
-    if columns := vector_columns(table):
-        return _as_vectors(_with_vectors(path, table, columns))
+    notes = unread(opened(path), path.name) if path.suffix.lower() == ".parquet" else ()
+    if vectors := written_vectors.in_columns(path, table):
+        return _as_vectors(vectors)
     return Source("captions", table.count, partial(_captions, path, table), None, _("Captions, one a row."), notes)
-
-
-def _with_vectors(path: Path, table: Table, columns: Mapping[Kind, str]) -> Source:
-    """The rows of a table with the vectors in its columns of these names."""
-    dim = len(first) if (first := vector_in(next(iter(table)).fields[next(iter(columns.values()))])) is not None else 0
-
-    def stream() -> Iterator[Entry | Rejected]:
-        for row in table:
-            vectors = {kind: vector_in(row.fields.get(name)) for kind, name in columns.items()}
-            given = {kind: each for kind, each in vectors.items() if each is not None and len(each) == dim}
-            called = _("row {number}").format(number=row.number)
-            if row.wrong or len(given) < len(columns):
-                yield Rejected(called, row.wrong or _("Its vector is missing or of another length."))
-                continue
-            fields = {name: value for name, value in row.fields.items() if name not in columns.values()}
-            yield with_directions(Entry(f"{path.stem}-{row.number:05d}", row.caption, fields, row.id, vectors=given))
-
-    bare = "pictures" in columns
-    return Source("pictures" if bare else "captions", table.count, stream, dim, vectors=tuple(columns), bare=bare)
 
 
 def _captions(path: Path, rows: Iterable[Row]) -> Iterator[Entry | Rejected]:
@@ -250,10 +209,6 @@ def _captions(path: Path, rows: Iterable[Row]) -> Iterator[Entry | Rejected]:
             yield Rejected(_("row {number}").format(number=row.number), row.wrong or _("It has no caption."))
         else:
             yield Entry(f"{path.stem}-{row.number:05d}", row.caption, row.fields, row.id)
-
-
-def _opened(path: Path) -> Open:
-    return lambda: open(path, "rb")
 
 
 def _in_zip(path: Path, caps: Caps, report: Report) -> Source:
@@ -265,7 +220,7 @@ def _in_tar(path: Path, caps: Caps, report: Report) -> Source:
 
 
 def _pictures(path: Path, _caps: Caps, _report: Report) -> Source | None:
-    return embedded_pictures.in_file(_opened(path), path.name)
+    return embedded_pictures.in_file(opened(path), path.name)
 
 
 def _without_pictures(path: Path, _caps: Caps, _report: Report) -> Source:
@@ -276,14 +231,9 @@ def _vectors(path: Path, _caps: Caps, _report: Report) -> Source | None:
     return None if path.suffix.lower() == ".parquet" and not has_vectors(path) else _as_vectors(open_vectors(path))
 
 
-def _tensors(path: Path, _caps: Caps, report: Report) -> Source | None:
-    """Numbers alone, as TensorBoard's projector has vectors, with the metadata of the same name."""
-    with open(path, "rb") as file:
-        if not is_tensors(file.read(4_000)):
-            return None
-    beside = path.with_name(path.name.replace("tensors", "metadata").replace("vectors", "metadata"))
-    metadata = _opened(beside) if beside != path and beside.is_file() else None
-    return _as_vectors(open_tensors(_opened(path), metadata, path.name, report))
+def _numbers(path: Path, _caps: Caps, report: Report) -> Source | None:
+    found = written_vectors.in_file(path, report)
+    return found and _as_vectors(found)
 
 
 def _as_vectors(source: Source) -> Source:
@@ -293,7 +243,7 @@ def _as_vectors(source: Source) -> Source:
 
 #: What a tree may be, asked one after the other; None says that it is something else.
 TREES: tuple[Callable[[Tree, Report], Source | None], ...] = (
-    _tensorboard,
+    written_vectors.in_tree,
     clip_retrieval.read,
     embedded_pictures.in_tree,
     _one_file,
@@ -312,7 +262,7 @@ FILES: dict[str, tuple[Callable[[Path, Caps, Report], Source | None], ...]] = {
     TAR: (_in_tar,),
     ARROW: (_pictures, _without_pictures),
     **dict.fromkeys(TABLES, (_table_source,)),
-    **dict.fromkeys((".tsv", ".csv", ".txt"), (_tensors, _table_source)),
+    **dict.fromkeys((".tsv", ".csv", ".txt"), (_numbers, _table_source)),
     **dict.fromkeys(VECTORS, (_vectors,)),
     ".parquet": (_pictures, _vectors, _table_source),
 }

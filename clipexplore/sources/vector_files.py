@@ -1,5 +1,4 @@
-"""Ready-made vectors, for people who have embedded already: NPY, NPZ, safetensors, Parquet, flat indexes of
-FAISS and TensorBoard's TSV.
+"""Ready-made vectors, for people who have embedded already: NPY, NPZ, safetensors, Parquet and flat indexes of FAISS.
 
 Nothing is unpickled. What a file says of itself is checked before any of it is read, and then it is read some megabytes
 at a time, only the arrays and columns that are needed: small files may unpack to gigabytes.
@@ -7,20 +6,18 @@ at a time, only the arrays and columns that are needed: small files may unpack t
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import chain, islice, repeat
-from pathlib import Path, PurePosixPath
+from itertools import repeat
+from pathlib import Path
 
 import numpy as np
 
 from clipexplore.errors import InputError
 from clipexplore.language import _
-from clipexplore.reports import Report, silent
 from clipexplore.sources.arrays import Array, open_faiss, open_npy, open_npz, open_safetensors
 from clipexplore.sources.captions import (
     CAPTION,
@@ -28,17 +25,10 @@ from clipexplore.sources.captions import (
     ID,
     MOST_FIELDS,
     MOST_LINE,
-    NUMBER,
-    Open,
-    Row,
-    Table,
-    check_columns,
-    lines_of,
-    table_rows,
 )
 from clipexplore.sources.columns import Parquet, dicts_of, needed, nested, note_unread, plain, vectors_of
 from clipexplore.sources.entries import Entry, Kind, Rejected, Source, has_direction, with_directions
-from clipexplore.sources.files import Folder, check_unpacked
+from clipexplore.sources.files import Folder, check_unpacked, opened
 
 NAMES = ("vectors", "embeddings", "vector", "embedding")  # of the array or the column, where it says no kind
 _KINDS: dict[Kind, re.Pattern[str]] = {  # what an array is called that says one: image_vectors, text_embedding, img_emb
@@ -48,7 +38,6 @@ _KINDS: dict[Kind, re.Pattern[str]] = {  # what an array is called that says one
 MOST_DIMENSIONS = 16_384  # of a vector; the largest models have some thousands
 _BLOCK, _AT_ONCE = 8_192, 1 << 22  # rows, and bytes, that are read together
 _OF_ATLAS = ("FILE_NAME", "__row_index__")  # of embedding-atlas: the table that it read, on every row, and its rows
-_SEPARATED = ("\t", ",", ";", None)  # numbers in a line; the last by blanks
 
 
 def open_vectors(path: Path) -> Source:
@@ -78,7 +67,7 @@ def open_vectors(path: Path) -> Source:
 
 
 def _npy(path: Path) -> Array:
-    return open_npy(path.name, lambda: open(path, "rb"), path.stat().st_size)
+    return open_npy(path.name, opened(path), path.stat().st_size)
 
 
 def has_vectors(path: Path) -> bool:
@@ -112,7 +101,7 @@ def _no_weights(path: Path, found: dict[str, Array]) -> dict[str, Array]:
 def _of_arrays(path: Path, found: Mapping[str, Array]) -> Source:
     """Named arrays: vectors, and texts and numbers for them."""
     two = [name for name, array in found.items() if len(array.shape) == 2 and array.dtype.kind == "f"]
-    named = _named([*found], two)
+    named = by_kind([*found], two)
     if not named:
         message = _("{name!r} holds no array of vectors; call it one of: {names}.")
         raise InputError(message.format(name=path.name, names=", ".join((*NAMES, "image_vectors", "text_vectors"))))
@@ -150,7 +139,7 @@ def open_pair(paths: Sequence[Path]) -> Source:
         return _source(paths[0], arrays, {})
 
 
-def _named(names: Sequence[str], likely: Sequence[str]) -> dict[Kind, str]:
+def by_kind(names: Sequence[str], likely: Sequence[str]) -> dict[Kind, str]:
     """Which of some arrays holds the vectors of which kind: by its name, else the first likely one, as texts."""
     plain = [*filter(names.__contains__, NAMES), *likely]
     return _said(names) or ({"captions": plain[0]} if plain else {})
@@ -171,8 +160,8 @@ def _source(path: Path, vectors: Mapping[Kind, Array], columns: Mapping[str, Arr
             )
             raise InputError(message.format(name=path.name, dtype=array.dtype, shape=array.shape))
     shape = _one_shape(path.name, [array.shape for array in vectors.values()])
-    _check_dimensions(path.name, shape[1])
-    count = _rows_at_once(sum(array.row_bytes for array in (*vectors.values(), *columns.values())))
+    check_dimensions(path.name, shape[1])
+    count = rows_at_once(sum(array.row_bytes for array in (*vectors.values(), *columns.values())))
 
     def blocks() -> Iterator[Block]:
         for each in zip(*(array.blocks(count) for array in (*vectors.values(), *columns.values())), strict=True):
@@ -199,7 +188,7 @@ def _one_shape(name: str, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
 def _open_parquet(path: Path) -> Source:
     columns = Parquet(path, path.name, path.stat().st_size)
     lists = nested(columns.schema)
-    named = _named(lists, lists)
+    named = by_kind(lists, lists)
     if not named:
         message = _("{name!r} has no column of vectors (lists of numbers); call it one of: {names}.")
         raise InputError(message.format(name=path.name, names=", ".join((*NAMES, "image_vectors", "text_vectors"))))
@@ -207,18 +196,18 @@ def _open_parquet(path: Path) -> Source:
         message = _("{name!r} holds no rows; a collection needs at least one.")
         raise InputError(message.format(name=path.name))
     for name in named.values():
-        _check_dimensions(path.name, columns.values(name) // len(columns))
+        check_dimensions(path.name, columns.values(name) // len(columns))
     check_unpacked(path.name, 4 * sum(map(columns.values, named.values())), path.stat().st_size)
     first = next(columns.batches([*named.values()], 1))
     dim = _one_shape(path.name, [(len(columns), len(first[name][0])) for name in named.values()])[1]
-    _check_dimensions(path.name, dim)
+    check_dimensions(path.name, dim)
     told = needed([name for name in plain(columns.schema) if name not in _OF_ATLAS])
     read = Folder(path.parent).read if any(name.lower() in FILE for name in told) else None
     if read and [*named] == ["captions"] and not _KINDS["captions"].match(named["captions"].lower()):
         named = {"pictures": named["captions"]}  # those of the pictures beside it
 
     def blocks() -> Iterator[Block]:
-        for batch in columns.batches([*named.values(), *told], _rows_at_once(4 * dim * len(named))):
+        for batch in columns.batches([*named.values(), *told], rows_at_once(4 * dim * len(named))):
             yield {kind: vectors_of(batch[name], dim) for kind, name in named.items()}, dicts_of(batch, told)
 
     def stream() -> Iterator[Entry | Rejected]:
@@ -231,111 +220,14 @@ def _open_parquet(path: Path) -> Source:
     return Source(kind, len(columns), stream, dim, notes=notes, vectors=tuple(named), bare=bare)
 
 
-def _rows_at_once(row_bytes: int) -> int:
+def rows_at_once(row_bytes: int) -> int:
     return max(1, min(_BLOCK, _AT_ONCE // max(row_bytes, 1)))
 
 
-def _check_dimensions(name: str, dim: int) -> None:
+def check_dimensions(name: str, dim: int) -> None:
     if dim > MOST_DIMENSIONS:
         message = _("The vectors in {name!r} have {dim:,} dimensions, and at most {most:,} are read; give one a row.")
         raise InputError(message.format(name=name, dim=dim, most=MOST_DIMENSIONS))
-
-
-def is_tensors(head: bytes) -> bool:
-    """Whether a file, of which these are the first 4,000 bytes, begins with numbers alone: as TensorBoard's projector
-    writes vectors, without a header, or NumPy and pandas do."""
-    line, _end, rest = head[:4_000].decode("utf-8", "replace").partition("\n")
-    cells = line.split(_separator(line))
-    return len(cells) > 2 and all(NUMBER.fullmatch(cell.strip()) for cell in cells[: None if rest else -1])
-
-
-def _separator(line: str) -> str | None:
-    return next((each for each in _SEPARATED if each and each in line), None)
-
-
-def open_tensors(tensors: Open, metadata: Open | None, name: str, report: Report = silent) -> Source:
-    """The vectors of a table of numbers, such as TensorBoard's projector has, with the metadata beside them: captions,
-    or columns with a header.
-
-    Raises
-    ------
-    InputError
-        If they are no numbers, or are as many as there is metadata.
-    """
-    vectors = _numbers(lines_of(tensors, name, report), name)
-
-    def rows() -> Iterator[Row]:
-        return _metadata(lines_of(metadata, name, errors="replace")) if metadata else iter(())
-
-    count = sum(1 for _row in rows())
-    if count and count != len(vectors):
-        message = _("{name!r} has {vectors} vectors and its metadata {rows} rows; export both again.")
-        raise InputError(message.format(name=name, vectors=len(vectors), rows=count))
-
-    def stream() -> Iterator[Entry | Rejected]:
-        told = rows() if count else (Row(number) for number in range(1, len(vectors) + 1))
-        for number, (vector, row) in enumerate(zip(vectors, told, strict=True), 1):
-            fields = {**row.fields, "file": row.file} if row.file else row.fields
-            called = row.id or row.file or f"{PurePosixPath(name).stem}-{number:06d}"
-            yield with_directions(Entry(called, row.caption, fields, row.id, vectors={"captions": vector}))
-
-    return Source("captions", len(vectors), stream, vectors.shape[1])
-
-
-def vector_columns(table: Table) -> dict[Kind, str]:
-    """The fields of a table that hold vectors, by their names and its first row: lists of numbers, or JSON of them."""
-    first = next(iter(table), None)
-    named = _named([*first.fields], []) if first else {}
-    return {kind: name for kind, name in named.items() if first and vector_in(first.fields[name]) is not None}
-
-
-def vector_in(cell: object) -> np.ndarray | None:
-    """The vector `(dim,)` in a cell, float32; None where there is none."""
-    with suppress(ValueError, RecursionError):
-        found = json.loads(cell) if isinstance(cell, str) and cell.startswith("[") else cell
-        if isinstance(found, list) and found and all(type(each) in (int, float) for each in found):
-            return np.array(found, np.float32)
-    return None
-
-
-def _numbers(lines: Iterator[str], name: str) -> np.ndarray:
-    """The numbers `(n, dim)` of lines, float32; above them pandas numbers the columns, 0, 1, 2 and so on."""
-    lines = filter(str.strip, lines)
-    first = next(lines, "")
-    separator = _separator(first)
-    cells = first.strip().split(separator)
-    _check_dimensions(name, len(cells))
-    numbered = separator == "," and cells == [*map(str, range(len(cells)))]
-    lines, blocks, rows = chain([] if numbered else [first], lines), [], _rows_at_once(2 * len(first))
-    try:
-        while some := [*islice(lines, rows)]:
-            blocks.append(np.loadtxt(some, np.float32, delimiter=separator, ndmin=2))
-        return np.concatenate(blocks)
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        message = _("{name!r} is no table of numbers ({error}); export it again.")
-        raise InputError(message.format(name=name, error=str(error)[:120])) from error
-
-
-def _metadata(lines: Iterator[str]) -> Iterator[Row]:
-    rows = _without_end(line.rstrip("\r\n") for line in lines)
-    first = next(rows, "")
-    header = first.split("\t")
-    if len(header) > 1:  # one column has no header
-        check_columns(header)
-        return table_rows(header, (dict(zip(header, line.split("\t"), strict=False)) for line in rows))
-    return (Row(number, line.strip()) for number, line in enumerate(chain([first], rows), 1))
-
-
-def _without_end(lines: Iterable[str]) -> Iterator[str]:
-    """The lines without empty ones at their end."""
-    empty = 0
-    for line in lines:
-        if line:
-            yield from repeat("", empty)
-            yield line
-        empty = 0 if line else empty + 1
 
 
 Block = tuple[dict[Kind, np.ndarray], Iterable[dict]]  # some vectors by what they are of, and what is said of each

@@ -9,12 +9,13 @@ import logging
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
 
-from clipexplore.errors import DamagedError, MissingError, NoRoomError
+from clipexplore.errors import DamagedError, InputError, MissingError, NoRoomError
 from clipexplore.images import open_picture
 from clipexplore.language import _
 from clipexplore.models import catalog
@@ -23,13 +24,14 @@ from clipexplore.models.embedder import PREPARATION, READY_MADE
 from clipexplore.models.preparing import batches_ahead
 from clipexplore.reports import Report, silent
 from clipexplore.settings import settings
-from clipexplore.sources.entries import Kind, groups
+from clipexplore.sources.entries import KINDS, Entry, Kind, Source, groups
 from clipexplore.store.collection import Collection
 from clipexplore.store.database import FILE
 from clipexplore.store.items import content_key, items_of
 from clipexplore.store.published import ITEMS, Published
 from clipexplore.store.repair import adopt, repair
 from clipexplore.store.stored import Stored
+from clipexplore.vectors import normalize
 
 
 class Embeds(Protocol):
@@ -42,6 +44,8 @@ class Embeds(Protocol):
 
 AT_ONCE = 32  # items embedded together, unless an embedder says `at_once`; questions of visitors come in between
 COMMIT = 256  # items stored together: what a kill or a cancel costs at most
+SOME, LOOKED_AT = 16, 256  # ready-made vectors of a kind that are made again, of so many entries
+LEAST = 0.5  # the same text in other words has a cosine of .8, a photograph cut otherwise .95; another model's has 0
 log = logging.getLogger(__name__)
 
 
@@ -276,3 +280,65 @@ def _forget_older() -> None:
     for path in (settings().home / "vectors").glob("*"):
         if path.is_dir() and not (path / FILE).exists():
             shutil.rmtree(path, ignore_errors=True)
+
+
+# Whose vectors they are
+
+
+def ready_made(model: Model, source: Source, embedder: Callable[[], Embeds]) -> str:
+    """The revision that ready-made vectors are taken to be of, that of the model they are said to be of.
+
+    Parameters
+    ----------
+    embedder
+        Gives that model loaded, to make vectors of captions and pictures again; called only where it is here and there
+        are some.
+
+    Raises
+    ------
+    InputError
+        If the model's vectors have another number of dimensions, or those it makes again point elsewhere.
+    """
+    if model.key == UNNAMED:
+        return model.key
+    if model.dim and model.dim != source.dim:
+        message = _(
+            "The vectors have {theirs} dimensions and those of the model {key} {ours}; name the model that made them."
+        )
+        raise InputError(message.format(theirs=source.dim, key=model.key, ours=model.dim))
+    if model.present:
+        for kind, cosine in cosines(source, embedder).items():
+            if cosine < LEAST:
+                message = _(
+                    "These are no vectors of the model {key}: what it makes of the same {kind} has a cosine of "
+                    "{cosine:.2f} with them; name the model that made them, or none."
+                )
+                raise InputError(message.format(key=model.key, kind=kind, cosine=cosine))
+    return model.clip.identity
+
+
+def cosines(source: Source, embedder: Callable[[], Embeds]) -> dict[Kind, float]:
+    """By kind, the median cosine of some vectors of a source with those that are made of the same captions or pictures.
+
+    A kind of which there is nothing to embed, or cannot be read, is left out.
+    """
+    some = [entry for entry in islice(source, LOOKED_AT) if isinstance(entry, Entry)]
+    found: dict[Kind, float] = {}
+    for kind in KINDS:
+        held = ((each.vectors[kind], thing) for each in some if kind in each.vectors and (thing := _held(each, kind)))
+        if pairs := [*islice(held, SOME)]:
+            given = normalize(np.stack([vector for vector, _thing in pairs]))
+            again = embedded(embedder(), kind, [thing for _vector, thing in pairs])
+            found[kind] = float(np.median(np.vecdot(given, again))) if given.shape == again.shape else 0.0
+    return found
+
+
+def _held(entry: Entry, kind: Kind) -> bytes | str | None:
+    """The caption of an entry or its picture, None for one that cannot be read."""
+    if kind == "captions":
+        return entry.caption
+    with suppress(InputError):
+        data = entry.read() if entry.read else b""
+        open_picture(data)
+        return data
+    return None

@@ -7,10 +7,9 @@ on after a kill, a full disk or damage: what is there is known by its content an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
 from sys import intern
 from time import monotonic
 
@@ -20,12 +19,12 @@ from clipexplore.cluster.connection import is_set
 from clipexplore.errors import InputError, no_room
 from clipexplore.images import encode, open_picture, thumbnail
 from clipexplore.language import _
-from clipexplore.models.catalog import UNNAMED, Model
+from clipexplore.models.catalog import Model
 from clipexplore.models.preparing import batches_ahead
 from clipexplore.reports import Report
 from clipexplore.sources.descriptions import description_in
-from clipexplore.sources.entries import KINDS, Entry, Kind, Rejected, Source, groups
-from clipexplore.store.embedding import COMMIT, Embeds, embed_missing, embedded, spaces_of
+from clipexplore.sources.entries import Entry, Kind, Rejected, Source, groups
+from clipexplore.store.embedding import COMMIT, Embeds, embed_missing, embedded, ready_made, spaces_of
 from clipexplore.store.export import csv_file, harmless
 from clipexplore.store.items import NOTHING, Ids, Item, content_key, fields_json
 from clipexplore.store.stored import Stored
@@ -38,8 +37,6 @@ PATIENCE = 1_000  # refused entries after which, of a source with a limit, no mo
 WINDOW = 64  # entries between two looks at whether to go on
 SPREAD = 256  # entries from which they are read on a cluster, where one is set: a job takes a second to begin
 REJECTED = "rejected.csv"
-SOME, LOOKED_AT = 16, 256  # ready-made vectors of a kind that are made again, of so many entries
-LEAST = 0.5  # the same text in other words has a cosine of .8, a photograph cut otherwise .95; another model's has 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +177,7 @@ def fresh(
     """The entries that are new, in the order of the source; the others are counted.
 
     Pictures are read and checked by threads, ahead of what is at work. Where there is a limit and much was refused, the
-    rest is not read. Of what is `known`, as by `Contents.sources`, the same under another label is another item.
+    rest is not read. Of what is `known`, as by `Items.sources`, the same under another label is another item.
     """
     taken = 0
     for window in _windows(source, partial(_read, known=known)):
@@ -334,65 +331,3 @@ def _list_rejected(store: Stored, outcome: Outcome) -> None:
         (store.folder / REJECTED).write_bytes(csv_file(["name", "reason"], rows))
     except OSError as error:
         raise no_room(store.folder, error) from error
-
-
-# Whose vectors they are
-
-
-def ready_made(model: Model, source: Source, embedder: Callable[[], Embeds]) -> str:
-    """The revision that ready-made vectors are taken to be of, that of the model they are said to be of.
-
-    Parameters
-    ----------
-    embedder
-        Gives that model loaded, to make vectors of captions and pictures again; called only where it is here and there
-        are some.
-
-    Raises
-    ------
-    InputError
-        If the model's vectors have another number of dimensions, or those it makes again point elsewhere.
-    """
-    if model.key == UNNAMED:
-        return model.key
-    if model.dim and model.dim != source.dim:
-        message = _(
-            "The vectors have {theirs} dimensions and those of the model {key} {ours}; name the model that made them."
-        )
-        raise InputError(message.format(theirs=source.dim, key=model.key, ours=model.dim))
-    if model.present:
-        for kind, cosine in cosines(source, embedder).items():
-            if cosine < LEAST:
-                message = _(
-                    "These are no vectors of the model {key}: what it makes of the same {kind} has a cosine of "
-                    "{cosine:.2f} with them; name the model that made them, or none."
-                )
-                raise InputError(message.format(key=model.key, kind=kind, cosine=cosine))
-    return model.clip.identity
-
-
-def cosines(source: Source, embedder: Callable[[], Embeds]) -> dict[Kind, float]:
-    """By kind, the median cosine of some vectors of a source with those that are made of the same captions or pictures.
-
-    A kind of which there is nothing to embed, or cannot be read, is left out.
-    """
-    some = [entry for entry in islice(source, LOOKED_AT) if isinstance(entry, Entry)]
-    found: dict[Kind, float] = {}
-    for kind in KINDS:
-        held = ((each.vectors[kind], thing) for each in some if kind in each.vectors and (thing := _held(each, kind)))
-        if pairs := [*islice(held, SOME)]:
-            given = normalize(np.stack([vector for vector, _thing in pairs]))
-            again = embedded(embedder(), kind, [thing for _vector, thing in pairs])
-            found[kind] = float(np.median(np.vecdot(given, again))) if given.shape == again.shape else 0.0
-    return found
-
-
-def _held(entry: Entry, kind: Kind) -> bytes | str | None:
-    """The caption of an entry or its picture, None for one that cannot be read."""
-    if kind == "captions":
-        return entry.caption
-    with suppress(InputError):
-        data = entry.read() if entry.read else b""
-        open_picture(data)
-        return data
-    return None

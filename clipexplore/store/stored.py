@@ -24,14 +24,13 @@ import numpy as np
 from clipexplore.language import _
 from clipexplore.models.embedder import PREPARATION, READY_MADE
 from clipexplore.sources.entries import Kind
-from clipexplore.store.contents import CONTENT, Contents
-from clipexplore.store.items import NOTHING, Item, content_key, digest
+from clipexplore.store.items import CONTENT, NOTHING, Item, Items, content_key, digest
 
 CACHE = "cache"
 _PICTURED = "SELECT count(*) FROM items JOIN pictures ON picture = key"
 
 
-class Stored(Contents):
+class Stored(Items):
     """An open collection that can be written."""
 
     @property

@@ -6,21 +6,36 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
+from fixtures_imports import Toy, jpeg
 from fixtures_models import build_tiny_clip
 from PIL import Image
 
+from clipexplore.__main__ import main
 from clipexplore.errors import InputError
-from clipexplore.images import encode
+from clipexplore.images import encode, open_picture
 from clipexplore.models import catalog
 from clipexplore.models.catalog import Model
 from clipexplore.models.embedder import PREPARATION, Embedder
 from clipexplore.models.weights import Weights
 from clipexplore.settings import settings
+from clipexplore.sources.recognise import open_source
 from clipexplore.space import Space
 from clipexplore.store import shelves
 from clipexplore.store.collection import Collection
-from clipexplore.store.embedding import AT_ONCE, embed, embed_missing, fit_maps, missing, open_for, spaces_of
+from clipexplore.store.embedding import (
+    AT_ONCE,
+    cosines,
+    embed,
+    embed_missing,
+    fit_maps,
+    missing,
+    open_for,
+    ready_made,
+    spaces_of,
+)
 from clipexplore.store.items import Item, content_key
 from clipexplore.store.stored import Stored
 
@@ -265,3 +280,49 @@ def test_the_library_embeds_what_is_missing_when_asked(tmp_path, model, embedder
     here = Space.open("tiny", embed=True)
     assert here.revision == embedder.revision and len(here.search(here.point("a cat").vector, "pictures", 3)) == 3
     assert Space.open("tiny").background.embeddings("tiny", "captions").shape == (70, 24)  # kept
+
+
+# Whose vectors they are
+
+
+TEXTS = [f"text number {n}" for n in range(40)]
+
+
+def vectors_in(path, vectors, **columns):
+    np.savez(path, text_vectors=vectors, **columns)
+    return open_source(path)
+
+
+def test_the_vectors_of_captions_are_made_again(tmp_path):
+    source, toy = vectors_in(tmp_path / "v.npz", Toy().embed_texts(TEXTS) * 7, caption=TEXTS), Toy()
+    assert cosines(source, lambda: toy) == {"captions": pytest.approx(1)} and toy.texts == 16
+    alone = vectors_in(tmp_path / "a.npz", Toy().embed_texts(TEXTS))
+    assert cosines(alone, lambda: pytest.fail("there is nothing to embed")) == {}
+
+
+def test_the_vectors_of_pictures_beside_are_made_again(tmp_path):
+    for number in range(5):
+        (tmp_path / f"{number}.jpg").write_bytes(jpeg(number))
+    vectors = Toy().embed_images([open_picture(jpeg(number)) for number in range(5)])
+    table = pa.table({"file": [f"{n}.jpg" for n in range(5)], "vector": vectors.tolist()})
+    pyarrow.parquet.write_table(table, tmp_path / "v.parquet")
+    toy = Toy()
+    assert cosines(open_source(tmp_path / "v.parquet"), lambda: toy) == {"pictures": pytest.approx(1)}
+
+
+def test_those_of_another_model_are_refused(tmp_path, home, capsys):
+    texts = ["lion", "a red car", "snow", "penguin", "a man with a hat", "guitar"]
+    vectors = Space.open().embed_texts(texts)
+    for turned, ends in ((0, 0), (1, 2)):
+        vectors_in(tmp_path / f"{turned}.npz", np.roll(vectors, turned, axis=1), caption=texts)
+        assert main(["index", str(tmp_path / f"{turned}.npz"), "--name", f"it{turned}", "--model", "emoji"]) == ends
+    said = capsys.readouterr().err
+    assert "no vectors of the model emoji: what it makes of the same captions has a cosine of" in said
+    assert main(["index", str(tmp_path / "1.npz"), "--name", "it", "--model", "unnamed"]) == 0
+
+
+def test_no_model_claims_nothing_and_another_size_is_refused(tmp_path):
+    source = vectors_in(tmp_path / "v.npz", Toy().embed_texts(TEXTS), caption=TEXTS)
+    assert ready_made(catalog.get("unnamed"), source, Toy) == "unnamed"
+    with pytest.raises(InputError, match="16 dimensions and those of the model emoji 512"):
+        ready_made(catalog.get("emoji"), source, Toy)
