@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -59,9 +60,8 @@ def read(tree: Tree, report: Report = silent) -> Source | None:
     count = sum(next(iter(some.values())).shape[0] for some in arrays)
     dim = next(iter(arrays[0].values())).shape[1]
     said = _("A folder of clip-retrieval: {count:,} vectors in {parts:,} parts; their pictures are not in it.")
-    vectors, bare = tuple(_KINDS[folder] for folder in kinds), "img_emb" in kinds
-    about = said.format(count=count, parts=len(parts))
-    return Source("pictures" if bare else "captions", count, stream, dim, about, vectors=vectors, bare=bare)
+    source = Source.of_vectors([_KINDS[folder] for folder in kinds], count, stream, dim)
+    return replace(source, recognised=said.format(count=count, parts=len(parts)))
 
 
 def _array(tree: Tree, name: str) -> Array:

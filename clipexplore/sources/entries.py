@@ -65,7 +65,7 @@ class Source:
     notes
         What somebody should know who uses it, a sentence each.
     vectors
-        The kinds that these vectors are of; by default `kind`.
+        The kinds whose vectors come ready-made.
     bare
         Whether of pictures there are only vectors.
     """
@@ -84,10 +84,13 @@ class Source:
         """What is said of a collection that is made of it."""
         return {"kind": self.kind, **({"bare": True} if self.bare else {})}
 
-    @property
-    def ready(self) -> tuple[Kind, ...]:
-        """The kinds whose vectors come ready-made."""
-        return () if self.dim is None else self.vectors or (self.kind,)
+    @classmethod
+    def of_vectors(
+        cls, kinds: Iterable[Kind], count: int, stream: Callable[[], Iterator[Entry | Rejected]], dim: int
+    ) -> Source:
+        """Vectors alone, of these kinds: those of pictures stand for these, which are not here."""
+        bare = "pictures" in (vectors := tuple(kinds))
+        return cls("pictures" if bare else "captions", count, stream, dim, vectors=vectors, bare=bare)
 
     def __iter__(self) -> Iterator[Entry | Rejected]:
         return self.stream()

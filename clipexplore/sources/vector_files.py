@@ -174,8 +174,7 @@ def _source(path: Path, vectors: Mapping[Kind, Array], columns: Mapping[str, Arr
         with _readable(path):
             yield from _entries(path, blocks(), [*columns], None)
 
-    bare = "pictures" in vectors
-    return Source("pictures" if bare else "captions", shape[0], stream, shape[1], vectors=tuple(vectors), bare=bare)
+    return Source.of_vectors(vectors, shape[0], stream, shape[1])
 
 
 def _one_shape(name: str, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

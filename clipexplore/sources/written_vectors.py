@@ -63,8 +63,7 @@ def in_columns(path: Path, table: Table) -> Source | None:
             fields = {name: value for name, value in row.fields.items() if name not in columns.values()}
             yield with_directions(Entry(f"{path.stem}-{row.number:05d}", row.caption, fields, row.id, vectors=given))
 
-    bare = "pictures" in columns
-    return Source("pictures" if bare else "captions", table.count, stream, dim, vectors=tuple(columns), bare=bare)
+    return Source.of_vectors(columns, table.count, stream, dim)
 
 
 def open_tensors(tensors: Open, metadata: Open | None, name: str, report: Report = silent) -> Source:
@@ -93,7 +92,7 @@ def open_tensors(tensors: Open, metadata: Open | None, name: str, report: Report
             called = row.id or row.file or f"{PurePosixPath(name).stem}-{number:06d}"
             yield with_directions(Entry(called, row.caption, fields, row.id, vectors={"captions": vector}))
 
-    return Source("captions", len(vectors), stream, vectors.shape[1])
+    return Source.of_vectors(["captions"], len(vectors), stream, vectors.shape[1])
 
 
 def _vector_columns(table: Table) -> dict[Kind, str]:

@@ -134,11 +134,7 @@ class Database:
 
     def damage(self, what: str) -> DamagedError:
         """The error that says what is wrong with the file, for the caller to raise."""
-        return DamagedError(
-            _("The collection in {folder} is damaged: {what}; import it again, or restore the folder.").format(
-                folder=self.folder, what=what
-            )
-        )
+        return _damage(self.folder, what)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -227,11 +223,12 @@ def _errors(folder: Path) -> Iterator[None]:
         if name.startswith("SQLITE_BUSY"):
             message = _("{folder} is being written by another process; wait until it is done.")
             raise InputError(message.format(folder=folder)) from error
-        raise DamagedError(
-            _("The collection in {folder} is damaged: {what}; import it again, or restore the folder.").format(
-                folder=folder, what=error
-            )
-        ) from error
+        raise _damage(folder, error) from error
+
+
+def _damage(folder: Path, what: object) -> DamagedError:
+    message = _("The collection in {folder} is damaged: {what}; import it again, or restore the folder.")
+    return DamagedError(message.format(folder=folder, what=what))
 
 
 def read_facts(path: Path) -> dict[str, Any] | None:

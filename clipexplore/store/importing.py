@@ -147,7 +147,7 @@ def add(
         room = None if most is None else most - store.rows()
         fresh_ones = fresh(source, store.sources(), outcome, room, report)
         ids, places = Ids(store.all_ids()), store.free_positions()
-        spaces = spaces_of(store, model, revision, embedder, source.ready)
+        spaces = spaces_of(store, model, revision, embedder, source.vectors)
 
         def say(_done: int) -> None:
             report(min(1.0, outcome.seen / max(source.count, 1)), outcome.of(source.count))

@@ -112,8 +112,7 @@ class Published:
 
     def damage(self, what: str) -> DamagedError:
         """The error that says what is wrong with the files, for the caller to raise."""
-        message = _("The files in {folder} are damaged: {what}; restore the folder or make it again.")
-        return DamagedError(message.format(folder=self.folder, what=what))
+        return _damage(self.folder, what)
 
     def _array(self, name: str, width: int | None) -> np.ndarray | None:
         if name not in self.facts["files"]:
@@ -272,12 +271,13 @@ def read_manifest(folder: Path) -> dict:
         message = _("{path} is of schema {schema}, and this version reads {ours}; update the program.")
         raise InputError(message.format(path=folder / MANIFEST, schema=manifest.get("schema"), ours=_SCHEMA))
     if not manifest or not {"name", "title", "counts", "models", "shards", "files"} <= manifest.keys():
-        raise DamagedError(
-            _("The files in {folder} are damaged: {what}; restore the folder or make it again.").format(
-                folder=folder, what=_("the manifest is not that of a collection")
-            )
-        )
+        raise _damage(folder, _("the manifest is not that of a collection"))
     return manifest
+
+
+def _damage(folder: Path, what: str) -> DamagedError:
+    message = _("The files in {folder} are damaged: {what}; restore the folder or make it again.")
+    return DamagedError(message.format(folder=folder, what=what))
 
 
 def parsed(path: Path) -> dict | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from zlib import crc32
 
@@ -20,7 +21,7 @@ import numpy as np
 from clipexplore.errors import DamagedError, no_room
 from clipexplore.language import _
 from clipexplore.sources.entries import KINDS
-from clipexplore.store.database import FILE, PAGE, PARTIAL, UNREADABLE
+from clipexplore.store.database import FILE, PAGE, UNREADABLE
 from clipexplore.store.items import Item, content_key, fields_json
 from clipexplore.store.published import COPY, ITEMS, MANIFEST, described, read_manifest, read_parquet
 from clipexplore.store.stored import WHOLE, Stored
@@ -81,7 +82,7 @@ def _salvaged(folder: Path) -> Iterator[sqlite3.Connection]:
         if not _has_tables(damaged):
             shutil.copyfile(damaged, copy)
             with open(copy, "r+b") as file:
-                file.write(_first_page(folder))
+                file.write(_first_page())
         with closing(_read_only(copy if copy.exists() else damaged)) as connection:
             yield connection
     except OSError as error:
@@ -100,17 +101,13 @@ def _has_tables(path: Path) -> bool:
     return False
 
 
-def _first_page(folder: Path) -> bytes:
+def _first_page() -> bytes:
     """The first page of an empty collection: its tables are where they are in any other."""
-    with suppress(_Enough), Stored.building(folder, {}) as made:
-        page = bytearray((made.folder / PARTIAL).read_bytes()[:PAGE])
-        page[92:96] = bytes(4)  # version-valid-for: the size of the file counts instead
-        raise _Enough
+    with TemporaryDirectory() as place:
+        Stored.create(Path(place), name="", title="", kind="captions").close()
+        page = bytearray((Path(place) / FILE).read_bytes()[:PAGE])
+    page[92:96] = bytes(4)  # version-valid-for: the size of the file counts instead
     return bytes(page)
-
-
-class _Enough(Exception):
-    """Ends the building of what is not wanted."""
 
 
 def _rows(old: sqlite3.Connection, table: str, test: Callable[[tuple], bool], lost: Counter[str]) -> Iterator[tuple]:

@@ -52,13 +52,27 @@ def test_npz_with_ids_captions_and_more(tmp_path):
     assert (found[9].id, found[9].caption, found[9].fields) == ("9", "text 9", {"year": 9})
 
 
-def test_npz_of_pairs(tmp_path):
-    texts = VECTORS[::-1]
-    np.savez(tmp_path / "v.npz", image_vectors=VECTORS, text_vectors=texts, caption=["a"] * 19 + [""])
-    source, found = entries(tmp_path / "v.npz")
+def parquet_of(path, **columns):
+    pyarrow.parquet.write_table(pa.table({name: each.tolist() for name, each in columns.items()}), path)
+
+
+PAIRS = {
+    "v.npz": lambda path, pictures, texts: np.savez(path, image_vectors=pictures, text_vectors=texts),
+    "v.parquet": lambda path, pictures, texts: parquet_of(path, image_embedding=pictures, text_embedding=texts),
+    "v.safetensors": lambda path, pictures, texts: save_file({"image_embeds": pictures, "text_embeds": texts}, path),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_pairs(tmp_path, name):
+    PAIRS[name](tmp_path / name, VECTORS, VECTORS + 1)
+    source, found = entries(tmp_path / name)
     np.testing.assert_array_equal([each.vectors["pictures"] for each in found], VECTORS)
-    np.testing.assert_array_equal([each.vectors["captions"] for each in found], texts)
-    assert (source.kind, source.bare, source.ready) == ("pictures", True, ("pictures", "captions"))
+    np.testing.assert_array_equal([each.vectors["captions"] for each in found], VECTORS + 1)
+    assert (source.kind, source.bare, source.vectors) == ("pictures", True, ("pictures", "captions"))
+
+
+def test_pairs_are_as_many(tmp_path):
     np.savez(tmp_path / "v.npz", image_vectors=VECTORS, text_vectors=VECTORS[1:])
     with pytest.raises(InputError, match=r"pictures \(20, 5\) and of texts \(19, 5\)"):
         entries(tmp_path / "v.npz")
@@ -68,14 +82,6 @@ def test_vectors_that_are_called_those_of_pictures_are_no_texts_of_captions(tmp_
     np.savez(tmp_path / "v.npz", img_emb=VECTORS, caption=["a"] * 20)
     source, found = entries(tmp_path / "v.npz")
     assert (source.kind, source.bare, [*found[0].vectors]) == ("pictures", True, ["pictures"])
-
-
-def test_parquet_of_pairs(tmp_path):
-    table = {"image_embedding": VECTORS.tolist(), "text_embedding": VECTORS[::-1].tolist(), "caption": ["x"] * 20}
-    pyarrow.parquet.write_table(pa.table(table), tmp_path / "v.parquet")
-    source, found = entries(tmp_path / "v.parquet")
-    np.testing.assert_array_equal([each.vectors["captions"] for each in found], VECTORS[::-1])
-    assert (source.kind, source.bare, source.ready) == ("pictures", True, ("pictures", "captions"))
 
 
 @pytest.mark.parametrize(
@@ -193,12 +199,6 @@ def test_vectors_in_the_cells_of_a_table(tmp_path, ending):
     assert [each.caption for each in found[:-1]] == [f"text {n}" for n in range(19)]
     np.testing.assert_array_equal([each.vectors["captions"] for each in found[:-1]], VECTORS[:19])
     assert [*found[0].fields] == ["n"]
-
-
-def test_safetensors_of_pairs(tmp_path):
-    save_file({"image_embeds": VECTORS, "text_embeds": VECTORS + 1}, tmp_path / "v.safetensors")
-    source, found = entries(tmp_path / "v.safetensors")
-    assert source.bare and {*found[0].vectors} == {"pictures", "captions"}
 
 
 @pytest.mark.parametrize("kind", ["IndexFlatIP", "IndexFlatL2"])
