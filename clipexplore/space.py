@@ -27,9 +27,9 @@ from clipexplore.models.families import Scale
 from clipexplore.names import define
 from clipexplore.points import Embedded, Point, PointTerm, Resolver, Uploaded
 from clipexplore.store import shelves
-from clipexplore.store.collection import Collection
+from clipexplore.store.collection import Collection, open_for
 from clipexplore.store.embedding import embed as embed_missing
-from clipexplore.store.embedding import missing, open_for
+from clipexplore.store.embedding import missing
 from clipexplore.store.shelves import BANKS, WORLD
 
 __all__ = ["Context", "Hit", "Point", "PointTerm", "Space", "What"]

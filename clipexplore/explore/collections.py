@@ -10,7 +10,6 @@ from clipexplore.explore.memory import remembered
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.retrieval.nearest import search
-from clipexplore.sources.entries import Kind
 from clipexplore.space import Hit, Space
 
 SHOWN = 24
@@ -140,12 +139,8 @@ def least_alike(found: Neighbours) -> tuple[np.ndarray, np.ndarray]:
 @remembered(4)
 def _neighbours_of(space: Space, report: Report) -> Neighbours:
     """The neighbours of all items of a collection; a look by another cosine needs no other."""
-    embeddings = space.collection.embeddings(space.model.key, _kind(space))
+    embeddings = space.collection.embeddings(space.model.key, space.kind)
     return neighbours(embeddings, report=lambda share: report(share, _("Comparing all with all")))
-
-
-def _kind(space: Space) -> Kind:
-    return space.kind
 
 
 def _likeness(found: Neighbours, group: list[int], row: int) -> float:
@@ -155,4 +150,4 @@ def _likeness(found: Neighbours, group: list[int], row: int) -> float:
 
 
 def _hit(space: Space, row: int, rank: int, cosine: float = 1.0, z: float = 0.0) -> Hit:
-    return Hit(space.collection.ids[row], space.collection.captions[row], cosine, z, rank, _kind(space))
+    return Hit(space.collection.ids[row], space.collection.captions[row], cosine, z, rank, space.kind)

@@ -16,8 +16,8 @@ from clipexplore.labs.contrast import recall_at
 from clipexplore.models import catalog
 from clipexplore.models.bridge import Bridge
 from clipexplore.points import across_gap
-from clipexplore.store.collection import Collection
-from clipexplore.store.embedding import embed, open_for
+from clipexplore.store.collection import Collection, open_for
+from clipexplore.store.embedding import embed
 from clipexplore.vectors import normalize
 
 

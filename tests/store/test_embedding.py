@@ -24,18 +24,8 @@ from clipexplore.settings import settings
 from clipexplore.sources.recognise import open_source
 from clipexplore.space import Space
 from clipexplore.store import shelves
-from clipexplore.store.collection import Collection
-from clipexplore.store.embedding import (
-    AT_ONCE,
-    cosines,
-    embed,
-    embed_missing,
-    fit_maps,
-    missing,
-    open_for,
-    ready_made,
-    spaces_of,
-)
+from clipexplore.store.collection import Collection, open_for
+from clipexplore.store.embedding import AT_ONCE, cosines, embed, embed_missing, fit_maps, missing, ready_made, spaces_of
 from clipexplore.store.items import Item, content_key
 from clipexplore.store.stored import Stored
 
