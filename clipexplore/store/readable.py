@@ -54,11 +54,11 @@ class Readable:
     def models(self) -> dict[str, dict[str, Any]]:
         """Revision and dimension of each model that has embedded all pictures or all captions."""
         said = self.store.facts["models"]
-        keys = [*said, *(key for key in self.revisions if key not in said)]
+        found = {key: said[stored] for key in {**said, **self.revisions} if (stored := self._key(key))}
         return {
             key: {"revision": entry["revision"], "dim": entry["dim"]}
-            for key in keys
-            if (entry := self._entry(key)) and entry.get("digests", True)
+            for key, entry in found.items()
+            if entry.get("digests", True)
         }
 
     @property
@@ -218,18 +218,12 @@ class Readable:
             rows.setdefault(folded(caption), []).append(row)
         return rows
 
-    def _entry(self, model: str) -> dict[str, Any] | None:
-        """What is said of a model, or of another key of the same revision."""
-        said, revision = self.store.facts["models"], self.revisions.get(model)
-        entry = said.get(model)
-        if revision is None or entry and entry["revision"] == revision:
-            return entry
-        return next((each for each in said.values() if each["revision"] == revision), None)
-
     def _key(self, model: str) -> str:
-        """The key by which what a model made is stored, "" where it made nothing."""
-        entry = self._entry(model)
-        return next((key for key, each in self.store.facts["models"].items() if each is entry), "")
+        """The key by which what a model made is stored, be it another of its revision; "" where it made nothing."""
+        said, revision = self.store.facts["models"], self.revisions.get(model)
+        if model in said and revision in (None, said[model]["revision"]):
+            return model
+        return next((key for key, each in said.items() if each["revision"] == revision), "")
 
     def _model(self, model: str) -> dict[str, Any]:
         if model not in self.models:
