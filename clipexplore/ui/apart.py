@@ -2,7 +2,6 @@
 
 from math import ceil
 
-import pandas as pd
 import streamlit as st
 
 from clipexplore.errors import InputError
@@ -15,7 +14,7 @@ from .expressions import EXCERPT, points_of
 from .gallery import gallery
 from .markdown import escape
 from .plots import ACCENT, chart, plain, short
-from .results import metrics
+from .results import metrics, table
 from .widgets import text_line
 
 Name = tuple[str, bool]  # the text of a term, and whether it is an id
@@ -128,14 +127,14 @@ def show_curve(found: TakenApart) -> None:
 def show_stability(found: TakenApart) -> None:
     """What becomes of the sum without each of its words."""
     st.subheader(_("Without a word"), anchor=False)
-    without = _("without")
-    table = {
-        without: [escape(each.word) for each in found.without],
-        _("comes in"): [escape(", ".join(each.instead[:3])) or "–" for each in found.without],
-        _("others that stay"): [numeral(each.stay, ".0%") for each in found.without],
-        _("cosine"): [numeral(each.cosine, ".3f") for each in found.without],
-    }
-    st.table(pd.DataFrame(table).set_index(without), border="horizontal")
+    table(
+        {
+            _("without"): [escape(each.word) for each in found.without],
+            _("comes in"): [escape(", ".join(each.instead[:3])) or "–" for each in found.without],
+            _("others that stay"): [numeral(each.stay, ".0%") for each in found.without],
+            _("cosine"): [numeral(each.cosine, ".3f") for each in found.without],
+        }
+    )
     st.caption(
         _(
             "Each word is taken from the bank in turn. Where one that means the same comes in and the cosine stays, it "

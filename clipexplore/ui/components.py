@@ -1,7 +1,6 @@
 """Components' drawing: principal components of a cloud of the space, taken apart."""
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from clipexplore.explore.components import GAP, Cloud, Fingerprint, Kept, Plane, Race, Spectrum, Traversal
@@ -10,7 +9,7 @@ from clipexplore.space import Hit
 
 from .markdown import escape
 from .plots import ACCENT, MUTED, OTHER, axis_titles, chart, marks, plain, sampled, scene
-from .results import hit_tiles, result_bars
+from .results import hit_tiles, result_bars, table
 from .session import space
 from .widgets import row, slider, toggle
 
@@ -188,14 +187,14 @@ def show_fingerprint(found: Fingerprint) -> None:
 
 def show_kept(found: Kept, rank: int) -> None:
     """Norms, inner products and distances of random pairs: as they were, and as `rank` coordinates have them."""
-    pairs = _("pairs of points")
-    table = {
-        pairs: [*found.quantities],
-        _("coordinates and approximation: largest difference"): [numeral(each, ".1e") for each in found.exact],
-        _("coordinates and original: correlation"): [numeral(each, ".3f") for each in found.correlation],
-        _("what remains of the original"): [numeral(each, ".1%") for each in found.remains],
-    }
-    st.table(pd.DataFrame(table).set_index(pairs), border="horizontal")
+    table(
+        {
+            _("pairs of points"): [*found.quantities],
+            _("coordinates and approximation: largest difference"): [numeral(each, ".1e") for each in found.exact],
+            _("coordinates and original: correlation"): [numeral(each, ".3f") for each in found.correlation],
+            _("what remains of the original"): [numeral(each, ".1%") for each in found.remains],
+        }
+    )
     distances = found.quantities["distances"]
     most, dots = float(distances.original.max()), dict(size=4, color=ACCENT, opacity=0.5)
     line, quiet = dict(color=MUTED, dash="dot"), dict(hoverinfo="skip")
@@ -223,14 +222,15 @@ def show_race(found: Race, cloud: Cloud, rank: int) -> None:
         "arpack": _("truncated: Lanczos steps (ARPACK)"),
         "randomized": _("randomised (Halko et al.)"),
     }
-    solver, fastest = _("solver"), min(found.seconds.values())
-    table = {
-        solver: [names[name] for name in found.seconds],
-        _("seconds"): [numeral(each, ".3f") for each in found.seconds.values()],
-        _("times the fastest"): [f"{numeral(each / fastest, '.1f')} ×" for each in found.seconds.values()],
-        _("cosine of the largest angle to ours"): [numeral(each, ".6f") for each in found.cosines.values()],
-    }
-    st.table(pd.DataFrame(table).set_index(solver), border="horizontal")
+    fastest = min(found.seconds.values())
+    table(
+        {
+            _("solver"): [names[name] for name in found.seconds],
+            _("seconds"): [numeral(each, ".3f") for each in found.seconds.values()],
+            _("times the fastest"): [f"{numeral(each / fastest, '.1f')} ×" for each in found.seconds.values()],
+            _("cosine of the largest angle to ours"): [numeral(each, ".6f") for each in found.cosines.values()],
+        }
+    )
     says = _(
         "The first {rank} components of {count:,} points of {dim} numbers, always centred, on this server just now. "
         "All find the same subspace, the randomised one as closely as the last column says; they differ in time."

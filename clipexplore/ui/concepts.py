@@ -1,7 +1,6 @@
 """Concepts' drawing: the concepts of a collection as cards, one of them on the map, and sliders that turn them."""
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from clipexplore.errors import InputError
@@ -15,7 +14,7 @@ from .gallery import gallery
 from .markdown import escape
 from .page import measured, say_figures
 from .plots import ACCENT, MUTED, chart, plain
-from .results import metrics, result_bars, tiles
+from .results import metrics, result_bars, table, tiles
 from .session import preset, space
 from .titles import field_called
 from .uploads import picture_url
@@ -75,8 +74,7 @@ def show_judged() -> None:
         _("dimension of the vector"): name.format("dimension"),
     }
     f1 = [numeral(figures[row], ".3f") for row in rows.values()]
-    best = _("F1 of the best …")
-    st.table(pd.DataFrame({best: list(rows), "F1": f1}).set_index(best), border="horizontal", width="content")
+    table({_("F1 of the best …"): list(rows), "F1": f1}, width="content")
     say_figures(
         _(
             "**Emoji World’s own CLIP**: for each value that at least 20 pictures have, the concept and the threshold "

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from clipexplore.explore.presence import presence
@@ -41,6 +42,12 @@ def metrics(*figures: tuple[str, str, str]) -> None:
     with st.container(horizontal=True, gap="medium"):
         for label, value, meaning in figures:
             st.metric(label, value, help=meaning or None, width="content")
+
+
+def table(columns: dict[str, list[str]], width: Literal["stretch", "content"] = "stretch") -> None:
+    """A small table; its first column names the rows."""
+    rows = pd.DataFrame(columns)
+    st.table(rows.set_index(rows.columns[0]), border="horizontal", width=width)
 
 
 def hit_tiles(noted: Iterable[tuple[Any, str]], width: int = 105) -> None:

@@ -1,7 +1,6 @@
 """Two models' drawing: what both find, side by side, how far they agree, and where they do not."""
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from clipexplore.explore.map import lay_out
@@ -15,7 +14,7 @@ from .maps import draw_map
 from .markdown import escape
 from .models import other_ready
 from .plots import sampled
-from .results import hit_tiles, metrics, result_bars
+from .results import hit_tiles, metrics, result_bars, table
 from .session import preset, space, space_of
 from .shades import Coloring, heat
 from .titles import titled
@@ -93,15 +92,15 @@ def show_agreement(found: Agreement, other: Space) -> None:
     st.caption(near if found.unturned is None else f"{near} {_say_unturned(found)}")
     if found.models:
         names = [titled(space().model), titled(other.model)]
-        model = _("model")
-        table = {
-            model: names,
-            _("dimensions"): [str(each.dim) for each in found.models],
-            _("modality gap"): [numeral(each.gap, ".3f") for each in found.models],
-            _("picture → caption R@1"): [numeral(each.by_picture, ".1%") for each in found.models],
-            _("caption → picture R@1"): [numeral(each.by_caption, ".1%") for each in found.models],
-        }
-        st.table(pd.DataFrame(table).set_index(model), border="horizontal")
+        table(
+            {
+                _("model"): names,
+                _("dimensions"): [str(each.dim) for each in found.models],
+                _("modality gap"): [numeral(each.gap, ".3f") for each in found.models],
+                _("picture → caption R@1"): [numeral(each.by_picture, ".1%") for each in found.models],
+                _("caption → picture R@1"): [numeral(each.by_caption, ".1%") for each in found.models],
+            }
+        )
 
 
 def _say_unturned(found: Agreement) -> str:
