@@ -68,8 +68,8 @@ if point:
             ui.gallery(result.hits, key="arithmetic")
         else:
             ui.nearest_bars(result.hits, point, what, key="arithmetic-bars")
-        ui.score_context(result.context, what)
-        ui.distribution(result.context, key="arithmetic")
+        ui.say_context(result.context, what)
+        ui.show_distribution(result.context, key="arithmetic")
     with pictures:
         st.subheader(_("Nearest pictures"), anchor=False)
         ui.gallery(result.pictures, key="arithmetic-pictures")

@@ -73,7 +73,7 @@ with right:
 if task == "collection" and templates:
     call = ui.call(judge, field=field, templates=templates)
     if judged := call.awaited("judged", "classes"):
-        ui.judged_accuracies(judged)
+        ui.show_accuracies(judged)
         ui.say_figures(
             _(
                 "**Emoji World’s own CLIP**, every one of its things drawn once more: top-1 {of[zero-shot top-1, 1 "
@@ -82,9 +82,9 @@ if task == "collection" and templates:
                 "{of[zero-shot top-1, 16 templates]:.1%} with 16, {of[zero-shot top-1, 25 templates]:.1%} with all 25."
             )
         )
-        ui.judged_classes(judged, using)
-        ui.judged_trust(judged, using)
-        ui.judged_mistakes(judged, using)
+        ui.show_confusion(judged, using)
+        ui.show_calibration(judged, using)
+        ui.show_mistakes(judged, using)
         ui.code(call)
 
 if task == "where" and pictures and class_names and templates and (seen := ui.windows_of(pictures[0])):
@@ -92,7 +92,7 @@ if task == "where" and pictures and class_names and templates and (seen := ui.wi
     classes = ui.classes_for(few, templates)
     call = ui.call(where, image=pictures[0], class_names=few, templates=templates)
     if classes:
-        ui.where_maps(call.knowing(seen=seen, classes=classes.vectors).result)
+        ui.show_where(call.knowing(seen=seen, classes=classes.vectors).result)
     if ui.toggle(
         "judge",
         _("How good is this?"),
@@ -100,7 +100,7 @@ if task == "where" and pictures and class_names and templates and (seen := ui.wi
             "Looks for both things in scenes of the collection whose boxes are known; about a minute without a GPU."
         ),
     ) and (measured := ui.call(judge_where).awaited("where-judged", "classes")):
-        ui.where_judged(measured)
+        ui.show_where_judged(measured)
     ui.say_figures(
         _(
             "**Emoji World’s own CLIP**, in 200 new scenes of two things: mean IoU {of[detection: mean IoU]:.2f}, "
@@ -112,6 +112,6 @@ if task == "where" and pictures and class_names and templates and (seen := ui.wi
 if task == "pictures" and (points := ui.points_of(pictures or [])) and class_names and templates:
     call = ui.call(classify, image=points, class_names=class_names, templates=templates)
     if classes := ui.classes_for(class_names, templates):
-        ui.class_bars(call.knowing(classes=classes).result)
+        ui.show_classes(call.knowing(classes=classes).result)
         ui.open_in(points[0])
         ui.code(call)

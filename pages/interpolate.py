@@ -80,15 +80,15 @@ if len(points) >= 2:
     if drawing and tracks:
         ui.note_places(drawing.result, tracks)
     if along:
-        ui.path_view(along, tracks)
+        ui.show_film(along, tracks)
     if drawing and tracks and settings:
-        ui.drawn_strip(tracks, drawing.result)
+        ui.show_drawn_frames(tracks, drawing.result)
         ui.show_evenness(tracks, drawing.result)
         ui.walk_download(tracks, route, drawing.result, settings)
     if along:
         with st.expander(_("Nearest pictures along the way"), icon=":material/photo_library:", expanded=not tracks):
-            ui.frame_strip(along)
-        ui.path_curves(along)
+            ui.show_nearest_frames(along)
+        ui.show_curves(along)
         ui.path_download(along)
     ui.open_in(ui.change_of(points))
     ui.code(*[each for each in (way, drawing) if each])

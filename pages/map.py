@@ -57,7 +57,7 @@ points, call = ui.points_of(lines or []), ui.call(lay_out, method=method, **give
 with plot:
     layout, chosen = ui.laid_out(call), None
     if layout:
-        chosen = ui.draw_map(layout, points, coloring, region, shown)
+        chosen = ui.show_map(layout, points, coloring, region, shown)
         ui.say_kept(shown)
         ui.say_trust(layout, given.get("fitter", ""))
 

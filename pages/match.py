@@ -85,14 +85,14 @@ with st.expander(_("Your own pairs"), icon=":material/edit:", expanded=bool(st.s
 
 image, captions = ui.meaningful(image, captions)
 matched = ui.call(match, n=n, seed=seed, swap=swap, logit_scale=scale, dot=dot, image=image, captions=captions)
-ui.match_metrics(matched.result)
-show = ui.choice("show", _("Show"), list(ui.match_matrices(matched.result.contrast)))
+ui.show_loss(matched.result)
+show = ui.choice("show", _("Show"), list(ui.matrices_of(matched.result.contrast)))
 left, right = st.columns([3, 2], gap="large")
 with left:
-    ui.match_matrix(matched.result, show)
+    ui.show_pairs(matched.result, show)
 with right:
-    ui.match_training(matched.result)
-ui.match_download(matched.result)
+    ui.show_training(matched.result)
+ui.pairs_download(matched.result)
 ui.open_hardest(matched.result)
 
 st.divider()

@@ -58,7 +58,7 @@ if pixels and row is not None:
             ui.show_rebuilt_in_clip(clip.result, given["picture"], rank)
         else:
             ui.show_components(pixels)
-    ui.compare(found, clip and clip.result, given.get("picture", str(given.get("digit"))))
+    ui.show_spectra(found, clip and clip.result, given.get("picture", str(given.get("digit"))))
     if clip:
         ui.open_in(given["picture"])
         ui.show_components(pixels)

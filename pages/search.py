@@ -60,7 +60,7 @@ if point:
         ui.say_search(found)
         hits = found.result.hits
         if kind == "pictures":
-            ui.matches(found.result, key="search")
+            ui.show_matches(found.result, key="search")
         else:
             ui.nearest_bars(hits, point, kind, key="search-bars")
     if found.result.presence:
@@ -74,7 +74,7 @@ if point:
         )
     if ui.draw_toggle():
         ui.draw_points(ui.hits_as_points(point, hits))
-    ui.distribution(found.result.context, key="search")
+    ui.show_distribution(found.result.context, key="search")
     ui.open_in(point)
     ui.download_row(hits, point.vector, key="search")
     ui.code(found)

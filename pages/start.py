@@ -38,7 +38,7 @@ if point:
     ui.open_in(point)
 
 st.divider()
-ui.doors()
+ui.show_doors()
 
 if point:
     ui.code(near_words, near_pictures)

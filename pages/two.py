@@ -60,7 +60,7 @@ if other:
     call = ui.call(agreement, other=other.model.key, of=of, n_neighbors=n_neighbors)
     if found := call.awaited("agreement"):
         ui.show_agreement(found, other)
-        rows = ui.disagreement_map(found, method, point, region)
+        rows = ui.show_disagreement(found, method, point, region)
         st.subheader(_("They disagree most about"), anchor=False)
         ui.show_ranking(found, rows)
     ui.code(*calls, call)

@@ -1,9 +1,12 @@
-"""What all pages share, and the only place that imports streamlit; a page uses these names as `ui.name`."""
+"""What all pages share, and the only place that imports streamlit; a page uses these names as `ui.name`.
+
+`say_…` is a sentence, `show_…` a chart, a table or pictures, `…_box` and `…_settings` are widgets, `…_download` files.
+"""
 
 from .apart import apart_as_points, show_curve, show_remainder, show_stability, show_sum, sum_box
 from .browser import keep_window
 from .calls import call, code, code_lines
-from .classify import class_bars, classes_for, where_judged, where_maps, windows_of
+from .classify import classes_for, show_classes, show_where, show_where_judged, windows_of
 from .components import (
     axes_box,
     say_cloud,
@@ -38,30 +41,38 @@ from .expressions import (
 from .filters import facet_box, filter_box, say_kept
 from .gallery import chosen_bar, gallery, picture_view
 from .journey import afresh_button, end_page, say_missing, say_refused
-from .judged import judged_accuracies, judged_classes, judged_mistakes, judged_trust, label_box
+from .judged import label_box, show_accuracies, show_calibration, show_confusion, show_mistakes
 from .lessons import lesson_list, show_lesson
 from .making import new_collection
-from .maps import draw_map, fit_settings, laid_out, layout_download, plane_settings, say_neighbours, say_trust
+from .maps import fit_settings, laid_out, layout_download, plane_settings, say_neighbours, say_trust, show_map
 from .markdown import escape
 from .match import (
-    match_download,
-    match_matrices,
-    match_matrix,
-    match_metrics,
-    match_training,
+    matrices_of,
     meaningful,
     open_hardest,
     own_scale,
+    pairs_download,
     say_scale,
     show_gap,
+    show_loss,
+    show_pairs,
+    show_training,
 )
 from .models import model_box, model_card, ready
 from .names import check_names
-from .page import doors, header, navigation, pages, say_figures, show_errors
-from .pixels import compare, pixels_here, show_components, show_rebuilt, show_rebuilt_in_clip
-from .player import drawn_strip, frame_strip, path_curves, path_download, path_view, show_evenness, walk_download
+from .page import header, navigation, pages, say_figures, show_doors, show_errors
+from .pixels import pixels_here, show_components, show_rebuilt, show_rebuilt_in_clip, show_spectra
+from .player import (
+    path_download,
+    show_curves,
+    show_drawn_frames,
+    show_evenness,
+    show_film,
+    show_nearest_frames,
+    walk_download,
+)
 from .properties import show_apart, show_dimensions, show_direction, show_grid
-from .results import can_judge, distribution, download_row, matches, nearest_bars, say_search, score_context
+from .results import can_judge, download_row, nearest_bars, say_context, say_search, show_distribution, show_matches
 from .room import follow, follow_box, teachers_page
 from .serving import around_the_app, warm_up
 from .session import access, begin_run, folders, preset, space, speak, visitor
@@ -70,7 +81,7 @@ from .share import share_box
 from .shelf import show_items, show_shelf
 from .status import operator_box, show_cluster, show_lanes, show_machine
 from .titles import described
-from .two import disagreement_map, other_box, show_agreement, show_both, show_ranking
+from .two import other_box, show_agreement, show_both, show_disagreement, show_ranking
 from .uploads import add_picture
 from .walks import drawn_walk, note_places, places_box, walk_draw_settings, walk_drawing
 from .widgets import choice, language_box, number, row, select, several, slider, text_line, toggle

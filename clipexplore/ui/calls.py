@@ -13,7 +13,7 @@ from clipexplore.language import _
 from clipexplore.space import Hit, Point, Space
 
 from .names import names, own_space
-from .progress import fitted
+from .progress import awaited
 from .session import run, space
 from .uploads import uploads
 
@@ -51,8 +51,8 @@ class Call(Generic[T]):
     def awaited(self, slot: str, on: str = "") -> T | None:
         """The result of a function that takes `report(share, stage)`, on a lane; None, with progress shown, until then.
 
-        `slot` and `on` are those of `fitted`; by itself what may take long, in a large collection, has a lane of its
-        own. Visitors who ask the same, with the same names, share the work.
+        `slot` and `on` are those of `progress.awaited`; by itself what may take long, in a large collection, has a lane
+        of its own. Visitors who ask the same, with the same names, share the work.
         """
         here = self.space
         on = on or ("large" if self._is_large else "quick")
@@ -64,7 +64,7 @@ class Call(Generic[T]):
             repr(sorted(self.arguments.items())),
             st.session_state["names"],
         )
-        return fitted(lambda job: self.function(here, **self.arguments, report=job.report), key, slot, on)
+        return awaited(lambda job: self.function(here, **self.arguments, report=job.report), key, slot, on)
 
     def in_time(self, slot: str) -> T | None:
         """As `awaited` in a large collection, all of which may take seconds to go through; else the result, at once."""

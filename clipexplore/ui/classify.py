@@ -27,7 +27,7 @@ def classes_for(class_names: list[str], templates: list[str]) -> Classes | None:
     return found.awaited("classes", "classes") if len(class_names) * len(templates) > AT_ONCE else found.result
 
 
-def class_bars(result: Classified) -> None:
+def show_classes(result: Classified) -> None:
     """The most probable classes of each picture: the probability as a bar, logit and cosine beside it."""
     warn_of_cuts(result.cut)
     for row, (point, answer) in enumerate(zip(result.points, result.answers, strict=True)):
@@ -117,7 +117,7 @@ def windows_of(image: str) -> Windows | None:
     return call(look, image=image).awaited("windows")
 
 
-def where_maps(result: Where) -> None:
+def show_where(result: Where) -> None:
     """One map for each class, with the box found and, where the collection knows it, the true box and their IoU."""
     source = data_url(encode(result.picture, "PNG"))
     with st.grid("auto", min_column_width=280, gap="medium"):
@@ -166,7 +166,7 @@ def _map(result: Where, number: int, source: str) -> None:
     )
 
 
-def where_judged(result: WhereJudged) -> None:
+def show_where_judged(result: WhereJudged) -> None:
     """The mean IoU, and how many boxes are on the right thing."""
     if not result.scenes:
         st.info(_("No picture of this collection is known to show exactly two things."))

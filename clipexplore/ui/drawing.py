@@ -30,7 +30,7 @@ from clipexplore.space import Hit, Point
 from .expressions import resolved, show_error
 from .fetching import offer_weights
 from .markdown import escape
-from .progress import fitted
+from .progress import awaited
 from .session import access, page_here, space
 from .titles import titled
 from .widgets import toggle
@@ -171,7 +171,7 @@ def drawn(
     if (tracks_kept := _kept().get(key)) is not None:
         return tracks_kept
     work = partial(draw_tracks, draw=draw, names=tuple(tracks), keep=partial(_kept().put, key))
-    return cast(dict[str, Track] | None, fitted(work, key, slot, on=LANE, show=show or show_emerging))
+    return cast(dict[str, Track] | None, awaited(work, key, slot, on=LANE, show=show or show_emerging))
 
 
 def draw_tracks(

@@ -18,7 +18,7 @@ from clipexplore.models.weights import Weights
 from clipexplore.units import duration, size
 
 from .markdown import escape
-from .progress import fitted
+from .progress import awaited
 from .session import access
 from .titles import worded
 
@@ -102,7 +102,7 @@ def _button(model: Model, what: str, label: str) -> None:
 def _follow(model: Model, what: str) -> None:
     """The progress of a download; runs the page again when it is done, and when the CLIP has come."""
     slot, waited = _slot(model, what), not model.present
-    if fitted(
+    if awaited(
         partial(_fetch, model.key, what),
         ("fetch", model.key, what),
         slot,

@@ -48,7 +48,7 @@ def label_box() -> str:
     return field
 
 
-def judged_accuracies(judged: Judged) -> None:
+def show_accuracies(judged: Judged) -> None:
     """The accuracy with each set of templates, beside bare names and chance."""
     bare = judged.accuracies["bare"]
     sets = {"bare": _("bare names"), "one": _("one template"), "many": _("25 templates"), "yours": _("your templates")}
@@ -70,7 +70,7 @@ def judged_accuracies(judged: Judged) -> None:
     )
 
 
-def judged_classes(judged: Judged, using: str) -> None:
+def show_confusion(judged: Judged, using: str) -> None:
     """Confusion, figures by class, accuracy by number of templates, and what these changed."""
     shown, bare, names = judged.verdicts[using].report, judged.verdicts["bare"].report, judged.class_names
     left, right = st.columns([5, 4], gap="large")
@@ -155,7 +155,7 @@ def _changes(names: list[str], before: np.ndarray, after: np.ndarray) -> None:
     )
 
 
-def judged_trust(judged: Judged, using: str) -> None:
+def show_calibration(judged: Judged, using: str) -> None:
     """On the left how far the probabilities can be trusted, on the right where "none of these" begins."""
     left, right = st.columns(2, gap="large")
     with left:
@@ -260,7 +260,7 @@ def _none_of_these(verdict: Verdict) -> None:
         )
 
 
-def judged_mistakes(judged: Judged, using: str) -> None:
+def show_mistakes(judged: Judged, using: str) -> None:
     """The pictures that were taken for something else, the most confident mistakes first."""
     verdict = judged.verdicts[using]
     says = _("{wrong:,} of {pictures:,} are wrong; the most confident mistakes")

@@ -15,7 +15,7 @@ from clipexplore.store import shelves
 
 from .imports import Import, put_down, room_for
 from .markdown import escape
-from .progress import fitted
+from .progress import awaited
 from .results import tiles
 from .session import visitor
 
@@ -32,7 +32,7 @@ def look_first(files: list, folder: Path | None) -> tuple[str, bool]:
         st.session_state["making-looked"] = of
     if nothing or st.session_state.get("making-looked") != of:
         return "", False
-    found = fitted(partial(_look, files, folder, visitor(), _trusted(files)), (SLOT, *of), SLOT, on="import")
+    found = awaited(partial(_look, files, folder, visitor(), _trusted(files)), (SLOT, *of), SLOT, on="import")
     return (_show(found), found.source.dim is not None) if found else ("", False)
 
 

@@ -19,7 +19,7 @@ from .calls import Call, call
 from .cloud import Overlay, draw_cloud, draw_sheet, packed, sheet_name
 from .expressions import show_error
 from .plots import axis_titles
-from .progress import fitted
+from .progress import awaited
 from .session import space
 from .shades import Coloring, middles
 from .solid import draw_solid
@@ -94,13 +94,13 @@ def laid_out(here: Call[Layout]) -> Layout | None:
         return here.in_time("layout")
     given = {name: value for name, value in here.arguments.items() if name != "placing"}
     key = ("umap", here.space.revision, here.space.collection.version, *given.items())
-    found = fitted(lambda job: lay_out(here.space, **given, report=job.report), key, "umap", on="fit")
+    found = awaited(lambda job: lay_out(here.space, **given, report=job.report), key, "umap", on="fit")
     if found:
         return found.by(here.arguments.get("placing", "neighbours"))
     return call(lay_out, method="pca").in_time("layout")
 
 
-def draw_map(layout: Layout, points: list[Point], coloring: Coloring, region: str, rows: np.ndarray) -> Region | None:
+def show_map(layout: Layout, points: list[Point], coloring: Coloring, region: str, rows: np.ndarray) -> Region | None:
     """Draws pictures and the visitor's points, as diamonds; gives what the region of a click or the lasso holds."""
     collection, (chosen, error) = space().collection, _region(layout, region, rows)
     shades, over = coloring.shades(layout), _overlay(layout, chosen)

@@ -73,7 +73,7 @@ def _ways() -> tuple[str, str]:
     return _("picture → caption"), _("caption → picture")
 
 
-def match_metrics(result: Match) -> None:
+def show_loss(result: Match) -> None:
     """Loss beside chance, and R@k both ways."""
     contrast, ways = result.contrast, dict(zip(_ways(), (result.by_picture, result.by_caption), strict=True))
     with st.container(horizontal=True, gap="medium"):
@@ -131,17 +131,17 @@ def _measure(contrast: Contrast) -> str:
     return _("cosine") if contrast.normalized else _("dot product")
 
 
-def match_matrices(contrast: Contrast) -> dict[str, np.ndarray]:
+def matrices_of(contrast: Contrast) -> dict[str, np.ndarray]:
     """What can be shown of each picture with each caption: under a sigmoid one probability, else one each way."""
     each_way = {"by picture": contrast.image_probs, "by caption": contrast.text_probs}
     probs = each_way if contrast.logit_bias is None else {"probabilities": contrast.image_probs}
     return {"cosines": contrast.cosines, **probs, "gradient": contrast.gradient}
 
 
-def match_matrix(result: Match, show: str) -> None:
+def show_pairs(result: Match, show: str) -> None:
     """One of the matrices: a picture each row, a caption each column, the right pairs framed."""
     batch, contrast = result.batch, result.contrast
-    values = match_matrices(contrast)[show]
+    values = matrices_of(contrast)[show]
     named, count = len(values) <= NAMED, len(values)
     colours: dict = {"colorscale": "RdBu_r", "zmid": 0} if show == "gradient" else {"colorscale": "Viridis"}
     if show == "probabilities":  # all of them may be small
@@ -211,7 +211,7 @@ def _verdicts() -> tuple[str, str]:
 def _numbers(contrast: Contrast) -> dict:
     """What each of many cells says under the pointer, filled in by the browser."""
     together, apart = _verdicts()
-    shown = list(match_matrices(contrast).values())
+    shown = list(matrices_of(contrast).values())
     last = len(shown) - 1
     says = _cell(
         contrast,
@@ -231,7 +231,7 @@ def _numbers(contrast: Contrast) -> dict:
 
 def _hover(batch: Batch, contrast: Contrast) -> dict:
     """What each of few cells says under the pointer: its pair, its numbers, and what training would do with it."""
-    verdicts, shown = _verdicts(), match_matrices(contrast).values()
+    verdicts, shown = _verdicts(), matrices_of(contrast).values()
 
     def says(i: int, j: int) -> str:
         cosine, *probs, slope = (each[i, j] for each in shown)
@@ -249,7 +249,7 @@ def _hover(batch: Batch, contrast: Contrast) -> dict:
     return {"customdata": [[says(i, j) for j in count] for i in count], "hovertemplate": "%{customdata}<extra></extra>"}
 
 
-def match_training(result: Match) -> None:
+def show_training(result: Match) -> None:
     """What the next step of training would do most, in words, and the hardest negatives."""
     batch = result.batch
     for cell, says in (
@@ -278,14 +278,14 @@ def open_hardest(result: Match) -> None:
         open_in(result.batch.pictures[result.hardest[0].image])
 
 
-def match_download(result: Match) -> None:
+def pairs_download(result: Match) -> None:
     """The matrix as CSV: one row a cell."""
     download(_("CSV"), lambda: _cells_file(result), "match.csv", "match-csv")
 
 
 def _cells_file(result: Match) -> bytes:
     batch, contrast = result.batch, result.contrast
-    shown = match_matrices(contrast)
+    shown = matrices_of(contrast)
     probs = ["prob"] if contrast.logit_bias is not None else ["prob by picture", "prob by caption"]
     header = ["picture", "caption", "pair", _measure(contrast), *probs, "gradient"]
     rows = (

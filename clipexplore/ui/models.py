@@ -32,7 +32,7 @@ from clipexplore.store.shelves import version_of
 from .examples import WITHOUT_MODEL
 from .fetching import absent, cost, offer_weights, say_terms
 from .markdown import escape
-from .progress import fitted, lane
+from .progress import awaited, lane
 from .session import access, early_spaces, embedder, folders, place_of, preset, space, space_of
 from .titles import described, titled
 from .widgets import linked
@@ -108,7 +108,7 @@ def _is_embedded(model: Model, folder: Path, title: str = "") -> bool:
     work = partial(_embed, opened, model, embedder(model.key), source, place)
     key = ("embed", model.clip.identity, *_this(model, folder))
     show = partial(_show_early, place) if source else None
-    return bool(fitted(work, key, "embed" if title else "embed-other", on="embed", show=show)) or early is not None
+    return bool(awaited(work, key, "embed" if title else "embed-other", on="embed", show=show)) or early is not None
 
 
 def _say_embedding(model: Model) -> str:

@@ -94,7 +94,7 @@ def pages() -> dict[str, StreamlitPage]:
     return st.session_state["pages"]
 
 
-def doors() -> None:
+def show_doors() -> None:
     """A way into every page but the first, with its picture, where there is one, and what it is for."""
     with st.grid("auto", min_column_width=220):
         for name, page in list(pages().items())[1:]:

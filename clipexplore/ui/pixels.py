@@ -75,7 +75,7 @@ def show_rebuilt_in_clip(found: RebuiltInClip, id: str, rank: int) -> None:
     hit_tiles(((hit, numeral(hit.cosine, ".2f")) for hit in found.hits), width=72)
 
 
-def compare(found: Rebuilt, clip: RebuiltInClip | None, id: str) -> None:
+def show_spectra(found: Rebuilt, clip: RebuiltInClip | None, id: str) -> None:
     """The fingerprints in both spaces, and how fast the variance is gathered."""
     spaces = [(found.pixels.fit, found.coordinates, dict(name=_("As pixels"), marker=dict(color=OTHER)))]
     if clip:

@@ -45,7 +45,7 @@ COLOURS = {"even": ACCENT, "slerp": OTHER, "lerp": MUTED}
 SPEEDS = (4, 10, 24)  # frames a second
 
 
-def path_view(walk: Walk, tracks: dict[str, Track] | None) -> None:
+def show_film(walk: Walk, tracks: dict[str, Track] | None) -> None:
     """The walk as a film, tied to the plane of its own two largest components, with the collection's pictures behind
     it.
 
@@ -91,7 +91,7 @@ def _rounded(places: np.ndarray) -> list[list[float]]:
     return np.round(places.astype(float), 4).tolist()
 
 
-def frame_strip(walk: Walk) -> None:
+def show_nearest_frames(walk: Walk) -> None:
     """Every frame with its nearest picture and nearest caption; of a long walk every few."""
     shown = ((number, walk.pictures[number], walk.captions[number]) for number in some_frames(len(walk.vectors)))
     notes = (
@@ -101,7 +101,7 @@ def frame_strip(walk: Walk) -> None:
     hit_tiles(notes, width=120)
 
 
-def drawn_strip(tracks: dict[str, Track], walk: WalkDrawing) -> None:
+def show_drawn_frames(tracks: dict[str, Track], walk: WalkDrawing) -> None:
     """All frames with how much each differs from the one before, and the cosine of its re-embedding to its point."""
     st.caption(
         _(
@@ -154,7 +154,7 @@ def show_evenness(tracks: dict[str, Track], walk: WalkDrawing) -> None:
     chart(traces, alt, "evenness", height=360, legend="below", **axes)
 
 
-def path_curves(walk: Walk) -> None:
+def show_curves(walk: Walk) -> None:
     """The cosine of each frame with every stop, and the length of each frame."""
     traces, frames = [], np.arange(1, len(walk.vectors) + 1)
     for number, point in enumerate(walk.stops):

@@ -34,7 +34,7 @@ def lane(name: str) -> Lane:
     return Lane(name, settings().jobs_waiting, math.inf if name in LASTING else settings().abandon_seconds)
 
 
-def fitted(
+def awaited(
     function: Callable[[Job], object],
     key: Hashable,
     slot: str,

@@ -63,7 +63,7 @@ def can_judge(point: Point, what: What) -> bool:
     return not asked or presence.known(space()) or call(presence).awaited("presence") is not None
 
 
-def matches(found: SearchResult, key: str) -> None:
+def show_matches(found: SearchResult, key: str) -> None:
     """The pictures of a search, with a line under the last that counts as a match, and how well that is known."""
     if found.least is None or found.presence is None:
         gallery(found.hits, key)
@@ -121,10 +121,10 @@ def say_search(found: Call[SearchResult]) -> None:
         st.caption(says.format(count=context.count, whole=len(space().collection)))
     if context and seconds > SLOW:
         st.caption(_("Searching {count:,} took {seconds:.1f} s.").format(count=context.count, seconds=seconds))
-    score_context(context, given["what"])
+    say_context(context, given["what"])
 
 
-def score_context(context: Context | None, what: What) -> None:
+def say_context(context: Context | None, what: What) -> None:
     """What the cosines of a point with all that is searched are like, in one sentence."""
     if context is None:
         return
@@ -143,7 +143,7 @@ def score_context(context: Context | None, what: What) -> None:
     )
 
 
-def distribution(context: Context | None, key: str) -> None:
+def show_distribution(context: Context | None, key: str) -> None:
     """The histogram of all the cosines; it is counted in the library, so that no million goes to a browser."""
     if context is None:
         return

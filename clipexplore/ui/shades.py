@@ -16,7 +16,7 @@ from clipexplore.space import Point
 
 from .expressions import expression_box
 from .filters import facets_here
-from .progress import fitted
+from .progress import awaited
 from .session import space
 from .titles import called
 from .widgets import choice, select, slider
@@ -127,7 +127,7 @@ def _group_shades(layout: Layout, by: Grouping, count: int) -> Shades:
     here = space()
     places = blake2b(np.ascontiguousarray(layout.coordinates).tobytes(), digest_size=8).hexdigest()
     key = ("groups", here.revision, here.collection.version, places, by, count)
-    found = fitted(lambda job: grouped(here, layout, by, count, report=job.report), key, "groups")
+    found = awaited(lambda job: grouped(here, layout, by, count, report=job.report), key, "groups")
     if found is None:
         return _grey(len(layout.coordinates))
     groups, names = found

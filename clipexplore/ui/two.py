@@ -10,7 +10,7 @@ from clipexplore.models import catalog
 from clipexplore.space import Point, Space
 
 from .calls import call
-from .maps import draw_map
+from .maps import show_map
 from .markdown import escape
 from .models import other_ready
 from .plots import sampled
@@ -114,7 +114,7 @@ def _say_unturned(found: Agreement) -> str:
     )
 
 
-def disagreement_map(found: Agreement, method: str, point: Point | None, region: str) -> np.ndarray:
+def show_disagreement(found: Agreement, method: str, point: Point | None, region: str) -> np.ndarray:
     """The first model's map, coloured by how many neighbours are not shared; the rows of a drawn region, all without.
 
     What was not compared is grey. Of texts alone there is no map.
@@ -126,7 +126,7 @@ def disagreement_map(found: Agreement, method: str, point: Point | None, region:
     values[found.rows] = 1 - found.shared
     title = _("share of neighbours that the two do not share")
     coloring, every = Coloring(_("disagreement"), lambda layout: heat(values, title)), np.arange(len(values))
-    chosen = draw_map(layout, [point] if point else [], coloring, region, every)
+    chosen = show_map(layout, [point] if point else [], coloring, region, every)
     return chosen.rows if chosen and chosen.corners is not None else every
 
 

@@ -12,7 +12,7 @@ from clipexplore.language import _, numeral
 
 from .markdown import escape
 from .plots import bars, matrix
-from .progress import fitted
+from .progress import awaited
 from .session import space
 
 MAX_BYTES, MAX_TEXTS = 5_000_000, 50_000  # of a file of the visitor
@@ -45,7 +45,7 @@ def lexicon(texts: list[str] | None, window: int, rank: int) -> Lexicon | None:
         return found
     lines = here.background.captions if texts is None else texts
     name = blake2b("\n".join(lines).encode(), digest_size=8).hexdigest()
-    return fitted(lambda job: learned(here, window, rank, texts, job.report), ("words", name, window, rank), "words")
+    return awaited(lambda job: learned(here, window, rank, texts, job.report), ("words", name, window, rank), "words")
 
 
 def say_lexicon(found: Lexicon) -> None:
