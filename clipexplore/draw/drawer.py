@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from clipexplore.draw.renderer import Renderer
     from clipexplore.space import Space
 
-Kind = Literal["joint", "tokens"]  # points of the joint space, or token states
+DrawnFrom = Literal["joint", "tokens"]  # points of the joint space, or token states
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Drawer:
         return Embedder.resident(self.clip.folder, self.clip.revisions)
 
 
-def weights_for(model: Model, kind: Kind) -> Weights | None:
+def weights_for(model: Model, kind: DrawnFrom) -> Weights | None:
     """What the catalogue names for drawing points or token states, on this machine or not; of an adapter and what it
     adapts, that which is missing.
     """
@@ -141,7 +141,7 @@ def weights_for(model: Model, kind: Kind) -> Weights | None:
     return next(lacking, model.draws_embeddings)
 
 
-def drawer_of(model: Model, kind: Kind, checked: bool = False) -> Drawer | None:
+def drawer_of(model: Model, kind: DrawnFrom, checked: bool = False) -> Drawer | None:
     """What draws points or token states for a model; None where nothing on this machine does.
 
     Parameters

@@ -25,7 +25,7 @@ UNCLIP, CLASSIC, KANDINSKY = "StableUnCLIPImg2ImgPipeline", "StableDiffusionPipe
 _ENDS = 1 << 20  # bytes at either end of a file of weights that tell it from others
 
 
-def kind_of(folder: Path) -> str:
+def class_of(folder: Path) -> str:
     """The class of its pipeline.
 
     Raises
@@ -53,7 +53,7 @@ def kind_of(folder: Path) -> str:
 
 def sees_points(folder: Path, adapter: Path | None) -> bool:
     """Whether a pipeline draws points of a CLIP that it is not itself a part of, and so has to know that."""
-    return adapter is not None or kind_of(folder) == KANDINSKY
+    return adapter is not None or class_of(folder) == KANDINSKY
 
 
 def read_facts(folder: Path) -> dict:
@@ -70,7 +70,7 @@ def usual_settings(folder: Path, few_steps: bool = False) -> dict[str, float]:
     facts = read_facts(folder)
     return {
         "num_inference_steps": int(facts.get("num_inference_steps", 15)),
-        "guidance_scale": float(facts.get("guidance_scale") or (4.0 if kind_of(folder) == KANDINSKY else 7.5)),
+        "guidance_scale": float(facts.get("guidance_scale") or (4.0 if class_of(folder) == KANDINSKY else 7.5)),
     }
 
 

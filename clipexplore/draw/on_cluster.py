@@ -21,7 +21,7 @@ from clipexplore.cluster.deploying import deployed, once_loaded
 from clipexplore.cluster.driver import again, awaited, shared, watched
 from clipexplore.draw.folders import usual_settings
 from clipexplore.draw.renderer import Renderer, Shown
-from clipexplore.draw.walks import Report, planned
+from clipexplore.draw.walks import PreviewReport, planned
 from clipexplore.jobs import run_through
 
 LONGEST = 600.0  # seconds after which texts that are still not encoded are given up
@@ -100,7 +100,7 @@ class ClusterRenderer:
         embeddings: np.ndarray | None = None,
         num_inference_steps: int | None = None,
         alike: bool = False,
-        report: Report = lambda share, preview: None,
+        report: PreviewReport = lambda share, preview: None,
         shown: Shown = lambda number, picture: None,
         **settings: Any,
     ) -> Generator[None, None, list[Image.Image]]:
@@ -111,7 +111,7 @@ class ClusterRenderer:
         count = max((len(each) for each in rows_of.values() if each is not None), default=1)
         pictures: dict[int, Image.Image] = {}
         waiting = deque(planned(count, steps, alike, report))
-        begun: deque[tuple[list[int], Report, Work]] = deque()
+        begun: deque[tuple[list[int], PreviewReport, Work]] = deque()
         _options, places = ask(shared)
         try:
             while waiting or begun:
@@ -132,7 +132,7 @@ class ClusterRenderer:
         return [pictures[row] for row in range(count)]
 
 
-def _pictures(batch: Work, report: Report) -> list[Image.Image]:
+def _pictures(batch: Work, report: PreviewReport) -> list[Image.Image]:
     """The pictures of a batch, once they are drawn."""
     share = 0.0
     for said in batch:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from clipexplore.draw.decoders import Adapted
-from clipexplore.draw.folders import CHECKER, CLASSIC, KANDINSKY, UNCLIP, check_clip, kind_of, read_facts
+from clipexplore.draw.folders import CHECKER, CLASSIC, KANDINSKY, UNCLIP, check_clip, class_of, read_facts
 from clipexplore.draw.schedulers import own_scheduler
 from clipexplore.errors import InputError, MissingError
 from clipexplore.language import _
@@ -46,7 +46,7 @@ def load_pipeline(
     InputError
         As `Renderer.load`.
     """
-    facts, kind = read_facts(folder), kind_of(folder)
+    facts, kind = read_facts(folder), class_of(folder)
     check_clip(folder, facts, clip)
     import torch
 

@@ -22,7 +22,7 @@ from clipexplore.draw.decoders import Classic, decoder_of
 from clipexplore.draw.folders import read_facts, read_gap, revision, usual_settings
 from clipexplore.draw.pipelines import SafetyChecker, load_checker, load_pipeline
 from clipexplore.draw.schedulers import OWN, chosen_scheduler
-from clipexplore.draw.walks import Report, planned
+from clipexplore.draw.walks import PreviewReport, planned
 from clipexplore.errors import InputError, OutOfMemoryError
 from clipexplore.jobs import run_through
 from clipexplore.language import _, ngettext
@@ -58,7 +58,7 @@ class Together:
     seed: int
     steps: int
     scale: float
-    report: Report
+    report: PreviewReport
 
     def parts(self, at_once: int) -> Iterator[Together]:
         """The same, so many at a time."""
@@ -170,7 +170,7 @@ class Renderer:
         guidance_scale: float | None = None,
         scheduler: str = OWN,
         alike: bool = False,
-        report: Report = lambda share, preview: None,
+        report: PreviewReport = lambda share, preview: None,
         shown: Shown = lambda number, picture: None,
     ) -> Generator[None, None, list[Image.Image]]:
         """A picture of each row, in their order; computed coarse to fine, all from the same noise.
@@ -222,7 +222,7 @@ class Renderer:
         *,
         prompt_embeds: np.ndarray | None,
         embeddings: np.ndarray | None,
-        report: Report,
+        report: PreviewReport,
         **settings: Any,
     ) -> list[Image.Image]:
         """The pictures of one batch of a drawing, computed together; all is as in `drawing`, and `numbers` are those
@@ -235,7 +235,7 @@ class Renderer:
         numbers: list[int],
         prompts: np.ndarray,
         points: np.ndarray,
-        report: Report,
+        report: PreviewReport,
         num_inference_steps: int,
         seed: int = 0,
         guidance_scale: float | None = None,
@@ -330,7 +330,7 @@ class Renderer:
 
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.pipeline.device, self.pipeline.dtype)
 
-    def _watch(self, report: Report, steps: int) -> Callable[[int, torch.Tensor], None]:
+    def _watch(self, report: PreviewReport, steps: int) -> Callable[[int, torch.Tensor], None]:
         """What is called after every step; the last part of the work is decoding."""
 
         def watch(step: int, latents: torch.Tensor) -> None:

@@ -13,7 +13,7 @@ from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.vectors import Curve, Easing, path
 
-Report = Callable[[float, Image.Image | None], object]  # share of the work done; now and then a preview
+PreviewReport = Callable[[float, Image.Image | None], object]  # share of the work done; now and then a preview
 SIZES = (1, 4, 8)  # a batch of one shows the first picture as soon as it can be; more than eight gain nothing on a CPU
 TURN = 200  # steps of one frame that a batch may take, since others wait for it to end
 
@@ -50,7 +50,9 @@ def batches(count: int, steps: int = 1, alike: bool = False) -> Iterator[tuple[l
         start += len(some)
 
 
-def planned(count: int, steps: int, alike: bool, report: Report) -> Iterator[tuple[list[int], list[int], Report]]:
+def planned(
+    count: int, steps: int, alike: bool, report: PreviewReport
+) -> Iterator[tuple[list[int], list[int], PreviewReport]]:
     """The batches of a drawing of `count` frames, whoever draws them: the frames of each, the same filled up to its
     size, and what it reports its own share of the work to.
     """
@@ -61,7 +63,7 @@ def planned(count: int, steps: int, alike: bool, report: Report) -> Iterator[tup
         done += size
 
 
-def _part(report: Report, start: float, share: float) -> Report:
+def _part(report: PreviewReport, start: float, share: float) -> PreviewReport:
     """Reports a part of the work as what it is of the whole."""
     return lambda done, preview: report(start + done * share, preview)
 

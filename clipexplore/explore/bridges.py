@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from clipexplore.draw.drawer import Drawer, drawer_of
-from clipexplore.draw.drawer import Kind as Drawn
+from clipexplore.draw.drawer import Drawer, DrawnFrom, drawer_of
 from clipexplore.errors import DamagedError, InputError
 from clipexplore.explore.memory import remembered
 from clipexplore.language import _
@@ -147,7 +146,7 @@ def carry_over(
     return Space(entry, carried[0], carried[1] if missing(words, entry) else words, carried[2], embedder)  # type: ignore[arg-type]
 
 
-def drawer_for(space: Space, kind: Drawn, checked: bool = False) -> Drawer | None:
+def drawer_for(space: Space, kind: DrawnFrom, checked: bool = False) -> Drawer | None:
     """What draws points or token states for a space: the model's own, else for points another's, through a bridge.
 
     The other has embedded the collection that is explored, or the bundled world, as this model has. One that the

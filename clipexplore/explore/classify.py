@@ -9,8 +9,8 @@ import numpy as np
 from clipexplore.errors import InputError
 from clipexplore.labs.zeroshot import (
     TEMPLATE_SETS,
+    ClassReport,
     Reliability,
-    Report,
     Scores,
     Threshold,
     best_scale,
@@ -26,8 +26,7 @@ from clipexplore.labs.zeroshot import (
 from clipexplore.labs.zeroshot import classify as scores_of
 from clipexplore.language import _
 from clipexplore.models.families import Scale
-from clipexplore.reports import Report as Tell
-from clipexplore.reports import silent
+from clipexplore.reports import Report, silent
 from clipexplore.space import Point, Space
 from clipexplore.store.readable import folded
 
@@ -90,14 +89,14 @@ def classes_of(
     space: Space,
     class_names: Sequence[str],
     templates: Sequence[str] = TEMPLATES,
-    report: Tell = silent,
+    report: Report = silent,
 ) -> Classes:
     """The classes of `classify`, some texts at a time, since many of them take a minute; `report` as in `judge`."""
     vectors = class_embeddings(_in_parts(space, report), class_names, templates)
     return Classes(vectors, space.cut([text.replace("{}", name) for text in templates for name in class_names]))
 
 
-def _in_parts(space: Space, report: Tell) -> Callable[[list[str]], np.ndarray]:
+def _in_parts(space: Space, report: Report) -> Callable[[list[str]], np.ndarray]:
     """What embeds texts some at a time, with a report before each part."""
 
     def embed(texts: list[str]) -> np.ndarray:
@@ -182,7 +181,7 @@ class Verdict:
         How many pictures were taken for another class; `mistakes` are the most confident of these.
     """
 
-    report: Report
+    report: ClassReport
     own: Reliability
     best: Reliability
     fitted: Scale
@@ -233,7 +232,7 @@ def judge(
     space: Space,
     field: str,
     templates: Sequence[str] = TEMPLATES,
-    report: Tell = silent,
+    report: Report = silent,
 ) -> Judged:
     """Every picture with a value in a field, classified into the values of that field.
 

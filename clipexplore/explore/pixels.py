@@ -18,7 +18,7 @@ from clipexplore.retrieval.nearest import search
 from clipexplore.space import Hit, Space
 from clipexplore.vectors import normalize
 
-Source = Literal["collection", "digits"]
+PixelSource = Literal["collection", "digits"]
 
 MOST = 3000  # pictures; a larger collection is sampled evenly
 COMPONENTS = 100
@@ -33,7 +33,7 @@ class PixelSpace:
     fit: PCA
 
 
-def pixel_space(space: Space, source: Source = "collection", report: Report = silent) -> PixelSpace:
+def pixel_space(space: Space, source: PixelSource = "collection", report: Report = silent) -> PixelSpace:
     """The pixels of the collection's pictures, or of scikit-learn's digits; reading thousands takes seconds.
 
     Raises
@@ -68,7 +68,7 @@ class Rebuilt:
 
 
 def in_pixels(
-    space: Space, picture: str = "", source: Source = "collection", digit: int = 0, rank: int = 10
+    space: Space, picture: str = "", source: PixelSource = "collection", digit: int = 0, rank: int = 10
 ) -> Rebuilt:
     """A picture as its first `rank` components of pixels have it, and the nearest by these.
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from clipexplore.errors import InputError
 from clipexplore.explore.memory import remembered
-from clipexplore.labs.presence import ALIKE, Presence, calibrate, signs, true_of
+from clipexplore.labs.presence import ALIKE, Presence, calibrate, said_in, signs
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.space import Point, Space
@@ -54,7 +54,7 @@ def _both_signs(space: Space, report: Report) -> tuple[np.ndarray, np.ndarray]:
     pictures, captions = (collection.embeddings(space.model.key, kind) for kind in ("pictures", "captions"))
     texts, vectors = _texts(space, captions)
     report(0.1, says)
-    said, shares = true_of(texts, collection.captions)
+    said, shares = said_in(texts, collection.captions)
     centre = captions.mean(axis=0)
     about = _towards(captions, centre).T
     here, held_out = [np.empty((0, 4))], [np.empty((0, 4))]
@@ -73,7 +73,7 @@ def _texts(space: Space, captions: np.ndarray) -> tuple[list[str], np.ndarray]:
     bank = space.words
     every = [*space.collection.captions, *bank.captions]
     vectors = np.concatenate([captions, _bank(space)])
-    said = true_of(bank.captions, space.collection.captions)[0]
+    said = said_in(bank.captions, space.collection.captions)[0]
     rows = np.array(list({text.lower(): row for row, text in reversed(list(enumerate(every)))}.values()))
     rows = rows[np.concatenate([np.ones(len(captions), bool), said])[rows]]
     some = np.random.default_rng(0).permutation(np.sort(rows))[:TEXTS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,8 +22,7 @@ from clipexplore.labs.properties import (
 )
 from clipexplore.language import _
 from clipexplore.space import Hit, Point, Space
-
-Kind = Literal["pictures", "captions"]
+from clipexplore.store.items import Kind
 
 TOP = 20  # dimensions, as in the source
 RIVALS = 20_000  # that a left-out cell is ranked among, at most

@@ -148,7 +148,7 @@ def _separating(here: np.ndarray, held_out: np.ndarray) -> np.ndarray:
     return np.append(turned, found[-1] - turned @ centre)
 
 
-def true_of(texts: Sequence[str], captions: Sequence[str]) -> tuple[np.ndarray, csr_array]:
+def said_in(texts: Sequence[str], captions: Sequence[str]) -> tuple[np.ndarray, csr_array]:
     """Which texts captions say, and which captions say any word of them.
 
     Words that more than a tenth of the captions have are passed over, and plurals in -s are their singular.

@@ -50,7 +50,7 @@ class Scores:
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
+class ClassReport:
     """Predictions against the truth, for c classes.
 
     Attributes
@@ -180,7 +180,7 @@ def probabilities(cosines: np.ndarray, logit_scale: float, logit_bias: float | N
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def report(scores: np.ndarray, truth: np.ndarray) -> Report:
+def report(scores: np.ndarray, truth: np.ndarray) -> ClassReport:
     """Accuracy, confusion and figures by class.
 
     Parameters
@@ -205,7 +205,7 @@ def report(scores: np.ndarray, truth: np.ndarray) -> Report:
     ahead = (scores > own).sum(axis=1) + ((scores == own) & (classes < truth[:, None])).sum(axis=1)
     top = {k: float((ahead < k).mean()) for k in (1, 3, 5) if k < len(classes)}
     confusion = confusion_matrix(truth, predicted, labels=classes)
-    return Report(float((predicted == truth).mean()), top, confusion, *by_class)
+    return ClassReport(float((predicted == truth).mean()), top, confusion, *by_class)
 
 
 def reliability(probs: np.ndarray, truth: np.ndarray, bins: int = 10) -> Reliability:

@@ -15,7 +15,7 @@ from typing import Any
 from clipexplore.errors import InputError, MissingError
 from clipexplore.language import _
 from clipexplore.models.families import Family, Probability, Scale, family_of, read_scale
-from clipexplore.models.weights import COMMIT, HUB_ID, MOVED, Kind, Weights, models_folder
+from clipexplore.models.weights import COMMIT, HUB_ID, MOVED, Weights, WeightsKind, models_folder
 from clipexplore.settings import settings
 
 UNNAMED = "unnamed"  # the key of whatever made the vectors that a collection brings, where nobody says what it was
@@ -114,7 +114,7 @@ class Model:
         return family_of(self.require())
 
 
-PARTS: dict[str, Kind] = {
+PARTS: dict[str, WeightsKind] = {
     "clip": "clip",
     "draws_prompts": "pipeline",
     "draws_embeddings": "pipeline",

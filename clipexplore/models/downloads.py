@@ -25,12 +25,12 @@ from clipexplore.models.revisions import WEIGHTS
 from clipexplore.models.weights import RECEIPT, Weights, models_folder, write_json, write_licence, write_lock
 from clipexplore.paths import bytes_of
 
-Report = Callable[[int, int, str], None]  # bytes done, bytes in all, what is being done; may raise to stop the work
+BytesReport = Callable[[int, int, str], None]  # bytes done and in all, what is being done; may raise to stop
 Receipt = dict[str, dict[str, Any]]
 SPARE = 200_000_000  # bytes that a download leaves free on the disk
 
 
-def fetch(weights: Weights, report: Report = lambda done, total, stage: None) -> Path:
+def fetch(weights: Weights, report: BytesReport = lambda done, total, stage: None) -> Path:
     """The folder with all files of these weights, after fetching what is missing; pins the repository if the
     catalogue does not.
 
@@ -74,7 +74,7 @@ def fetch(weights: Weights, report: Report = lambda done, total, stage: None) ->
     return wanted.folder
 
 
-def _fetch_files(wanted: Plan, report: Report) -> Receipt:
+def _fetch_files(wanted: Plan, report: BytesReport) -> Receipt:
     """Fetches all files, checks each, and gives the receipt; what earlier tries left counts as done."""
     receipt: Receipt = {}
     before = 0
@@ -94,7 +94,7 @@ def _fetch_files(wanted: Plan, report: Report) -> Receipt:
     return receipt
 
 
-def _fetch_file(wanted: Plan, file: RemoteFile, before: int, report: Report) -> None:
+def _fetch_file(wanted: Plan, file: RemoteFile, before: int, report: BytesReport) -> None:
     """Fetches one file unless it is there, going on from where an earlier try stopped."""
     place = wanted.partial / file.name
     if place.is_file():
@@ -136,7 +136,7 @@ def unchecked(weights: Weights) -> list[str]:
     return [name for name, entry in receipt.items() if entry.get("unchecked")]
 
 
-def _convert_all(wanted: Plan, receipt: Receipt, report: Report) -> Receipt:
+def _convert_all(wanted: Plan, receipt: Receipt, report: BytesReport) -> Receipt:
     """Replaces `.bin` files by safetensors, each in a process of its own; the receipt says what each was converted
     from.
     """
@@ -147,7 +147,7 @@ def _convert_all(wanted: Plan, receipt: Receipt, report: Report) -> Receipt:
             continue
         report(wanted.size, wanted.size, f"converting {name}, which can hold code, to safetensors, which cannot")
         source, target = wanted.partial / name, wanted.partial / converted_name(name)
-        convert(source, target)
+        convert_bin(source, target)
         source.unlink()
         converted[converted_name(name)] = {
             "size": target.stat().st_size,
@@ -165,7 +165,7 @@ def converted_name(name: str) -> str:
     return f"{folder}/{kept}".lstrip("/").removesuffix(".bin") + ".safetensors"
 
 
-def convert(source: Path, target: Path) -> None:
+def convert_bin(source: Path, target: Path) -> None:
     """Writes the tensors of a `.bin` file as safetensors, in a process that does nothing else.
 
     Raises
@@ -186,7 +186,7 @@ def _failure(module: str, *arguments: Path) -> str:
     return (done.stderr.strip().splitlines() or ["it was killed"])[-1][:300] if done.returncode else ""
 
 
-def _arrange(source: Path, folder: Path, receipt: Receipt, report: Report) -> Receipt:
+def _arrange(source: Path, folder: Path, receipt: Receipt, report: BytesReport) -> Receipt:
     """Writes a model of open_clip into a folder with the rest of its files, as transformers has it; what the receipt
     says then.
     """
@@ -201,7 +201,7 @@ def _arrange(source: Path, folder: Path, receipt: Receipt, report: Report) -> Re
     return {**{name: entry for name, entry in receipt.items() if name != open_clip.WEIGHTS}, **made}
 
 
-def _convert_folder(weights: Weights, report: Report) -> Path:
+def _convert_folder(weights: Weights, report: BytesReport) -> Path:
     """A copy of a folder of open_clip in the layout of transformers; the folder itself stays as it is."""
     source, folder = open_clip.find_weights(weights.given), weights.folder
     assert source is not None
@@ -215,7 +215,7 @@ def _convert_folder(weights: Weights, report: Report) -> Path:
         open_clip.model_config(json.loads((partial / open_clip.CONFIG).read_bytes()))
         tensors = source
         if source.suffix == ".bin":
-            convert(source, tensors := partial / open_clip.WEIGHTS)
+            convert_bin(source, tensors := partial / open_clip.WEIGHTS)
         receipt: Receipt = {
             each.name: {"size": each.stat().st_size, "sha256": sha256(each)} for each in partial.iterdir()
         }

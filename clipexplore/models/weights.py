@@ -21,7 +21,7 @@ from clipexplore.models.revisions import WEIGHTS, Revisions, revision_of, revisi
 from clipexplore.paths import write_whole
 from clipexplore.settings import settings
 
-Kind = Literal["clip", "pipeline", "lora", "adapter", "prior"]
+WeightsKind = Literal["clip", "pipeline", "lora", "adapter", "prior"]
 RECEIPT = "fetched.json"  # in a fetched folder, written last: {file: {"size", "sha256"}}
 LOCK = "lock.json"  # beside the fetched folders: the revision of each repository that the catalogue does not pin
 LICENCES = "licences.json"
@@ -64,7 +64,7 @@ class Weights:
         it only asks for attribution.
     """
 
-    kind: Kind
+    kind: WeightsKind
     licence: str
     repo: str | None = None
     revision: str | None = None
@@ -247,7 +247,7 @@ def variant_of(folder: Path) -> str | None:
     return "fp16" if any(folder.glob("*/*.fp16.safetensors")) else None
 
 
-def _is_whole(folder: Path, kind: Kind) -> bool:
+def _is_whole(folder: Path, kind: WeightsKind) -> bool:
     receipt = folder / RECEIPT
     if receipt.is_file():
         files = json.loads(receipt.read_bytes())
@@ -258,7 +258,7 @@ def _is_whole(folder: Path, kind: Kind) -> bool:
     return all((folder / name).is_file() for name in _NEEDED[kind]) and _has_weights(folder, kind)
 
 
-def _has_weights(folder: Path, kind: Kind) -> bool:
+def _has_weights(folder: Path, kind: WeightsKind) -> bool:
     """Of a CLIP the one file; of a pipeline those of every part that has a network."""
     if kind == "clip":
         return (folder / WEIGHTS).is_file()

@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import links
 from ..draw.ready import file_of, write
-from ..explore.interpolate import draw_walk
+from ..explore.draw_walk import draw_walk
 from ..settings import settings
 from ..space import Space
 from .things import slug

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..draw.drawer import Drawn
 from ..draw.even import SHARE, unevenness
-from ..explore.interpolate import CurveChoice, draw_walk
+from ..explore.draw_walk import draw_walk
+from ..explore.interpolate import CurveChoice
 from ..jobs import run_through
 from ..space import Space
 

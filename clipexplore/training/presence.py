@@ -19,7 +19,7 @@ from random import Random
 import numpy as np
 
 from ..explore.presence import presence
-from ..labs.presence import Presence, calibrate, signs, true_of
+from ..labs.presence import Presence, calibrate, said_in, signs
 from ..labs.semantics import tokens
 from ..space import Space
 from ..vectors import normalize
@@ -144,7 +144,7 @@ def genuine(folder: Path) -> dict[str, float]:
     held = np.load(folder / PAIRS)
     pictures, texts = normalize(held["image_vectors"]), normalize(held["text_vectors"])
     given = texts, pictures, texts, 100.0
-    shares = true_of(held["caption"].tolist(), held["caption"].tolist())[1].toarray()
+    shares = said_in(held["caption"].tolist(), held["caption"].tolist())[1].toarray()
     learned = calibrate(signs(*given), signs(*given, shares))
     return {"B/16 captions: kept": learned.kept, "B/16 captions: false": learned.false}
 

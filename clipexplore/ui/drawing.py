@@ -14,11 +14,11 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from clipexplore.draw.drawer import Drawer, Drawn, Kind, drawing_vectors, gap_of, weights_for
-from clipexplore.draw.renderer import Report
+from clipexplore.draw.drawer import Drawer, Drawn, DrawnFrom, drawing_vectors, gap_of, weights_for
+from clipexplore.draw.walks import PreviewReport
 from clipexplore.errors import InputError
 from clipexplore.explore.bridges import drawer_for
-from clipexplore.explore.interpolate import Shown
+from clipexplore.explore.draw_walk import TrackShown
 from clipexplore.explore.memory import Recent
 from clipexplore.expression import Expression, Term
 from clipexplore.images import data_url, encode
@@ -86,14 +86,14 @@ def keep_drawn(key: Hashable, tracks: dict[str, Track]) -> None:
     _kept().put(key, tracks)
 
 
-def drawer(kind: Kind) -> Drawer | None:
+def drawer(kind: DrawnFrom) -> Drawer | None:
     """What draws points of the joint space or token states for the chosen model and this visitor; None where nothing
     does.
     """
     return drawer_for(space(), kind, access().must_check)
 
 
-def never(kind: Kind) -> str:
+def never(kind: DrawnFrom) -> str:
     """Why the chosen model can never draw points of the joint space or token states; empty where it can, once
     fetched or through a bridge.
     """
@@ -117,7 +117,7 @@ def never(kind: Kind) -> str:
     return sentence.format(model=titled(model))
 
 
-def say_cannot(kind: Kind) -> None:
+def say_cannot(kind: DrawnFrom) -> None:
     """One sentence on why nothing is drawn, and what a visitor can do about it."""
     model, weights = space().model, weights_for(space().model, kind)
     if weights is None:
@@ -151,7 +151,7 @@ def say_bridge(artist: Drawer) -> None:
 
 
 def drawn(
-    draw: Callable[[Report, Shown], Steps],
+    draw: Callable[[PreviewReport, TrackShown], Steps],
     tracks: Iterable[str],
     key: Hashable,
     slot: str,
@@ -176,7 +176,7 @@ def drawn(
 
 def draw_tracks(
     job: Job,
-    draw: Callable[[Report, Shown], Steps],
+    draw: Callable[[PreviewReport, TrackShown], Steps],
     names: tuple[str, ...],
     keep: Callable[[dict[str, Track]], None],
 ) -> Generator[None, None, dict[str, Track]]:
@@ -245,7 +245,7 @@ def draw_points(points: dict[str, Point]) -> None:
     rows = np.stack([*moved.values(), *plain.values()])
     asked = {label: point for label, point in points.items() if artist.prior and point.texts}
 
-    def draw(report: Report, shown: Shown) -> Steps:
+    def draw(report: PreviewReport, shown: TrackShown) -> Steps:
         watch = {"report": report, "shown": partial(shown, "points")}
         texts = list(dict.fromkeys(text for point in asked.values() for text in point.texts))
         imagined = artist.imagine(texts, partial(report, 0.0, None))
@@ -292,7 +292,7 @@ def _show_drawings(track: Track, first: int, targets: dict[str, np.ndarray], poi
                 st.caption(says)
 
 
-def draw_toggle(kinds: tuple[Kind, ...] = ("joint",)) -> bool:
+def draw_toggle(kinds: tuple[DrawnFrom, ...] = ("joint",)) -> bool:
     """Whether what is shown here is also drawn; part of the link.
 
     Greyed out, with the reason, where the chosen model can never draw any of these kinds.

@@ -8,7 +8,7 @@ import streamlit as st
 
 from clipexplore.errors import InputError
 from clipexplore.explore.classify import Judged, Verdict, label_fields
-from clipexplore.labs.zeroshot import Reliability, Report
+from clipexplore.labs.zeroshot import ClassReport, Reliability
 from clipexplore.language import _, numeral
 from clipexplore.models.families import Scale
 
@@ -88,7 +88,7 @@ def show_confusion(judged: Judged, using: str) -> None:
             _changes(names, bare.recall, shown.recall)
 
 
-def _confusion(shown: Report, names: list[str]) -> None:
+def _confusion(shown: ClassReport, names: list[str]) -> None:
     shares = shown.confusion / np.maximum(shown.confusion.sum(axis=1, keepdims=True), 1)
     counts = np.where(shown.confusion, shown.confusion.astype(str), "") if len(names) <= 20 else None
     gap = int(len(names) <= 30)  # pixels; among more classes lines would hide the cells
@@ -97,7 +97,7 @@ def _confusion(shown: Report, names: list[str]) -> None:
     matrix(shares, names, names, alt, "judge-confusion", cells | {"colorscale": "Purples"}, axes, height=480)
 
 
-def _table(shown: Report, bare: Report, names: list[str]) -> None:
+def _table(shown: ClassReport, bare: ClassReport, names: list[str]) -> None:
     precision, recall, change = _("precision"), _("recall"), _("± bare")
     table = pd.DataFrame(
         {

@@ -15,7 +15,8 @@ import streamlit as st
 from clipexplore.draw import even, films
 from clipexplore.draw.recipe import as_png
 from clipexplore.draw.schedulers import common_name
-from clipexplore.explore.interpolate import Walk, WalkDrawing
+from clipexplore.explore.draw_walk import WalkDrawing
+from clipexplore.explore.interpolate import Walk
 from clipexplore.images import data_url, encode, is_webp, open_picture
 from clipexplore.language import _, numeral
 from clipexplore.store.export import csv_file, harmless, npy_file

@@ -12,14 +12,15 @@ import numpy as np
 import streamlit as st
 
 from clipexplore import links
-from clipexplore.draw.drawer import Kind
+from clipexplore.draw.drawer import DrawnFrom
 from clipexplore.draw.even import SHARE
 from clipexplore.draw.recipe import from_png
 from clipexplore.draw.renderer import RANGES
 from clipexplore.draw.schedulers import OWN, SCHEDULERS
 from clipexplore.draw.walks import coarse_to_fine
 from clipexplore.errors import InputError
-from clipexplore.explore.interpolate import WalkDrawing, curves_of, draw_walk, drawn_from, kind_of
+from clipexplore.explore.draw_walk import WalkDrawing, draw_walk, drawn_from, kind_of
+from clipexplore.explore.interpolate import curves_of
 from clipexplore.images import data_url
 from clipexplore.jobs import Job
 from clipexplore.language import _
@@ -194,7 +195,7 @@ def walk_drawing(route: Arguments, points: list[Point], settings: Arguments | No
     return call(draw_walk, **route, **settings, checked=access().must_check)
 
 
-def _steps_of(route: Arguments, settings: Arguments, kind: Kind) -> int:
+def _steps_of(route: Arguments, settings: Arguments, kind: DrawnFrom) -> int:
     """How many steps of one frame a walk takes in all."""
     artist = drawer(kind)
     assert artist is not None

@@ -6,7 +6,7 @@ import pytest
 from clipexplore import Space
 from clipexplore.draw.drawer import Drawer, gap_of
 from clipexplore.draw.walks import prompt_path
-from clipexplore.explore.interpolate import draw_walk
+from clipexplore.explore.draw_walk import draw_walk
 from clipexplore.points import across_gap
 from clipexplore.vectors import path
 

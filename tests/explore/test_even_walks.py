@@ -8,8 +8,9 @@ from clipexplore import Space
 from clipexplore.draw.drawer import Drawn
 from clipexplore.draw.even import beside, progress, unevenness
 from clipexplore.errors import InputError
-from clipexplore.explore import interpolate
-from clipexplore.explore.interpolate import draw_walk, walk
+from clipexplore.explore import draw_walk as draw_walk_module
+from clipexplore.explore.draw_walk import draw_walk
+from clipexplore.explore.interpolate import walk
 from clipexplore.jobs import run_through
 from clipexplore.training.even_walks import printed
 
@@ -40,7 +41,7 @@ def asked(monkeypatch, space):
         yield
         return Drawn(pictures, np.stack([np.cos(turned), np.sin(turned)], axis=1))
 
-    monkeypatch.setattr(interpolate, "drawing_vectors", drawing)
+    monkeypatch.setattr(draw_walk_module, "drawing_vectors", drawing)
     return batches
 
 
@@ -83,7 +84,7 @@ def test_a_jump_leaves_frames_on_both_sides(space, asked, monkeypatch):
         far = (vectors @ start < 0.9)[:, None]
         return Drawn([Image.new("L", (4, 4))] * len(vectors), np.where(far, [[1.0, 0.0]], [[0.0, 1.0]]))
 
-    monkeypatch.setattr(interpolate, "drawing_vectors", jumping)
+    monkeypatch.setattr(draw_walk_module, "drawing_vectors", jumping)
     found = draw_walk(space, STOPS, FRAMES, "even").drawn["even"]
     assert len(found.places) == FRAMES and (np.diff(found.places) > 0).all()
 

@@ -9,7 +9,7 @@ import pytest
 from clipexplore import Space
 from clipexplore.draw.drawer import Drawer
 from clipexplore.draw.ready import FOLDER
-from clipexplore.explore.interpolate import draw_walk
+from clipexplore.explore.draw_walk import draw_walk
 from clipexplore.models import catalog
 from clipexplore.training.build_drawings import build, examples
 

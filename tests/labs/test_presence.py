@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from clipexplore.errors import InputError
-from clipexplore.labs.presence import ALIKE, calibrate, signs, true_of
+from clipexplore.labs.presence import ALIKE, calibrate, said_in, signs
 from clipexplore.vectors import normalize
 
 SCALE = 30.0
@@ -70,6 +70,6 @@ def test_nothing_is_said_where_nothing_can_be_learned(world):
 
 def test_what_captions_say():
     captions = ["a lion in the snow", "two lions", "a cat", "a snow-white cat", *["a thing"] * 20]
-    said, shares = true_of(["lions", "lion in the snow", "a dog", "a cat in the snow", "a"], captions)
+    said, shares = said_in(["lions", "lion in the snow", "a dog", "a cat in the snow", "a"], captions)
     assert said.tolist() == [True, True, False, False, False]
     assert [np.flatnonzero(each).tolist() for each in shares.toarray()] == [[0, 1], [0, 1], [], [0, 2, 3], []]
