@@ -121,7 +121,7 @@ def learn(space: Space, seed: int = 0, report: Report = silent) -> Concepts:
     first, second = (
         labs.learn_concepts(points, width, K, seed=seed + number, report=say(number)) for number in range(2)
     )
-    labs.save(_file(space), labs.stability(first, second), _revision(space))
+    labs.stability(first, second).save(_file(space), _revision(space))
     return concepts(space)
 
 
@@ -345,4 +345,4 @@ def _revision(space: Space) -> str:
 
 @lru_cache(maxsize=8)
 def _load(path: Path, modified: int, revision: str) -> Dictionary | None:
-    return labs.load(path, revision)
+    return Dictionary.load(path, revision)

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from clipexplore.errors import InputError
-from clipexplore.labs.lexicon import Lexicon, learn, load
+from clipexplore.labs.lexicon import Lexicon, learn
 from clipexplore.labs.semantics import Near, kindred_texts, nearest_words, tokens
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
@@ -104,7 +104,7 @@ def _shipped(space: Space) -> Lexicon | None:
     return found and replace(found, texts=captions)
 
 
-_load = lru_cache(maxsize=1)(load)
+_load = lru_cache(maxsize=1)(Lexicon.load)
 
 
 def learned(

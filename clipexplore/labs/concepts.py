@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clipexplore.errors import DamagedError, InputError, no_room
+from clipexplore.errors import InputError, no_room
 from clipexplore.language import _
+from clipexplore.models.residents import or_damaged
 from clipexplore.paths import write_whole
 from clipexplore.reports import Report, silent
 from clipexplore.vectors import normalize
@@ -98,6 +99,44 @@ class Dictionary:
         """The same without other concepts than those of `rows`."""
         kept = None if self.stability is None else self.stability[rows]
         return Dictionary(self.mean, self.encoder[rows], self.bias[rows], self.directions[rows], self.k, kept)
+
+    def save(self, path: Path, revision: str) -> None:
+        """Writes it in float16, with the revision of the model of pictures whose points it is of.
+
+        Raises
+        ------
+        NoRoomError
+            If the disk refuses.
+        """
+        from safetensors.numpy import save as as_bytes
+
+        tensors = {name: getattr(self, name) for name in _TENSORS if getattr(self, name) is not None}
+        about = {"revision": revision, "k": str(self.k)}
+        data = as_bytes({name: each.astype(np.float16) for name, each in tensors.items()}, metadata=about)
+        try:
+            write_whole(path, data)
+        except OSError as error:
+            raise no_room(path.parent, error) from error
+
+    @classmethod
+    def load(cls, path: Path, revision: str) -> Dictionary | None:
+        """What a file holds; None where there is no file, or it is of points by another model.
+
+        Raises
+        ------
+        DamagedError
+            If it cannot be read.
+        """
+        from safetensors import safe_open
+
+        if not path.is_file():
+            return None
+        says = _("The dictionary of concepts in {path} cannot be read ({error}); delete it and learn it again.")
+        with or_damaged(says, path=path), safe_open(path, framework="np") as file:
+            about = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118
+            found, of = cls(**tensors, k=int(about["k"])), about["revision"]
+        return found if of == revision else None
 
 
 def learn_concepts(
@@ -264,45 +303,3 @@ def lit(amounts: csr_array, most: int) -> list[tuple[np.ndarray, np.ndarray]]:
         order = np.argsort(-columns.data[start:end], kind="stable")[:most] + start
         found.append((columns.indices[order], columns.data[order]))
     return found
-
-
-def save(path: Path, dictionary: Dictionary, revision: str) -> None:
-    """Writes a dictionary in float16, with the revision of the model of pictures whose points it is of.
-
-    Raises
-    ------
-    NoRoomError
-        If the disk refuses.
-    """
-    from safetensors.numpy import save as as_bytes
-
-    tensors = {name: getattr(dictionary, name) for name in _TENSORS if getattr(dictionary, name) is not None}
-    about = {"revision": revision, "k": str(dictionary.k)}
-    data = as_bytes({name: each.astype(np.float16) for name, each in tensors.items()}, metadata=about)
-    try:
-        write_whole(path, data)
-    except OSError as error:
-        raise no_room(path.parent, error) from error
-
-
-def load(path: Path, revision: str) -> Dictionary | None:
-    """The dictionary that a file holds; None where there is no file, or it is of points by another model.
-
-    Raises
-    ------
-    DamagedError
-        If it cannot be read.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    if not path.is_file():
-        return None
-    try:
-        with safe_open(path, framework="np") as file:
-            about = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118
-        found, of = Dictionary(**tensors, k=int(about["k"])), about["revision"]
-    except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
-        message = _("The dictionary of concepts in {path} cannot be read ({error}); delete it and learn it again.")
-        raise DamagedError(message.format(path=path, error=str(error).split("\n")[0])) from error
-    return found if of == revision else None

@@ -31,6 +31,50 @@ class Lexicon:
         lower = Lsa(WordSpace(self.terms.words, words), self.lsa.texts[:, :rank], self.lsa.weights, values, kept)
         return replace(self, lsa=lower, ppmi=WordSpace(self.terms.words, self.ppmi.vectors[:, :rank]), rank=rank)
 
+    def save(self, path: Path) -> None:
+        """Writes it, without its texts, as an NPZ file of plain arrays."""
+        found = self.lsa
+        # which then stand in the same places
+        counts, weights = (self.terms.counts.sorted_indices(), found.weights.sorted_indices())
+        np.savez_compressed(
+            path,
+            texts=_digest(self.texts),
+            words=np.array(self.terms.words),
+            shape=counts.shape,
+            counts=counts.data,
+            columns=counts.indices,
+            rows=counts.indptr,
+            weights=weights.data,
+            positions=np.concatenate(self.terms.positions),
+            lengths=[len(each) for each in self.terms.positions],
+            values=found.singular_values,
+            lsa=found.space.vectors,
+            ppmi=self.ppmi.vectors,
+            window=self.window,
+        )
+
+    @classmethod
+    def load(cls, path: Path, texts: Sequence[str]) -> Lexicon | None:
+        """The lexicon of these texts that a file holds; None where there is no file, or it is of other texts."""
+        from scipy.sparse import csr_array
+
+        if not path.is_file():
+            return None
+        with np.load(path, allow_pickle=False) as file:
+            if file["texts"] != _digest(texts):
+                return None
+            of = {name: file[name] for name in file.files}
+        counts, weights = (
+            csr_array((of[name], of["columns"], of["rows"]), shape=of["shape"]) for name in ("counts", "weights")
+        )
+        terms = Terms(of["words"].tolist(), counts, np.split(of["positions"], np.cumsum(of["lengths"])[:-1]))
+        directions = of["lsa"] / of["values"].astype(np.float32)
+        kept = float((of["values"] ** 2).sum() / weights.power(2).sum())
+        found = Lsa(
+            WordSpace(terms.words, of["lsa"]), (weights @ directions).astype(np.float32), weights, of["values"], kept
+        )
+        return cls(texts, terms, found, WordSpace(terms.words, of["ppmi"]), int(of["window"]), len(of["values"]))
+
 
 def learn(
     texts: Sequence[str],
@@ -63,51 +107,6 @@ def learn(
     found = lsa(terms, rank)
     report(0.7)
     return Lexicon(texts, terms, found, factorized(ppmi(cooccurrence(terms, window)), terms.words, rank), window, rank)
-
-
-def save(path: Path, lexicon: Lexicon) -> None:
-    """Writes a lexicon, without its texts, as an NPZ file of plain arrays."""
-    found = lexicon.lsa
-    # which then stand in the same places
-    counts, weights = (lexicon.terms.counts.sorted_indices(), found.weights.sorted_indices())
-    np.savez_compressed(
-        path,
-        texts=_digest(lexicon.texts),
-        words=np.array(lexicon.terms.words),
-        shape=counts.shape,
-        counts=counts.data,
-        columns=counts.indices,
-        rows=counts.indptr,
-        weights=weights.data,
-        positions=np.concatenate(lexicon.terms.positions),
-        lengths=[len(each) for each in lexicon.terms.positions],
-        values=found.singular_values,
-        lsa=found.space.vectors,
-        ppmi=lexicon.ppmi.vectors,
-        window=lexicon.window,
-    )
-
-
-def load(path: Path, texts: Sequence[str]) -> Lexicon | None:
-    """The lexicon of these texts that a file holds; None where there is no file, or it is of other texts."""
-    from scipy.sparse import csr_array
-
-    if not path.is_file():
-        return None
-    with np.load(path, allow_pickle=False) as file:
-        if file["texts"] != _digest(texts):
-            return None
-        of = {name: file[name] for name in file.files}
-    counts, weights = (
-        csr_array((of[name], of["columns"], of["rows"]), shape=of["shape"]) for name in ("counts", "weights")
-    )
-    terms = Terms(of["words"].tolist(), counts, np.split(of["positions"], np.cumsum(of["lengths"])[:-1]))
-    directions = of["lsa"] / of["values"].astype(np.float32)
-    kept = float((of["values"] ** 2).sum() / weights.power(2).sum())
-    found = Lsa(
-        WordSpace(terms.words, of["lsa"]), (weights @ directions).astype(np.float32), weights, of["values"], kept
-    )
-    return Lexicon(texts, terms, found, WordSpace(terms.words, of["ppmi"]), int(of["window"]), len(of["values"]))
 
 
 def _digest(texts: Sequence[str]) -> str:

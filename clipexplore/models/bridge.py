@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from clipexplore.errors import DamagedError, InputError
+from clipexplore.errors import InputError
 from clipexplore.labs.contrast import crossed
 from clipexplore.language import _
+from clipexplore.models.residents import or_damaged
 from clipexplore.paths import write_whole
 from clipexplore.vectors import normalize
 
@@ -119,21 +120,15 @@ class Bridge:
         DamagedError
             If the file is not one.
         """
-        from safetensors import SafetensorError, safe_open
+        from safetensors import safe_open
 
-        try:
-            with safe_open(path, framework="np") as file:
-                about = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
-                kinds = about["held_out"]
-                means = {kind: (file.get_tensor(f"{kind}.from"), file.get_tensor(f"{kind}.to")) for kind in kinds}
-                rotation = file.get_tensor("rotation")
+        says = _("The bridge in {path} cannot be read ({error}); delete it, and it is fitted again.")
+        with or_damaged(says, path=path), safe_open(path, framework="np") as file:
+            about = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
+            kinds = about["held_out"]
+            means = {kind: (file.get_tensor(f"{kind}.from"), file.get_tensor(f"{kind}.to")) for kind in kinds}
+            rotation = file.get_tensor("rotation")
             return cls(rotation, about["scale"], means, kinds, tuple(about["models"]), tuple(about["anchors"]))
-        except (OSError, ValueError, LookupError, SafetensorError) as error:
-            raise DamagedError(
-                _("The bridge in {path} cannot be read ({error}); delete it, and it is fitted again.").format(
-                    path=path, error=str(error).split("\n")[0]
-                )
-            ) from error
 
 
 def fit_bridge(

@@ -68,10 +68,9 @@ def is_out_of_memory(error: Exception) -> bool:
     """Whether an error says that memory is out, of the device or of the machine; only some of them have a class of
     their own.
     """
-    import torch
-
+    torch = sys.modules.get("torch")
     return (
-        isinstance(error, (torch.OutOfMemoryError, MemoryError))
+        isinstance(error, (torch.OutOfMemoryError, MemoryError) if torch else MemoryError)
         or isinstance(error, RuntimeError)
         and any(words in str(error) for words in _NO_MEMORY)
     )

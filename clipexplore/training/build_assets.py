@@ -27,7 +27,7 @@ from .. import links
 from ..expression import parse
 from ..images import encode, open_picture
 from ..known import Known, words_of
-from ..labs.lexicon import learn, save
+from ..labs.lexicon import learn
 from ..maps.place import onto, place
 from ..maps.reference import fit_umap
 from ..models.embedder import Embedder
@@ -309,10 +309,8 @@ def build(assets: Path) -> None:
         words = texts_collection(folder, "words", "Words", bank(), embedder, source=sources(bank()))
         texts = list(dict.fromkeys([*page_texts(), *background_captions(BACKGROUND_CAPTIONS)]))
         background = texts_collection(folder, "background", "Background captions", texts, embedder)
-        save(
-            assets / "lexicon.npz",
-            learn(background.captions, links.PAGES["words"]["window"], links.PAGES["words"]["rank"]),
-        )
+        defaults = links.PAGES["words"]
+        learn(background.captions, defaults["window"], defaults["rank"]).save(assets / "lexicon.npz")
         known, places = background.embeddings(MODEL, "captions"), fit_umap(background.embeddings(MODEL, "captions"))
         background.add_map(MODEL, "umap", places)
         world.add_map(MODEL, "umap", place(onto(world.embeddings(MODEL, "pictures"), known), known, places))

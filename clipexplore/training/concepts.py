@@ -27,8 +27,6 @@ from ..labs.concepts import (
     f1_by_threshold,
     frequent,
     learn_concepts,
-    load,
-    save,
     stability,
     true_of,
     usual_amounts,
@@ -231,8 +229,8 @@ def main() -> None:
     revision = space.model.clip.revisions.pictures
     if not options.sliders:
         dictionary, figures = learned(space)
-        save(assets / SHIPPED, dictionary, revision)
-    dictionary = load(assets / SHIPPED, revision)
+        dictionary.save(assets / SHIPPED, revision)
+    dictionary = Dictionary.load(assets / SHIPPED, revision)
     renderer = Renderer.load(assets / "models/emoji/unclip", assets / "models/emoji/clip")
     figures |= sliders(space, dictionary, renderer, Embedder.load(options.judge))
     add_figures(space.revision, figures)

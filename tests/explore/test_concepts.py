@@ -8,7 +8,7 @@ from clipexplore.errors import InputError, MissingError
 from clipexplore.explore import concepts as module
 from clipexplore.explore.concepts import concept, concepts, dictionary, has_concepts, learn
 from clipexplore.explore.turned import amounts_as_text, amounts_of, turn
-from clipexplore.labs.concepts import load
+from clipexplore.labs.concepts import Dictionary
 from clipexplore.settings import settings
 from clipexplore.store.collection import Collection
 
@@ -21,8 +21,10 @@ def of_value(space, value: str):
 def test_what_is_shipped_is_of_the_model_that_is_shipped(space):
     path = settings().assets / module.SHIPPED
     assert path.stat().st_size < 2_000_000
-    assert load(path, space.model.clip.revisions.pictures) is not None, "run python -m clipexplore.training.concepts"
-    assert load(path, "another model") is None
+    assert Dictionary.load(path, space.model.clip.revisions.pictures) is not None, (
+        "run python -m clipexplore.training.concepts"
+    )
+    assert Dictionary.load(path, "another model") is None
 
 
 def test_cards_say_what_the_dictionary_holds(space):

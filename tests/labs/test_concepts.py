@@ -14,9 +14,7 @@ from clipexplore.labs.concepts import (
     frequent,
     learn_concepts,
     lit,
-    load,
     purity,
-    save,
     stability,
     true_of,
     usual_amounts,
@@ -149,15 +147,15 @@ def test_values_that_are_frequent_and_which_items_have_them():
 
 def test_a_dictionary_is_kept_and_one_of_another_model_refused(learned, points, tmp_path):
     path = tmp_path / "concepts.safetensors"
-    save(path, stability(learned, learned), "a11c")
-    found = load(path, "a11c")
+    stability(learned, learned).save(path, "a11c")
+    found = Dictionary.load(path, "a11c")
     assert found.k == PARTS and len(found) == len(learned)
     np.testing.assert_allclose(found.directions, learned.directions, atol=1e-3)
     np.testing.assert_allclose(found.stability, 1, atol=1e-3)
-    assert load(path, "c53d") is None and load(tmp_path / "nothing", "a11c") is None
+    assert Dictionary.load(path, "c53d") is None and Dictionary.load(tmp_path / "nothing", "a11c") is None
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DamagedError, match="cannot be read"):
-        load(path, "a11c")
+        Dictionary.load(path, "a11c")
 
 
 def test_what_cannot_be_learned_from_is_a_sentence(points):

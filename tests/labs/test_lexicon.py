@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clipexplore.errors import InputError
-from clipexplore.labs.lexicon import learn, load, save
+from clipexplore.labs.lexicon import Lexicon, learn
 from clipexplore.labs.semantics import nearest_words
 from clipexplore.settings import settings
 from clipexplore.space import Space
@@ -34,14 +34,15 @@ def same(one, other):
 
 def test_what_was_saved_is_loaded(texts, tmp_path):
     made = learn(texts, window=2, rank=5)
-    save(tmp_path / "lexicon.npz", made)
-    same(load(tmp_path / "lexicon.npz", texts), made)
+    made.save(tmp_path / "lexicon.npz")
+    same(Lexicon.load(tmp_path / "lexicon.npz", texts), made)
 
 
 def test_other_texts_have_no_lexicon(texts, tmp_path):
-    save(tmp_path / "lexicon.npz", learn(texts, rank=5))
+    learn(texts, rank=5).save(tmp_path / "lexicon.npz")
     assert (
-        load(tmp_path / "lexicon.npz", [*texts, "one more"]) is None and load(tmp_path / "nothing.npz", texts) is None
+        Lexicon.load(tmp_path / "lexicon.npz", [*texts, "one more"]) is None
+        and Lexicon.load(tmp_path / "nothing.npz", texts) is None
     )
 
 
@@ -75,7 +76,7 @@ def test_texts_that_say_nothing_are_told():
 
 def test_the_shipped_one_is_of_the_shipped_captions():
     captions = Space.open().background.captions
-    shipped, learned = load(settings().assets / "lexicon.npz", captions), learn(captions)
+    shipped, learned = Lexicon.load(settings().assets / "lexicon.npz", captions), learn(captions)
     assert (shipped.window, shipped.rank) == (learned.window, learned.rank)
     for kind in (lambda one: one.lsa.space, lambda one: one.ppmi):
         for word in ("hat", "lion", "snow"):

@@ -11,7 +11,7 @@ import pytest
 from clipexplore import links
 from clipexplore.expression import Term, parse
 from clipexplore.images import open_picture
-from clipexplore.labs.lexicon import load
+from clipexplore.labs.lexicon import Lexicon
 from clipexplore.labs.zeroshot import class_embeddings
 from clipexplore.settings import settings
 from clipexplore.store.collection import Collection
@@ -235,5 +235,5 @@ class TestCollections:
             atol=1e-6,
         )
         assert world.coordinates("emoji", "umap").shape == (len(small_world), 2)
-        assert load(tmp_path / "lexicon.npz", background.captions).window == links.PAGES["words"]["window"]
+        assert Lexicon.load(tmp_path / "lexicon.npz", background.captions).window == links.PAGES["words"]["window"]
         assert {each.revision("emoji") for each in (world, words, background)} == {Counting.revision}

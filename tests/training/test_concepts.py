@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from clipexplore import Space
-from clipexplore.labs.concepts import load
+from clipexplore.labs.concepts import Dictionary
 from clipexplore.settings import settings
 from clipexplore.training import concepts as recipe
 
@@ -44,7 +44,7 @@ def test_changes_change_one_thing(world):
 
 def test_turned_points_are_nearest_to_what_was_asked_for(world):
     space = Space.open()
-    held = load(settings().assets / recipe.SHIPPED, space.model.clip.revisions.pictures)
+    held = Dictionary.load(settings().assets / recipe.SHIPPED, space.model.clip.revisions.pictures)
     asked = [each for each in recipe.changes(4) if each.field == "place"]
     points = recipe.embed_scenes(space.embedder, [each.before for each in asked])
     moved = recipe.turned(space, held, asked, points)
