@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import tarfile
 import tempfile
 import zipfile
@@ -29,6 +30,7 @@ from clipexplore.store.collection import Collection
 
 GROUP, TEXTS, SHARD = 100, 10_000, 1_000  # items written together with pictures and without, and in one tar
 COLUMNS: dict[Kind, str] = {"pictures": "image_vectors", "captions": "text_vectors"}
+_OF_FIFTYONE = ("id", "filepath", "tags", "metadata", "media_type", "created_at", "last_modified_at")  # its own fields
 _SPRITE, _SIDE = 8_192, 32  # pixels: the longest side of a sprite that TensorBoard shows, and of a picture in it
 
 
@@ -99,9 +101,10 @@ def _table(
     ids: Sequence[str] | None = None,
     text: Callable[[str], str] = harmless,
     encoding: str = "utf-8-sig",
+    field: Callable[[str], str] = str,
 ) -> bytes:
     """A table of items: the columns that their ids are written to in these ways, captions and fields."""
-    header = [*called, "caption", *map(str, collection.fields.columns)]
+    header = [*called, "caption", *map(field, map(str, collection.fields.columns))]
     rows = ([*(way.format(id) for way in called.values()), *row.values()] for id, row in _rows(collection, ids))
     return csv_file(header, (["" if cell is None else text(str(cell)) for cell in row] for row in rows), encoding)
 
@@ -145,8 +148,15 @@ class Outgoing:
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         return _rows(self.collection, report=self.report)
 
-    def write_table(self, name: str, called: Mapping[str, str], text: Callable[[str], str] = harmless) -> None:
-        (self.folder / name).write_bytes(_table(self.collection, called, text=text, encoding="utf-8"))
+    def write_table(
+        self,
+        name: str,
+        called: Mapping[str, str],
+        text: Callable[[str], str] = harmless,
+        field: Callable[[str], str] = str,
+    ) -> None:
+        data = _table(self.collection, called, text=text, encoding="utf-8", field=field)
+        (self.folder / name).write_bytes(data)
 
     def write_pictures(self, folder: str) -> None:
         (self.folder / folder).mkdir(parents=True, exist_ok=True)
@@ -213,8 +223,13 @@ def tensorboard(out: Outgoing) -> None:
 
 def fiftyone(out: Outgoing) -> None:
     """A folder that FiftyOne imports as `fiftyone.types.CSVDataset`: docs.voxel51.com, "Importing datasets"."""
+
+    def called(field: str) -> str:
+        name = re.sub(r"[.$]", "_", field).lstrip("_") or "field"
+        return f"{name}_" if name in _OF_FIFTYONE else name
+
     out.write_pictures("data")
-    out.write_table("labels.csv", {"filepath": "{}.webp", "id_here": "{}"}, str)
+    out.write_table("labels.csv", {"filepath": "{}.webp", "id_here": "{}"}, str, called)
 
 
 def pictures_and_csv(out: Outgoing) -> None:

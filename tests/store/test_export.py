@@ -143,39 +143,106 @@ def test_the_command_writes_a_bundled_collection(tmp_path, capsys):
 # By the tools themselves, in an environment of their own
 
 
+# Each gives for every item its caption, the width of its picture, its label, and the vectors of picture and text.
 READING = {
-    "huggingface": """
+    ("datasets", "huggingface"): """
 import datasets
 found = datasets.load_dataset("parquet", data_files=str(path / "data" / "*.parquet"), split="train")
-answer = [[row["caption"], row["image"].size[0], row["label"], row["image_vectors"]] for row in found]
+vectors = ("image_vectors", "text_vectors")
+answer = [[row["caption"], row["image"].size[0], row["label"], *(row[each] for each in vectors)] for row in found]
 """,
-    "csv": """
+    ("datasets", "csv"): """
 import datasets
 found = datasets.load_dataset("imagefolder", data_dir=str(path), split="train")
-answer = [[row["caption"] or "", row["image"].size[0], row["label"], None] for row in found]
+answer = [[row["caption"] or "", row["image"].size[0], row["label"], None, None] for row in found]
 """,
-    "webdataset": """
+    ("webdataset", "webdataset"): """
 import webdataset
 found = webdataset.WebDataset(str(path / "00000.tar"), shardshuffle=False).decode("pil")
-answer = [[row["txt"], row["webp"].size[0], row["json"].get("label"), None] for row in found]
+endings = ("image_vectors.npy", "text_vectors.npy")
+vectors = lambda row: [row[each].tolist() if each in row else None for each in endings]
+answer = [[row["txt"], row["webp"].size[0], row["json"].get("label"), *vectors(row)] for row in found]
+""",
+    ("embedding_atlas", "embedding-atlas"): """
+import io, pandas
+from embedding_atlas.cli import main
+from PIL import Image
+columns = "--text caption --image image --vector vector --x projection_x --y projection_y".split()
+main([str(path / "dataset.parquet"), *columns, "--export-application", str(path / "app")], standalone_mode=False)
+files = (path / "dataset.parquet", path / "app" / "data" / "dataset.parquet")
+before, found = (pandas.read_parquet(each, dtype_backend="pyarrow") for each in files)
+assert (found[["projection_x", "projection_y"]] == before[["projection_x", "projection_y"]]).all(axis=None)
+width = lambda picture: Image.open(io.BytesIO(picture["bytes"])).size[0]
+answer = [
+    [row.caption, width(row.image), row.label or None, [*row.vector], None]
+    for row in found.fillna({"label": ""}).itertuples(index=False)
+]
+""",
+    ("tensorboard", "tensorboard"): """
+import csv, io, json, numpy
+from PIL import Image
+from tensorboard.plugins.base_plugin import TBContext
+from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
+from werkzeug.test import Client
+served = ProjectorPlugin(TBContext(logdir=str(path))).get_plugin_apps()
+get = lambda route, **query: Client(served[route]).get(route, query_string=query).data
+(run,) = json.loads(get("/runs"))
+(about,) = json.loads(get("/info", run=run))["embeddings"]
+which = {"run": run, "name": about["tensorName"]}
+vectors = numpy.frombuffer(get("/tensor", **which), numpy.float32).reshape(about["tensorShape"])
+rows = csv.DictReader(io.StringIO(get("/metadata", **which).decode()), delimiter="\\t", quoting=csv.QUOTE_NONE)
+assert Image.open(io.BytesIO(get("/sprite_image", **which))).size[0] % about["sprite"]["singleImageDim"][0] == 0
+answer = [[row["caption"], 40, row["label"] or None, vector.tolist(), None] for row, vector in zip(rows, vectors)]
 """,
 }
 
 
 @pytest.mark.external
 @pytest.mark.skipif("CLIPEXPLORE_TOOLS" not in os.environ, reason="CLIPEXPLORE_TOOLS names no Python with the tools")
-@pytest.mark.parametrize("form", READING)
-def test_the_tool_itself_reads_the_same(collection, written, form):
-    """With datasets and webdataset, each read by the Python that the variable CLIPEXPLORE_TOOLS names."""
+@pytest.mark.parametrize(("tool", "form"), READING)
+def test_the_tool_itself_reads_the_same(collection, written, tool, form):
+    """The tools are those of the Python that the variable CLIPEXPLORE_TOOLS names."""
+    python = os.environ["CLIPEXPLORE_TOOLS"]
+    if subprocess.run([python, "-c", f"import {tool}"], capture_output=True, check=False).returncode:
+        pytest.skip(f"{python} has no {tool}")
     path = written(form)
-    program = f"import json, sys, pathlib\npath = pathlib.Path(sys.argv[1])\n{READING[form]}\nprint(json.dumps(answer))"
+    reading = READING[tool, form]
+    program = f"import json, sys, pathlib\npath = pathlib.Path(sys.argv[1])\n{reading}\nprint(json.dumps(answer))"
     environment = {**os.environ, "HF_HOME": str(path.parent / "hf"), "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""}
-    command = [os.environ["CLIPEXPLORE_TOOLS"], "-c", program, str(path)]
-    run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    run = subprocess.run(
+        [python, "-c", program, str(path)], capture_output=True, text=True, env=environment, check=False
+    )
     assert not run.returncode, run.stderr[-2000:]
     answer = json.loads(run.stdout.splitlines()[-1])
-    assert [[caption, width, label] for caption, width, label, _vector in answer] == [
-        [collection.captions[n], 40, f"l{n % 2}" if n else None] for n in range(COUNT)
-    ]
-    if answer[0][3]:
-        np.testing.assert_array_equal(np.float32([row[3] for row in answer]), collection.embeddings("toy", "pictures"))
+    said = [" ".join(each.split()) if form == "tensorboard" else each for each in collection.captions]
+    labels = [f"l{n % 2}" if n else None for n in range(COUNT)]
+    assert [row[:3] for row in answer] == [[caption, 40, label] for caption, label in zip(said, labels, strict=True)]
+    for place, kind in ((3, "pictures"), (4, "captions")):
+        own = collection.embeddings("toy", kind)
+        read = {row: each[place] for row, each in enumerate(answer) if each[place] is not None}
+        np.testing.assert_allclose([*read.values()] or own[:0, 0], own[[*read]] if read else own[:0, 0], atol=1e-6)
+
+
+def test_fiftyone_finds_every_picture_and_refuses_no_field(tmp_path):
+    """As its reader of CSV goes about it: a row for each file in `data`, further columns as fields of these names.
+
+    Source: fiftyone 1.22, `utils/csv.py` (CSVDatasetImporter) and `core/odm/utils.py` (validate_field_name).
+    """
+    fill(tmp_path / "in", 2)
+    fields = {"tags": ["a", "b"], "metadata": "m", "_own": 1, "a.b": 2, "price $": 3, "id": "x"}
+    rows = [json.dumps({"file": f"p{n:04d}.jpg", **fields, "id": f"x{n}"}) for n in range(2)]
+    (tmp_path / "in" / "metadata.jsonl").write_text("\n".join(rows))
+    take(tmp_path / "it", tmp_path / "in")
+    export(Collection.open(tmp_path / "it"), "fiftyone", tmp_path / "out", "toy")
+    with open(tmp_path / "out" / "labels.csv", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert {each.pop("filepath") for each in found} == {path.name for path in (tmp_path / "out" / "data").iterdir()}
+    assert found[0] == {
+        "id_here": "x0",
+        "caption": "",
+        "tags_": "a, b",
+        "metadata_": "m",
+        "own": "1",
+        "a_b": "2",
+        "price _": "3",
+    }
