@@ -23,7 +23,7 @@ ui.header(
     r"\text{UMAP: } y = \textstyle\sum_k w_k\, y_k,\; w = \operatorname{softmax}(x \cdot x_k / \tau)",
     attempt=_("Draw a loop around a cluster with the lasso and see what is in it. Colour by place, then by thing."),
 )
-settings, plot = st.columns([3, 8], gap="medium")
+plot, settings = st.columns([5, 2], gap="medium")
 with settings:
     method = ui.choice(
         "method",

@@ -57,7 +57,8 @@ def show_spectrum(found: Spectrum, of: str, rank: int) -> None:
         )
         st.caption(says.format(difference=found.difference))
     says = _(
-        "The first **{rank}** of {dim} components keep **{kept:.1%}** of the variance; {half} keep half, {most} 95%."
+        "The first **{rank}** of {dim} components keep **{kept:.1%}** of the variance; {half} keep half, {most} keep "
+        "95%."
     )
     dim = len(found.cloud.fit.components)
     st.markdown(says.format(rank=rank, dim=dim, kept=found.kept, half=found.half, most=found.most))

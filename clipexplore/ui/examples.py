@@ -29,7 +29,7 @@ def show_examples(page: str) -> None:
         _say_what_can_be_asked(page)
     there = [] if lacking else _all().get(page, [])
     there = [each for each in there if "language" not in each or space().model.family.multilingual]
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", key="page-examples"):
         for number, example in enumerate(there):
             st.button(
                 example.get(language.get(), example["label"]),

@@ -245,19 +245,20 @@ def _say_doubts(term: PointTerm) -> None:
     text = term.term.text
     if term.term.is_id:
         return
+    begin = short(text, EXCERPT)
     if term.truncated:
         says = _(
             "“{text}” has {tokens} tokens and the model reads {most}, so its end is ignored. Shorten it or split it "
             "into terms."
         )
-        st.warning(escape(says.format(text=text, tokens=term.tokens, most=space().embedder.max_tokens)))
+        st.warning(escape(says.format(text=begin, tokens=term.tokens, most=space().embedder.max_tokens)))
     if "-" in text and space().has_picture(text):
         st.caption(escape(_("There is a picture of that name: write @{text} to mean it.").format(text=text)))
     if term.strangers:
         (near,) = call(search, q=str(Expression((Term(text),))), what="words", k=1).result.hits
         says = _("{model} never learned {words}. The word nearest to “{text}” for it is “{near}”.")
-        words = ", ".join(f"“{word}”" for word in term.strangers)
-        st.caption(escape(says.format(model=titled(space().model), words=words, text=text, near=near.caption)))
+        words = ", ".join(_("“{word}”").format(word=short(word, EXCERPT)) for word in term.strangers)
+        st.caption(escape(says.format(model=titled(space().model), words=words, text=begin, near=near.caption)))
 
 
 def _show_term(term: PointTerm) -> None:

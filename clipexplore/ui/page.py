@@ -132,7 +132,7 @@ def header(*, lead: str, why: str, formula: str, attempt: str) -> None:
     arrive(name)
     note_page(name)
     try_this = _("Try this:")  # gettext's extraction does not look into f-strings
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom", key="page-head"):
         st.title(here.title, anchor=False, width="content")
         with st.popover(_("What is happening?"), icon=":material/lightbulb:"):
             st.markdown(why)

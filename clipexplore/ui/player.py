@@ -65,7 +65,8 @@ def show_film(walk: Walk, tracks: dict[str, Track] | None) -> None:
     data = {
         "tracks": [{"name": name, "frames": shown} for name, shown in frames.items()],
         "says": [
-            f"{number} · “{hit.name}” {numeral(hit.cosine, '.3f')}" for number, hit in enumerate(walk.captions, 1)
+            _("{number} · “{name}” {cosine:.3f}").format(number=number, name=hit.name, cosine=hit.cosine)
+            for number, hit in enumerate(walk.captions, 1)
         ],
         "way": _rounded(fit.transform(walk.vectors)),
         "stops": _rounded(fit.transform(np.stack([stop.vector for stop in walk.stops]))),

@@ -28,6 +28,7 @@ from .imports import import_panel, jobs, reembed, resume, say_failed
 from .markdown import escape
 from .results import tiles
 from .session import access, preset, visitor
+from .titles import described
 from .uploads import picture_url
 from .widgets import download
 
@@ -58,7 +59,7 @@ def _card(card: Shelved) -> None:
     counted = _("{count:,} pictures") if card.pictures else _("{count:,} texts")
     counted = _("vectors of {count:,} pictures") if card.bare else counted
     st.markdown(f"**{escape(card.title)}** · {whose[card.of]}")
-    st.caption(escape(card.description) if card.description else counted.format(count=card.items))
+    st.caption(escape(described(card.name, card.description)) or counted.format(count=card.items))
     models = ", ".join(card.models) or _("not embedded yet")
     st.caption(
         _("`{name}` · {items:,} items · {size} · {models}").format(

@@ -62,7 +62,7 @@ def _say_unknown(point: Point) -> None:
     """The words of an expression that a model never learned."""
     strangers = dict.fromkeys(word for term in point.terms for word in term.strangers or ())
     if strangers:
-        words = ", ".join(f"“{escape(word)}”" for word in strangers)
+        words = ", ".join(_("“{word}”").format(word=escape(word)) for word in strangers)
         st.caption(_("This model has never learned {words}: it answers all the same.").format(words=words))
 
 

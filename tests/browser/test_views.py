@@ -18,6 +18,16 @@ FITS = """() => [
   .every((each) => each.scrollWidth <= innerWidth)"""
 
 
+# What a page answers first, which on a phone begins on the first screen.
+FIRST = {
+    "start": ".bars",
+    "search": ".gallery",
+    "map": ".cloud",
+    "interpolate": ".player",
+    "arithmetic": ".bars",
+    "match": "[data-testid=stMetric]",
+}
+
 # By how many pixels the navigation on top cuts off its last name, which may also be that of what it folds away.
 CUT = """() => {
   const top = document.querySelector("[data-testid=stTopNav]");
@@ -50,6 +60,9 @@ def test_the_default_view(visitor, server, page):
     assert not query(window), "a default is absent from the link"
     window.set_viewport_size({"width": 390, "height": 844})
     window.wait_for_function(FITS)  # a phone need not scroll sideways
+    if page in FIRST:
+        settle(window)
+        assert window.locator(FIRST[page]).first.bounding_box()["y"] < 780
 
 
 @pytest.mark.parametrize("page", ["start", "search", "classify", "map", "interpolate", "arithmetic"])

@@ -32,8 +32,10 @@ function scale({ labels, values, notes, whole }, width) {
   return { low, high, left, at: (value) => left + ((value - low) / (high - low)) * (right - left) };
 }
 
-function ticks({ low, high }) {
-  const step = NICE.find((each) => (high - low) / each <= 5) ?? high - low;
+// As many as do not run into each other.
+function ticks({ low, high, at }) {
+  const most = Math.min(5, (at(high) - at(low)) / (2.6 * type()));
+  const step = NICE.find((each) => (high - low) / each <= most) ?? high - low;
   const count = Math.floor(high / step) - Math.ceil(low / step) + 1;
   return Array.from({ length: count }, (_, i) => (Math.ceil(low / step) + i) * step);
 }
