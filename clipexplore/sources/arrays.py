@@ -19,8 +19,8 @@ import numpy as np
 
 from clipexplore.errors import InputError
 from clipexplore.language import _
+from clipexplore.sources.archives import open_zip
 from clipexplore.sources.captions import Open
-from clipexplore.sources.files import open_zip
 
 FAISS = (".faiss", ".index")
 _MOST_HELD = 64_000_000  # bytes of an array that is stored column by column, which can only be read as a whole

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, Any
 
 from clipexplore.errors import InputError, MissingError, NetworkError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.sources.files import MAX_FILE, Caps, is_ignored, within
+from clipexplore.sources.files import MAX_FILE, Caps, Tree, is_ignored, within
 
 
 def is_address(path: object) -> bool:
@@ -19,7 +18,7 @@ def is_address(path: object) -> bool:
     return "://" in str(path)
 
 
-class Bucket:
+class Bucket(Tree):
     """The files below an address, without hidden ones.
 
     Raises
@@ -54,9 +53,6 @@ class Bucket:
     def open(self, name: str) -> IO[bytes]:
         with _in_words(name):
             return self._files.open(self._path(name), "rb")
-
-    def reader(self, name: str) -> Callable[[], bytes]:
-        return partial(self.read, name)
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"

@@ -1,37 +1,24 @@
-"""Named files to read pictures and captions from: a folder, or a ZIP or tar that is never unpacked.
-
-An archive is, after a picture, the most dangerous thing a visitor can hand over: its caps stand here, a name in it is
-never a path on this machine, what it says of sizes is compared with what is there, and what is read of a ZIP is counted
-while it is read.
-"""
+"""Named files to read pictures and captions from, and the files of a folder."""
 
 from __future__ import annotations
 
 import io
 import os
-import re
 import stat
-import tarfile
-import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from clipexplore.errors import InputError
-from clipexplore.language import _, numeral
+from clipexplore.language import _
 from clipexplore.reports import Report, silent
 
 MAX_FILE = 20_000_000  # bytes; a picture may not be larger anyway
 _IGNORED = ("__MACOSX", ".", "Thumbs.db", "desktop.ini")  # what systems leave in folders
-_LISTED = 1_024  # bytes of a ZIP's list of files for each that it may hold; a name of 200 characters takes half of it
 MULTIPLE, _BELIEVED = 4, 64_000_000  # of its size that a file of vectors unpacks to; bytes that any may unpack to
-_MOST_HEADER = 1_000_000  # bytes, of a long name or a comment in a tar
-_LOOK = 256  # files between two looks at whether to go on
-_JAPANESE = re.compile("[\u3040-\u30ff]|[\u4e00-\u9fff]{2}")
-_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
+LOOK = 256  # files between two looks at whether to go on
 
 
 @dataclass(frozen=True)
@@ -46,22 +33,25 @@ class Caps:
 OPERATOR = Caps(entries=1_000_000, total=1_000_000_000_000)  # for a ZIP that lies on the server already
 
 
-class Tree(Protocol):
+class Tree:
     """Files by name: a relative path with slashes, in sorted order."""
 
     names: list[str]
 
     def read(self, name: str) -> bytes:
         """The content of a file; InputError if it is too large or cannot be read."""
+        raise NotImplementedError
 
     def open(self, name: str) -> IO[bytes]:
         """A file from its beginning, of any size where it lies on the disk by itself; else as `read`."""
+        return io.BytesIO(self.read(name))
 
     def reader(self, name: str) -> Callable[[], bytes]:
         """What reads a file; pickled, in another process too, unless that would have to open an archive anew."""
+        return partial(self.read, name)
 
 
-class Folder:
+class Folder(Tree):
     """The files of a folder and its subfolders; without hidden ones and links that lead out of it.
 
     Parameters
@@ -79,9 +69,9 @@ class Folder:
         if not root.is_dir():
             raise InputError(_("The folder {name!r} does not exist; check its path.").format(name=str(root)))
         self._root = root.resolve()
-        self.names: list[str] = []
+        self.names = []
         for name in self._walk():
-            if len(self.names) % _LOOK == 0:
+            if len(self.names) % LOOK == 0:
                 report(0.0, _("Looking through the folder: {count:,} files").format(count=len(self.names)))
             self.names.append(name)
         self.names.sort()
@@ -119,190 +109,28 @@ class Folder:
         with self.open(name) as file:
             return within(file.read(MAX_FILE + 1), name)
 
-    def reader(self, name: str) -> Callable[[], bytes]:
-        return partial(self.read, name)
-
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "names": []}  # a file is read by its name alone
-
-
-class Archive:
-    """The files of a ZIP; its names are only names.
-
-    Raises
-    ------
-    InputError
-        If it is damaged, encrypted, larger than `caps`, or has a name that is absolute, leads upwards or is a link.
-    """
-
-    def __init__(self, file: Path, caps: Caps | None = None):
-        self._caps, self._unpacked = caps or Caps(), 0
-        with _as_input_errors(file.name):
-            self._zip = open_zip(file, self._caps.entries)
-            entries = self._zip.infolist()
-        self._check(file, entries)
-        named = ((_name_of(entry), entry) for entry in entries if not entry.is_dir())
-        self._entries = {name: entry for name, entry in named if not any(map(is_ignored, PurePosixPath(name).parts))}
-        self.names = sorted(self._entries)
-
-    def _check(self, file: Path, entries: list[zipfile.ZipInfo]) -> None:
-        name = _("The archive {name!r}").format(name=file.name)
-        for entry in entries:
-            if entry.flag_bits & 1:
-                raise InputError(_("{name} is encrypted; make it again without a password.").format(name=name))
-            if leads_out(entry.filename) or leads_out(_name_of(entry)) or stat.S_ISLNK(entry.external_attr >> 16):
-                message = _("{name} holds {file!r}, which leads out of it; make it again with plain files only.")
-                raise InputError(message.format(name=name, file=entry.filename[:80]))
-        self._check_total(sum(entry.file_size for entry in entries), max(file.stat().st_size, 1), name)
-
-    def _check_total(self, total: int, packed: int, name: str) -> None:
-        if total > self._caps.total:
-            message = _("{name} unpacks to more than {most:,} MB, the most that is read; split it.")
-            raise InputError(message.format(name=name, most=self._caps.total // 10**6))
-        if total > self._caps.ratio * packed:
-            message = _("{name} unpacks to {times:,} times its size, and at most {most} are believed; make it again.")
-            raise InputError(message.format(name=name, times=total // packed, most=self._caps.ratio))
-
-    def read(self, name: str) -> bytes:
-        if name.lower().endswith(_ARCHIVES):
-            message = _("{name!r} is an archive inside an archive, which is not opened; unpack it first.")
-            raise InputError(message.format(name=name))
-        with _as_input_errors(name), self._zip.open(self._entries[name]) as file:
-            data = file.read(MAX_FILE + 1)  # whatever the entry says of its size
-        self._unpacked += len(data)
-        if self._unpacked > 2 * self._caps.total:  # a picture is read at most twice, a table some times
-            message = _("{name} unpacks to more than {most:,} MB, the most that is read; split it.")
-            raise InputError(message.format(name=_("The archive"), most=self._caps.total // 10**6))
-        return within(data, name)
-
-    def open(self, name: str) -> IO[bytes]:
-        return io.BytesIO(self.read(name))
-
-    def reader(self, name: str) -> Callable[[], bytes]:
-        return partial(self.read, name)
-
-
-class Tar:
-    """The files of a tar that is not compressed.
-
-    Raises
-    ------
-    InputError
-        If it is damaged, compressed, or has more files than `caps` allow, two files of one name, or a name that leads
-        out of it.
-    """
-
-    def __init__(self, path: Path, caps: Caps, report: Report = silent):
-        self._path, self._places = path, dict[str, tuple[int, int]]()
-        size = path.stat().st_size
-        with Guarded(path) as file:
-            file.most = _MOST_HEADER
-            try:
-                archive = tarfile.TarFile(fileobj=file)
-                while (entry := archive.next()) is not None:
-                    archive.members = []  # type: ignore[attr-defined] # they would be kept, a kilobyte each
-                    self._note(entry, size, caps)
-                    if len(self._places) % _LOOK == 0:
-                        message = _("Looking through {name}: {count:,} files")
-                        report(archive.offset / size, message.format(name=path.name, count=len(self._places)))
-            except (tarfile.TarError, OverflowError, ValueError, OSError) as error:
-                if isinstance(error, InputError):
-                    raise
-                message = _("{name!r} is no tar that can be read: it is damaged or compressed; unpack it first.")
-                raise InputError(message.format(name=path.name)) from error
-        self.names = sorted(self._places)
-
-    def _note(self, entry: tarfile.TarInfo, size: int, caps: Caps) -> None:
-        """Takes a file into the list."""
-        name, archive = entry.name.removeprefix("./"), self._path.name
-        if leads_out(name) or not (entry.isreg() or entry.isdir()) or entry.issparse():
-            message = _("{archive!r} holds {name!r}, which is no plain file inside it; make it again.")
-            raise InputError(message.format(archive=archive, name=name[:80]))
-        if entry.isdir() or any(map(is_ignored, PurePosixPath(name).parts)):
-            return
-        if name in self._places:
-            message = _("{archive!r} holds {name!r} twice, so it is not clear what belongs together; make it again.")
-            raise InputError(message.format(archive=archive, name=name[:80]))
-        if entry.offset_data + entry.size > size:
-            message = _("{archive!r} ends before its file {name!r} does; copy it again.")
-            raise InputError(message.format(archive=archive, name=name[:80]))
-        if len(self._places) >= caps.entries:
-            message = _("{archive!r} holds more than {most:,} files, the most that are read; split it.")
-            raise InputError(message.format(archive=archive, most=caps.entries))
-        self._places[name] = entry.offset_data, entry.size
-
-    def read(self, name: str) -> bytes:
-        return self.reader(name)()
-
-    def open(self, name: str) -> IO[bytes]:
-        return io.BytesIO(self.read(name))
-
-    def reader(self, name: str) -> Callable[[], bytes]:
-        return partial(_part, self._path, name, *self._places[name])
-
-
-class FolderOfTars:
-    """A folder whose tars are read as folders of the same name."""
-
-    def __init__(self, folder: Folder, caps: Caps, report: Report = silent):
-        self._trees: dict[str, tuple[Tree, str]] = {}
-        for name in folder.names:
-            if name.lower().endswith(".tar"):
-                tar = Tar(folder.path(name), caps, report)
-                self._trees |= {f"{name}/{inside}": (tar, inside) for inside in tar.names}
-            else:
-                self._trees[name] = folder, name
-        self.names = sorted(self._trees)
-
-    def read(self, name: str) -> bytes:
-        tree, inside = self._trees[name]
-        return tree.read(inside)
-
-    def open(self, name: str) -> IO[bytes]:
-        tree, inside = self._trees[name]
-        return tree.open(inside)
-
-    def reader(self, name: str) -> Callable[[], bytes]:
-        tree, inside = self._trees[name]
-        return tree.reader(inside)
-
-
-class Guarded(io.FileIO):
-    """A file whose reading is refused where more than `most` bytes are asked for at once, until that is None."""
-
-    most: int | None
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if self.most is not None and size is not None and size > self.most:
-            raise OverflowError
-        return super().read(-1 if size is None else size)
-
-
-def open_zip(path: Path, most: int) -> zipfile.ZipFile:
-    """A ZIP of at most so many files; a longer list of them is not even read.
-
-    Raises
-    ------
-    InputError
-        If it holds more.
-    """
-    file = Guarded(path)
-    file.most = most * _LISTED
-    try:
-        archive = zipfile.ZipFile(file)  # which reads the list first of all, as a whole
-    except OverflowError:
-        archive = None
-    file.most = None
-    if archive is None or len(archive.infolist()) > most:
-        count = numeral(len(archive.infolist()), ",") if archive else _("very many")
-        message = _("The archive {name!r} holds {count} files, and at most {most:,} are read; split it.")
-        raise InputError(message.format(name=path.name, count=count, most=most))
-    return archive
 
 
 def opened(path: Path) -> Callable[[], IO[bytes]]:
     """What opens a file from its beginning; whoever asks closes it."""
     return lambda: open(path, "rb")
+
+
+def within(data: bytes, name: str) -> bytes:
+    """The content of a file, unless it is larger than any may be."""
+    if len(data) > MAX_FILE:
+        message = _("{name!r} is larger than {most} MB, the most that can be opened; make it smaller.")
+        raise InputError(message.format(name=name, most=MAX_FILE // 10**6))
+    return data
+
+
+def check_regular(path: Path, name: str) -> None:
+    """Raises an InputError for what is there and no file: reading a pipe, a socket or a device may never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        message = _("{name!r} is no file but a pipe, a socket, a device or a folder; leave it out.")
+        raise InputError(message.format(name=name))
 
 
 def check_unpacked(name: str, unpacked: int, packed: int) -> None:
@@ -314,62 +142,10 @@ def check_unpacked(name: str, unpacked: int, packed: int) -> None:
         raise InputError(message.format(name=name, unpacked=unpacked // 10**6, multiple=MULTIPLE))
 
 
-def check_regular(path: Path, name: str) -> None:
-    """Raises an InputError for what is there and no file: reading a pipe, a socket or a device may never end."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        message = _("{name!r} is no file but a pipe, a socket, a device or a folder; leave it out.")
-        raise InputError(message.format(name=name))
-
-
-def _name_of(entry: zipfile.ZipInfo) -> str:
-    """The name of a file in a ZIP; where its encoding is not said, UTF-8 or Japanese if it reads so."""
-    if entry.flag_bits & 0x800 or entry.filename.isascii():
-        return entry.filename
-    raw = entry.filename.encode("cp437")  # which zipfile has taken it for
-    with suppress(UnicodeDecodeError):
-        return raw.decode()
-    with suppress(UnicodeDecodeError):
-        if _JAPANESE.search(name := raw.decode("cp932")):
-            return name
-    return entry.filename
-
-
-@contextmanager
-def _as_input_errors(name: str) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # noqa: BLE001 – a damaged archive raises anything, from BadZipFile to zlib.error and struct.error
-        message = _("{name!r} cannot be unpacked: it is damaged or of an unknown kind; make it again.")
-        raise InputError(message.format(name=name)) from error
+def is_ignored(part: str) -> bool:
+    return part.startswith(_IGNORED)
 
 
 def _unreadable(name: str, error: OSError) -> InputError:
     message = _("{name!r} cannot be read ({reason}); check its permissions.")
     return InputError(message.format(name=name, reason=error.strerror))
-
-
-def _part(path: Path, name: str, start: int, size: int) -> bytes:
-    """A file that is a part of another."""
-    with open(path, "rb") as file:
-        file.seek(start)
-        return within(file.read(min(size, MAX_FILE + 1)), name)
-
-
-def within(data: bytes, name: str) -> bytes:
-    """The content of a file, unless it is larger than any may be."""
-    if len(data) > MAX_FILE:
-        message = _("{name!r} is larger than {most} MB, the most that can be opened; make it smaller.")
-        raise InputError(message.format(name=name, most=MAX_FILE // 10**6))
-    return data
-
-
-def is_ignored(part: str) -> bool:
-    return part.startswith(_IGNORED)
-
-
-def leads_out(name: str) -> bool:
-    """Whether a name would be a path to elsewhere on any system, unpacked by somebody less careful."""
-    parts = name.replace("\\", "/").split("/")
-    return name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\0" in name

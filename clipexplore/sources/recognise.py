@@ -13,13 +13,14 @@ from clipexplore.images import suffixes
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.sources import clip_retrieval, coco, embedded_pictures, fiftyone, takeout, written_vectors
+from clipexplore.sources.archives import FolderOfTars, Tar, Zip
 from clipexplore.sources.arrays import FAISS
 from clipexplore.sources.buckets import Bucket, is_address
 from clipexplore.sources.captions import TABLES, Open, Row, Table, read_table
 from clipexplore.sources.columns import read_rows, unread
 from clipexplore.sources.descriptions import Sidecars, pictures_of
 from clipexplore.sources.entries import Entry, Rejected, Source
-from clipexplore.sources.files import OPERATOR, Archive, Caps, Folder, FolderOfTars, Tar, Tree, check_regular, opened
+from clipexplore.sources.files import OPERATOR, Caps, Folder, Tree, check_regular, opened
 from clipexplore.sources.folders import folder_of_pictures, named_pictures, top_of
 from clipexplore.sources.vector_files import has_vectors, is_pair, open_pair, open_vectors
 
@@ -212,7 +213,7 @@ def _captions(path: Path, rows: Iterable[Row]) -> Iterator[Entry | Rejected]:
 
 
 def _in_zip(path: Path, caps: Caps, report: Report) -> Source:
-    return tree_source(Archive(path, caps), path.name, report)
+    return tree_source(Zip(path, caps), path.name, report)
 
 
 def _in_tar(path: Path, caps: Caps, report: Report) -> Source:
