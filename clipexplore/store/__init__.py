@@ -1,1 +1,16 @@
-"""Collections: made of sources so that nothing is lost, embedded, listed, repaired, written out."""
+"""Collections: made of sources so that nothing is lost, embedded, listed, repaired, written out.
+
+database, items, stored
+    One SQLite file, each a class on top of the one before: what is said of a collection and its transactions; its items
+    and pictures; their vectors and maps.
+published
+    The same as files that never change, which ship and which others read.
+readable, collection
+    What every page explores, whichever of the two it lies in; opened as it is, or as a model sees it.
+importing, embedding
+    New items from a source; vectors for what has none.
+shelves, kept, calendar
+    Which collections there are and whose; pictures that links name; when what nobody uses goes.
+repair, export, commands
+    Damage, and earlier versions; files for other tools; the command line.
+"""
