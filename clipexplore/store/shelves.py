@@ -29,6 +29,7 @@ from clipexplore.store.stored import Stored
 
 WORLD = "emoji-world"  # the bundled collection that all examples are of
 BANKS = ("words", "background")  # bundled texts that serve all others and are not explored themselves
+NOTE = "import.json"  # in the folder of a collection whose import is not done
 OWN = "my-"  # before the name of a session's collection
 _OWNER = re.compile(r"[0-9a-f]{32}")
 
@@ -305,7 +306,7 @@ def _shelved(name: str, folder: Path) -> Shelved | None:
             counts["pictures"],
             bytes_of(folder),
             models,
-            waiting or (folder / "import.json").exists(),
+            waiting or (folder / NOTE).exists(),
             bool(facts.get("bare")),
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError):

@@ -30,14 +30,14 @@ from clipexplore.store import shelves
 from clipexplore.store.embedding import embed_missing
 from clipexplore.store.importing import add_by
 from clipexplore.store.repair import repair
-from clipexplore.store.shelves import Shelved
+from clipexplore.store.shelves import NOTE, Shelved
 from clipexplore.store.stored import Stored
 
 from .markdown import escape
 from .progress import lane, said_of
 from .session import access, embedder, speaking, visitor
 
-NOTE, INCOMING = "import.json", "incoming"
+INCOMING = "incoming"
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ from clipexplore.errors import InputError
 from clipexplore.images import data_url
 from clipexplore.jobs import Job
 from clipexplore.language import _
+from clipexplore.sources.files import OPERATOR, Caps
 from clipexplore.sources.preview import Preview, Shown, look
+from clipexplore.sources.recognise import open_source
 from clipexplore.store import shelves
 
-from .imports import Import, put_down, room_for
+from .imports import put_down, room_for
 from .markdown import escape
 from .progress import awaited
 from .results import tiles
@@ -49,7 +51,7 @@ def _look(files: list, folder: Path | None, owner: str, trusted: bool, job: Job)
     place = shelves.session_folder(owner) / f".look-{job.id}"
     try:
         path = folder or put_down(files, place, "look")
-        return look(Import(str(path), "", None, trusted).source(job.report), job.report)
+        return look(open_source(path, OPERATOR if trusted else Caps(), job.report), job.report)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
