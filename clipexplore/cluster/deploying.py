@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, TypeVar
 
 import clipexplore
-from clipexplore.cluster.driver import connected, once, shared
+from clipexplore.cluster.driver import MODEL, connected, once, shared
 
 T = TypeVar("T")
 AT_ONCE = 4  # questions under way that a copy is meant to have; more bring further copies
@@ -42,13 +43,14 @@ def deployed(model: type, *arguments: Any, most: int = 2 * AT_ONCE) -> Any:
     """
     connected()
     name = f"{model.__name__}-{blake2b(repr((clipexplore.__version__, arguments)).encode(), digest_size=6).hexdigest()}"
-    return once(name, lambda: _run(name, model, arguments, most))
+    return once((MODEL, name), lambda: _run(name, model, arguments, most))
 
 
 def _run(name: str, model: type, arguments: tuple, at_most: int) -> Any:
     from ray import serve
 
-    if name in serve.status().applications:
+    there = serve.status().applications.get(name)
+    if there and there.status != "DEPLOY_FAILED":
         return serve.get_app_handle(name)
     serve.start(proxy_location="Disabled")  # only handles ask; no port is opened
     options, most = shared()
@@ -65,17 +67,26 @@ def _run(name: str, model: type, arguments: tuple, at_most: int) -> Any:
     return serve.run_many([target], wait_for_applications_running=False)[0]
 
 
-def copies() -> dict[str, int]:
-    """How many copies of each deployed model are at work."""
+@dataclass(frozen=True)
+class Deployed:
+    """A model on the cluster: copies at work, and where none can be started, whether that is for want of memory."""
+
+    name: str
+    copies: int
+    fails: bool
+    for_memory: bool
+
+
+def models() -> list[Deployed]:
+    """The models that are deployed."""
     connected()
     from ray import serve
 
-    return {
-        name: sum(
-            count
-            for each in about.deployments.values()
-            for state, count in each.replica_states.items()
-            if state == "RUNNING"
-        )
-        for name, about in serve.status().applications.items()
-    }
+    return [_as_deployed(name, about) for name, about in serve.status().applications.items()]
+
+
+def _as_deployed(name: str, about: Any) -> Deployed:
+    parts = about.deployments.values()
+    copies = sum(part.replica_states.get("RUNNING", 0) for part in parts)
+    fails = not copies and about.status in ("UNHEALTHY", "DEPLOY_FAILED")
+    return Deployed(name, copies, fails, fails and any("low on memory" in part.message for part in parts))

@@ -21,11 +21,12 @@ COPY = 0.45  # of a processor that a copy of a model takes: two of them leave ro
 NAMESPACE = "clipexplore"
 ATTEMPTS = 3  # at a piece of work whose node or process ends
 PAUSE = 1.0  # seconds between two of them
+MODEL = "model"  # kind of what is made once, as which deployments are
 LOOK = 2.0  # seconds between two looks at whether there still is a cluster to wait for
 
 _lock = threading.RLock()
-_made: dict[Any, Any] = {}  # what has been asked of the cluster: handles of deployments, shards
-_repeats: list[bool] = []  # of each piece of work that was begun again, whether its process was out of memory
+_made: dict[tuple[str, str], Any] = {}  # what has been asked of the cluster: handles of deployments, shards
+_repeats: list[bool] = []  # of each piece of work that was begun again, whether its process was killed for memory
 
 
 class Desk:
@@ -95,7 +96,7 @@ def connected() -> Any:
         return ray
 
 
-def once(key: Any, make: Callable[[], T]) -> T:
+def once(key: tuple[str, str], make: Callable[[], T]) -> T:
     """What `make` gives, made once."""
     with _lock:
         if key not in _made:
@@ -103,10 +104,17 @@ def once(key: Any, make: Callable[[], T]) -> T:
         return _made[key]
 
 
-def forget(key: Any) -> None:
+def forget(key: tuple[str, str]) -> None:
     """Has it made anew when it is next asked for."""
     with _lock:
         _made.pop(key, None)
+
+
+def forget_all(kind: str) -> None:
+    """Has all of that kind made anew, the first of a key."""
+    with _lock:
+        for key in [key for key in _made if key[0] == kind]:
+            del _made[key]
 
 
 def nodes() -> list[Node]:
@@ -138,6 +146,7 @@ def shared() -> tuple[dict[str, float], int]:
 def errors_in_words() -> Iterator[None]:
     """What goes wrong on the cluster as what it would be here: an error of the work itself, or what became of it."""
     from ray import exceptions
+    from ray.serve.exceptions import RayServeException
 
     try:
         yield
@@ -147,33 +156,33 @@ def errors_in_words() -> Iterator[None]:
         raise NetworkError(_("The cluster does not answer in time; add a node, or try again later.")) from error
     except (exceptions.RayActorError, exceptions.WorkerCrashedError, exceptions.OutOfMemoryError) as error:
         check_reachable()
-        if _is_for_memory(error):
+        if isinstance(error, exceptions.OutOfMemoryError):
             message = _("The memory of a node does not suffice for this; add one with more, or choose a smaller model.")
             raise OutOfMemoryError(message) from error
         message = _("What was at work on this has ended {n} times; try again, or tell who runs the server.")
         raise NetworkError(message.format(n=ATTEMPTS)) from error
+    except RayServeException as error:
+        message = _("The cluster cannot start what is to do this; the page Status says why.")
+        raise NetworkError(message) from error
     except exceptions.RayError as error:
         raise LostError(type(error).__name__) from error
 
 
 def again(work: Callable[[], T]) -> T:
     """The result of work on the cluster, begun again where the node or the process ends that is at it."""
-    from ray.exceptions import RayActorError
+    from ray.exceptions import OutOfMemoryError, RayActorError
+    from ray.serve.exceptions import DeploymentUnavailableError
 
     for _attempt in range(ATTEMPTS - 1):
         try:
             return work()
-        except RayActorError as error:
+        except (RayActorError, OutOfMemoryError, DeploymentUnavailableError) as error:
             check_reachable()
-            _repeats.append(_is_for_memory(error))
+            _repeats.append(isinstance(error, OutOfMemoryError))
+            if isinstance(error, DeploymentUnavailableError):
+                forget_all(MODEL)
             time.sleep(PAUSE)
     return work()
-
-
-def _is_for_memory(error: Exception) -> bool:
-    from ray.exceptions import OutOfMemoryError
-
-    return isinstance(error, OutOfMemoryError) or "OUT_OF_MEMORY" in str(error)
 
 
 def awaited(get: Callable[[float], T], longest: float) -> T:

@@ -18,6 +18,7 @@ R = TypeVar("R")
 
 JOB = 2_048  # entries of a job
 TASK = 32  # entries of a task
+FUNCTION = "function"  # kind of what the driver makes once
 SHARE = 0.05  # of a processor that a task is given: it is to find room beside models that nobody uses just now
 
 
@@ -50,7 +51,7 @@ class Reader(Generic[T, R]):
     def close(self) -> None:
         if self._sent:
             with suppress(LostError):
-                ask(forget, self._key)
+                ask(forget, (FUNCTION, self._key))
 
     def _of(self, parts: Iterable[Part], work: Work) -> Iterator[list[tuple[T, R]]]:
         waiting = iter(parts)
@@ -66,7 +67,7 @@ class Reader(Generic[T, R]):
 
 def _hold(key: str, function: Callable) -> None:
     held = connected().put(function)
-    once(key, lambda: held)
+    once((FUNCTION, key), lambda: held)
 
 
 def _results(key: str, parts: list[Part]) -> Iterator[Part | None]:
@@ -79,7 +80,7 @@ def _results(key: str, parts: list[Part]) -> Iterator[Part | None]:
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
     cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
-    read = partial(_read, held=[once(key, _nothing)])
+    read = partial(_read, held=[once((FUNCTION, key), _nothing)])
     source = data.from_items([{"part": part} for part in parts], override_num_blocks=len(parts))
     pool = data.TaskPoolStrategy(size=cores)
     done = source.map(read, compute=pool, num_cpus=SHARE)

@@ -20,6 +20,7 @@ from clipexplore.cluster.driver import awaited, connected, forget, nodes, once
 from clipexplore.retrieval.nearest import candidates, mapped_file
 
 SHARD = 20_000  # rows at least: of fewer the asking takes longer than the search
+SHARDS = "shards"  # kind of what the driver makes once
 LONGEST = 60.0  # seconds until somebody who asks is told that nothing comes
 Found = tuple[list[np.ndarray], np.ndarray, np.ndarray]
 
@@ -105,9 +106,9 @@ def _candidates(
 ) -> Found | None:
     """As `Shards.candidates`; None where the rows are still to be sent. Of matrices that are gone, lets go."""
     for each in gone:
-        forget(each)
+        forget((SHARDS, each))
     try:
-        shards = once(key, lambda: _Shards(rows))
+        shards = once((SHARDS, key), lambda: _Shards(rows))
     except _NoRows:
         return None
     return shards.candidates(queries, k, left_out)

@@ -9,7 +9,7 @@ import streamlit as st
 from clipexplore import jobs
 from clipexplore.access import Attempts, is_right
 from clipexplore.cluster.connection import ask, is_set
-from clipexplore.cluster.deploying import copies
+from clipexplore.cluster.deploying import models
 from clipexplore.cluster.driver import Node, nodes, repeats
 from clipexplore.errors import InputError
 from clipexplore.language import _, ngettext
@@ -80,7 +80,7 @@ def show_cluster() -> None:
 def _look_at_cluster() -> None:
     st.subheader(_("Cluster"), anchor=False)
     try:
-        there, held, begun_again = ask(nodes), ask(copies), ask(repeats)
+        there, held, begun_again = ask(nodes), ask(models), ask(repeats)
     except InputError as error:
         st.error(escape(str(error)), icon=":material/error:")
         return
@@ -98,8 +98,16 @@ def _look_at_cluster() -> None:
             begun_again.for_memory,
         )
         st.warning(sentence.format(n=begun_again.for_memory), icon=":material/memory_alt:")
+    for for_memory in (True, False):
+        if names := ", ".join(each.name for each in held if each.fails and each.for_memory == for_memory):
+            sentence = (
+                _("{names} cannot start for want of memory on a node, and keeps being tried; add memory, or nodes.")
+                if for_memory
+                else _("{names} cannot start, and keeps being tried; the logs of the nodes say why.")
+            )
+            st.error(escape(sentence.format(names=names)), icon=":material/error:")
     st.dataframe([_node_row(node) for node in there], hide_index=True)
-    counts = ", ".join(f"{name} × {count}" for name, count in held.items())
+    counts = ", ".join(f"{each.name} × {each.copies}" for each in held)
     st.caption(_("Copies of models at work: {counts}").format(counts=escape(counts) or "–"))
 
 

@@ -1,12 +1,11 @@
 """Nodes of Ray on this machine, started as on machines of their own, and a process that is connected to them."""
 
 import socket
-from contextlib import suppress
 from importlib.util import find_spec
 
 import psutil
 import pytest
-from fixtures_cluster import until
+from fixtures_cluster import end, until
 
 from clipexplore.cluster import driver, local
 from clipexplore.cluster.connection import ask, disconnect
@@ -61,17 +60,14 @@ class Nodes:
     def alive(self) -> int:
         return sum(node.alive for node in ask(driver.nodes))
 
+    def kill(self) -> None:
+        """Kills all nodes but the head."""
+        while self._workers:
+            end(self._workers.popitem()[1])
+
     def stop(self) -> None:
-        for node in (*self._workers.values(), self._head):
-            end(node)
-
-
-def end(node) -> None:
-    """Ends a node with all that runs on it, at once."""
-    for process in [*psutil.Process(node.pid).children(recursive=True), node]:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    node.wait()
+        self.kill()
+        end(self._head)
 
 
 def runs(node, name: str) -> bool:

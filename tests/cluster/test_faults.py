@@ -6,12 +6,13 @@ from itertools import count
 
 import numpy as np
 import pytest
-from fixtures_cluster import pictures, pixels, points, until, vectors
+from fixtures_cluster import end, pictures, pixels, points, until, vectors
 from fixtures_imports import fill, jpeg
 
 from clipexplore.batcher import shared_embedder
-from clipexplore.cluster import connection, driver
+from clipexplore.cluster import connection, driver, local
 from clipexplore.cluster.connection import ask
+from clipexplore.cluster.deploying import models
 from clipexplore.errors import NetworkError
 from clipexplore.images import open_picture
 from clipexplore.models.embedder import Embedder
@@ -85,6 +86,25 @@ def test_texts_asked_meanwhile_are_answered(nodes, tiny_clip):
     for each in answers[1:]:
         np.testing.assert_allclose(each, answers[0], atol=1e-5)
     np.testing.assert_allclose(by.embed_texts(["a photo of a cat"]), expected, atol=1e-6)
+
+
+def test_a_node_without_memory_is_told_of_and_what_it_was_to_do_is_done_elsewhere(nodes, tiny_clip, monkeypatch):
+    """Ray kills what runs on a node of which more than a hundredth of the memory is in use."""
+    by = shared_embedder(tiny_clip)
+    before = by.embed_texts(["a photo of a cat"])
+    with monkeypatch.context() as patch, ThreadPoolExecutor(1) as people:
+        patch.setenv("RAY_memory_usage_threshold", "0.01")
+        full = local.start_node(nodes.port, "full", cpus=2)
+        until(lambda: nodes.is_there("full"))
+        nodes.kill()
+        asked = people.submit(by.embed_texts, ["a photo of a cat"])
+        until(lambda: any(each.for_memory for each in ask(models)))
+        assert not asked.done()
+        patch.undo()
+        end(full)
+        nodes.complete()
+        np.testing.assert_array_equal(asked.result(240), before)
+    assert not any(each.fails for each in ask(models))
 
 
 def test_while_the_head_is_gone_that_is_said_and_afterwards_all_goes_on(nodes, tiny_clip):
