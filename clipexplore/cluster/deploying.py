@@ -16,6 +16,8 @@ from clipexplore.cluster.driver import MODEL, connected, once, shared
 
 T = TypeVar("T")
 AT_ONCE = 4  # questions under way that a copy is meant to have; more bring further copies
+# Seconds until there are more copies, or fewer, or none any more: so one model's leave room for another's.
+DELAYS = {"upscale_delay_s": 5.0, "downscale_delay_s": 60.0, "downscale_to_zero_delay_s": 600.0}
 LOADING = 600  # seconds that a node may take to import what a model needs
 
 
@@ -54,12 +56,11 @@ def _run(name: str, model: type, arguments: tuple, at_most: int) -> Any:
         return serve.get_app_handle(name)
     serve.start(proxy_location="Disabled")  # only handles ask; no port is opened
     options, most = shared()
-    # What nobody asks for in ten minutes gives its share back.
     scaling = {"min_replicas": 0, "initial_replicas": 1, "max_replicas": most, "target_ongoing_requests": AT_ONCE}
     kind = serve.deployment(
         model,
         ray_actor_options=options,
-        autoscaling_config=scaling | {"upscale_delay_s": 5.0},
+        autoscaling_config=scaling | DELAYS,
         max_ongoing_requests=at_most,
         health_check_timeout_s=LOADING,
     )

@@ -7,12 +7,16 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 from fixtures_cluster import pictures, pixels, points, vectors
+from fixtures_drawing import build_tiny_kandinsky, write_adapter
 from fixtures_imports import contents, fill, silent, store_in
 
 from clipexplore.batcher import shared_embedder
+from clipexplore.draw.drawer import Drawer
+from clipexplore.draw.renderer import Renderer
 from clipexplore.errors import InputError, MissingError
 from clipexplore.images import open_picture
 from clipexplore.models.embedder import Embedder
+from clipexplore.models.weights import Weights
 from clipexplore.retrieval.nearest import search
 from clipexplore.retrieval.shared_search import shared_search
 from clipexplore.settings import settings
@@ -103,6 +107,23 @@ def test_texts_are_conditions_of_the_same_states(where, drawer, unclip):
     np.testing.assert_array_equal(states, unclip.encode_prompts(TEXTS[:2]))
     drawn = drawer.load().render(prompt_embeds=states, num_inference_steps=2)
     np.testing.assert_array_equal(pixels(drawn), pixels(unclip.render(prompt_embeds=states, num_inference_steps=2)))
+
+
+@pytest.fixture(scope="session")
+def decoders(tiny_diffusion, tmp_path_factory):
+    """By name a pipeline and the IP-Adapter that it draws points with, if any."""
+    folder = tmp_path_factory.mktemp("decoders")
+    adapter = write_adapter(folder / "adapter", tiny_diffusion)
+    return {"Kandinsky": (build_tiny_kandinsky(folder / "kandinsky"), None), "IP-Adapter": (tiny_diffusion, adapter)}
+
+
+@pytest.mark.parametrize("name", ["Kandinsky", "IP-Adapter"])
+def test_other_decoders_draw_the_same_pixels(where, decoders, name, tiny_clip):
+    folder, adapter = decoders[name]
+    drawer = Drawer(Weights("pipeline", "none", path=folder), Weights("clip", "none", path=tiny_clip), adapter=adapter)
+    asked = {"embeddings": points(5), "num_inference_steps": 2, "seed": 7}
+    own = Renderer.load(folder, tiny_clip, adapter=adapter)
+    np.testing.assert_array_equal(pixels(drawer.load().render(**asked)), pixels(own.render(**asked)))
 
 
 @pytest.mark.parametrize(
