@@ -92,7 +92,7 @@ def look(source: Source, report: Report = silent, most: int = MOST) -> Preview:
     return Preview(source, seen, tuple(shown), _reasons(refused), columns, (*_questions(source, captioned, columns),))
 
 
-def told(preview: Preview) -> str:
+def as_text(preview: Preview) -> str:
     """A look as lines of text, for a terminal."""
     source = preview.source
     lines = [source.recognised, _("{count:,} entries").format(count=source.count), ""]

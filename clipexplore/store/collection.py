@@ -143,7 +143,7 @@ class Collection(Readable):
         self._check_rows(array, 2)
         with store.transaction():
             space = store.space(kind, revision, READY_MADE)
-            store.name(model, revision, {kind: space})
+            store.name_spaces(model, revision, {kind: space})
             store.add_vectors(space, store.contents(kind), array)
             store.show()
         self._forget()

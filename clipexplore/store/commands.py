@@ -19,7 +19,7 @@ from clipexplore.models.embedder import PICTURES, Embedder
 from clipexplore.reports import Report
 from clipexplore.settings import settings
 from clipexplore.sources.entries import Source
-from clipexplore.sources.preview import captioned_by, look, told
+from clipexplore.sources.preview import as_text, captioned_by, look
 from clipexplore.sources.recognise import open_source
 from clipexplore.store import shelves
 from clipexplore.store.collection import Collection
@@ -72,7 +72,7 @@ def index(options: Namespace) -> int:
     source = open_source(options.path)
     source = captioned_by(source, options.caption) if options.caption else source
     if options.look:
-        print(told(look(source)))
+        print(as_text(look(source)))
         return 0
     if not options.name:
         raise InputError(_("The collection needs a name: --name NAME; with --look nothing is imported."))

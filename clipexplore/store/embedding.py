@@ -152,7 +152,7 @@ def spaces_of(
             preparation = READY_MADE if kind in ready else PREPARATION[kind]
             space = store.space(kind, getattr(embedder, towers[kind], revision), preparation)
         spaces[kind] = space
-    store.name(model, revision, spaces)
+    store.name_spaces(model, revision, spaces)
     return spaces
 
 

@@ -71,7 +71,7 @@ class Outcome:
         counts = _("{added:,} added{rate}, {known:,} there already, {refused:,} refused")
         return counts.format(added=self.added, rate=self._rate, known=self.known, refused=self.refused)
 
-    def of(self, count: int) -> str:
+    def progress(self, count: int) -> str:
         """How many of so many entries were seen, and how fast."""
         return _("{seen:,} of {count:,}{rate}").format(seen=self.seen, count=count, rate=self._rate)
 
@@ -150,7 +150,7 @@ def add(
         spaces = spaces_of(store, model, revision, embedder, source.vectors)
 
         def say(_done: int) -> None:
-            report(min(1.0, outcome.seen / max(source.count, 1)), outcome.of(source.count))
+            report(min(1.0, outcome.seen / max(source.count, 1)), outcome.progress(source.count))
 
         for batch in groups(fresh_ones, COMMIT if source.dim is None else max(1, READY // source.dim)):
             items = [_item(each, ids) for each in batch]

@@ -217,7 +217,7 @@ def _adopt_part(folder: Path, manifest: Mapping[str, Any], part: str, made: Stor
                 name = f"vectors/{model}/{kind}/{Path(part).stem}.npy"
                 if _is_whole(folder, manifest, name):
                     space = made.space(kind, about["revision"], _OLD_PREPARATION)
-                    made.name(model, about["revision"], {kind: space})
+                    made.name_spaces(model, about["revision"], {kind: space})
                     made.add_vectors(
                         space, [item.content(kind) for item in items], np.load(folder / name, allow_pickle=False)
                     )

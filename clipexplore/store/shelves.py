@@ -131,13 +131,13 @@ def new_folder(title: str, owner: str | None = None) -> Path:
     stem = OWN + plain_name(title) if owner else plain_name(title)
     root, taken = session_folder(owner) if owner else shared_folder(), {*folders(owner), *BANKS}
     name, number = stem, 1
-    while name in taken or not _claims(root / name):
+    while name in taken or not _is_made(root / name):
         number += 1
         name = f"{stem}-{number}"
     return root / name
 
 
-def _claims(folder: Path) -> bool:
+def _is_made(folder: Path) -> bool:
     """Makes a folder; whether it was not there."""
     try:
         folder.mkdir(parents=True)

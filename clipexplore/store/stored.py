@@ -105,7 +105,7 @@ class Stored(Items):
             self.run("INSERT INTO spaces VALUES (?, ?, ?, ?, ?)", (*row, crc32(repr(row).encode())))
             return number
 
-    def name(self, model: str, revision: str, spaces: Mapping[Kind, int]) -> None:
+    def name_spaces(self, model: str, revision: str, spaces: Mapping[Kind, int]) -> None:
         """Says in which spaces a model's vectors are; those of another revision of it are forgotten with their maps."""
         known = self.facts["models"].get(model, {})
         same: dict = {"revision": revision, "spaces": {}, "digests": {}}

@@ -15,7 +15,7 @@ from fixtures_imports import contents, fill, take
 from clipexplore.__main__ import main
 from clipexplore.errors import InputError, MissingError, NetworkError
 from clipexplore.sources import buckets, files
-from clipexplore.sources.preview import look, told
+from clipexplore.sources.preview import as_text, look
 from clipexplore.sources.recognise import open_source
 
 
@@ -78,7 +78,7 @@ def test_a_tar_in_a_store_is_read_where_it_lies(tmp_path, photos):
 
 
 def test_a_look_at_it_shows_what_one_at_the_folder_does(photos, store):
-    assert told(look(open_source(store))) == told(look(open_source(photos)))
+    assert as_text(look(open_source(store))) == as_text(look(open_source(photos)))
 
 
 def test_the_command_takes_an_address(store, home, capsys):

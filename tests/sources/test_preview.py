@@ -8,7 +8,7 @@ from fixtures_imports import fill, jpeg, take
 
 from clipexplore.images import open_picture
 from clipexplore.sources.entries import Source
-from clipexplore.sources.preview import SHOWN, captioned_by, look, told
+from clipexplore.sources.preview import SHOWN, as_text, captioned_by, look
 from clipexplore.sources.recognise import open_source
 from clipexplore.store.collection import Collection
 
@@ -25,7 +25,7 @@ def test_ten_items_with_pictures_captions_and_labels(tmp_path):
         (1, ("cats/p0003.jpg",)),
         (1, ("notes.pdf",)),
     ]
-    text = told(found)
+    text = as_text(found)
     assert "Pictures in folders" in text and "cats/p0001.jpg: picture number 1  (label=cats)" in text
     assert "Left out, 1 of the first 17: It is not a picture" in text
 

@@ -35,7 +35,7 @@ def vectors(count, seed=0, dim=4):
 def store(tmp_path):
     made = Stored.create(tmp_path / "it", name="it", title="It", kind="captions", licence="CC0")
     space = made.space("captions", "r1", 1)
-    made.name("m", "r1", {"captions": space})
+    made.name_spaces("m", "r1", {"captions": space})
     for number in range(3):
         rows = items(3 * number, 3, year=[str(number)] * 3)
         made.append(rows, range(3 * number, 3 * number + 3), {})
