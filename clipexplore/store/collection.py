@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 class Collection(Readable):
     """Captioned items, with pictures or without, and what models made of them: made, opened and changed.
 
-    `add_embeddings`, `add_lengths`, `add_map` and `remove` are for one writer at a time; what is read is `Readable`.
+    `add_embeddings`, `add_map` and `remove` are for one writer at a time; what is read is `Readable`.
     """
 
     @classmethod
@@ -125,10 +125,17 @@ class Collection(Readable):
         publish(self, Path(folder))
         return Collection.open(folder)
 
-    def add_embeddings(self, model: str, revision: str, kind: Kind, array: np.ndarray) -> None:
+    def add_embeddings(
+        self, model: str, revision: str, kind: Kind, array: np.ndarray, keep_lengths: bool = False
+    ) -> None:
         """Stores the embeddings `(n, dim)` of the "pictures" or "captions", normalised.
 
         Embeddings and maps that another revision of the model has made are dropped: they are of another space.
+
+        Parameters
+        ----------
+        keep_lengths
+            Whether to store how long they are before they are normalised, too.
 
         Raises
         ------
@@ -139,28 +146,14 @@ class Collection(Readable):
             If the disk refuses.
         """
         self._check_kind(kind)
-        store, array = self.writable, normalize(array)
-        self._check_rows(array, 2)
+        store, unit = self.writable, normalize(array)
+        self._check_rows(unit, 2)
+        lengths = np.linalg.norm(array, axis=1) if keep_lengths else None
         with store.transaction():
             space = store.space(kind, revision, READY_MADE)
             store.name_spaces(model, revision, {kind: space})
-            store.add_vectors(space, store.contents(kind), array)
+            store.add_vectors(space, store.contents(kind), unit, lengths)
             store.show()
-        self._forget()
-
-    def add_lengths(self, model: str, kind: Kind, lengths: np.ndarray) -> None:
-        """Stores how long the embeddings `(n,)` of the "pictures" or "captions" were before they were normalised.
-
-        Raises
-        ------
-        InputError
-            If the model has made no embeddings, for a wrong number of them, a published collection.
-        NoRoomError
-            If the disk refuses.
-        """
-        self._model(model)
-        self._check_rows(np.asarray(lengths), 1)
-        self.writable.add_lengths(self._key(model), kind, lengths)
         self._forget()
 
     def add_map(self, model: str, method: str, array: np.ndarray) -> None:

@@ -132,27 +132,23 @@ class Stored(Items):
         find = "SELECT 1 FROM vectors WHERE space = ? AND content = ?"
         return {content for content in set(contents) if self.read(find, (space, content))}
 
-    def add_vectors(self, space: int, contents: Sequence[bytes], vectors: np.ndarray) -> None:
-        """Vectors `(n, dim)` of unit norm for as many contents; what a content has already is replaced."""
-        data = np.ascontiguousarray(vectors, "<f4")
-        blobs = (row.tobytes() for row in data)
+    def add_vectors(
+        self, space: int, contents: Sequence[bytes], vectors: np.ndarray, lengths: np.ndarray | None = None
+    ) -> None:
+        """Vectors `(n, dim)` of unit norm for as many contents, and how long they were before, `(n,)`; those that a
+        content has already are replaced.
+        """
+        blobs = (row.tobytes() for row in np.ascontiguousarray(vectors, "<f4"))
+        before = repeat(None, len(contents)) if lengths is None else map(float, lengths)
         with self.transaction():
             self.run_many(
-                "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, NULL, ?)",
+                "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?, ?)",
                 (
-                    (space, content, crc32(blob, crc32(content, space)), blob)
-                    for content, blob in zip(contents, blobs, strict=True)
+                    (space, content, crc32(blob, crc32(content, space)), length, blob)
+                    for content, length, blob in zip(contents, before, blobs, strict=True)
                 ),
             )
             self.say(pending=True, touched=sorted({*self.facts.get("touched", ()), space}))
-
-    def add_lengths(self, model: str, kind: Kind, lengths: np.ndarray) -> None:
-        """How long the vectors `(n,)` of what is shown were before they were normalised."""
-        space = self.facts["models"][model]["spaces"][kind]
-        update = "UPDATE vectors SET length = ? WHERE space = ? AND content = ?"
-        with self.transaction():
-            self.run_many(update, zip(map(float, lengths), repeat(space), self.contents(kind)))
-            self._stamp()
 
     def embedded(self, model: str) -> list[Kind]:
         """The kinds of which a model has a vector, as one is made today, for every item that is shown."""

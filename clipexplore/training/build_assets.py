@@ -33,7 +33,7 @@ from ..maps.reference import fit_umap
 from ..models.embedder import Embedder
 from ..models.revisions import WEIGHTS, revision_of
 from ..settings import settings
-from ..store.collection import Collection, Kind
+from ..store.collection import Collection
 from ..store.published import add_model
 from ..vectors import normalize
 from . import captions
@@ -244,12 +244,6 @@ def sources(words: list[str]) -> list[str]:
     return ["captions" if word.lower() in said else "emojilib" for word in words]
 
 
-def _add_vectors(made: Collection, embedder: Embedder, kind: Kind, vectors: np.ndarray) -> None:
-    """Embeddings, and the lengths that the model gave them."""
-    made.add_embeddings(MODEL, embedder.revision, kind, vectors)
-    made.add_lengths(MODEL, kind, np.linalg.norm(vectors, axis=1))
-
-
 def pictures_collection(folder: Path, embedder: Embedder) -> Collection:
     """`emoji-world`: pictures as WebP, embedded from what is stored, so that anybody who embeds them gets the same
     vectors.
@@ -268,8 +262,10 @@ def pictures_collection(folder: Path, embedder: Embedder) -> Collection:
         description=f"{len(world):,} drawn scenes: who wears what, things in places, colours, counts, "
         "and everything once.",
     )
-    _add_vectors(made, embedder, "pictures", embedder.project_images([open_picture(data) for data in pictures]))
-    _add_vectors(made, embedder, "captions", embedder.project_texts(made.captions))
+    vectors = embedder.project_images([open_picture(data) for data in pictures])
+    made.add_embeddings(MODEL, embedder.revision, "pictures", vectors, keep_lengths=True)
+    vectors = embedder.project_texts(made.captions)
+    made.add_embeddings(MODEL, embedder.revision, "captions", vectors, keep_lengths=True)
     return made
 
 

@@ -41,6 +41,9 @@ def vectors(seed=0, dim=8, count=4):
     return normalize(np.random.default_rng(seed).normal(size=(count, dim)))
 
 
+LONG = vectors() * np.float32([[1.5], [2], [3], [40]])
+
+
 @pytest.fixture
 def collection(tmp_path):
     return Collection.create(
@@ -154,30 +157,30 @@ def test_another_revision_drops_what_the_first_one_made(collection):
 
 
 def test_lengths_come_back_and_go_with_their_embeddings(collection):
-    with pytest.raises(InputError, match="not embedded by the model m"):
-        collection.add_lengths("m", "pictures", np.ones(4))
+    assert collection.lengths("m", "pictures") is None
     collection.add_embeddings("m", "r1", "pictures", vectors())
     assert collection.lengths("m", "pictures") is None
-    collection.add_lengths("m", "pictures", np.array([1.5, 2, 3, 40]))
-    np.testing.assert_array_equal(again(collection).lengths("m", "pictures"), np.float32([1.5, 2, 3, 40]))
+    collection.add_embeddings("m", "r1", "pictures", LONG, keep_lengths=True)
+    found = again(collection)
+    np.testing.assert_allclose(found.lengths("m", "pictures"), [1.5, 2, 3, 40], rtol=1e-6)
+    np.testing.assert_allclose(found.embeddings("m", "pictures"), vectors(), atol=1e-6)
     assert collection.lengths("m", "captions") is None
     with pytest.raises(InputError, match="one row for each"):
-        collection.add_lengths("m", "pictures", np.ones(3))
+        collection.add_embeddings("m", "r1", "pictures", LONG[:3], keep_lengths=True)
     collection.add_embeddings("m", "r2", "pictures", vectors())
     assert again(collection).lengths("m", "pictures") is None
 
 
 def test_lengths_are_read_once_however_often_they_are_asked_for(collection, monkeypatch):
-    collection.add_embeddings("m", "r1", "pictures", vectors())
-    collection.add_lengths("m", "pictures", np.array([1.5, 2, 3, 40]))
+    collection.add_embeddings("m", "r1", "pictures", LONG, keep_lengths=True)
     found, read = again(collection), []
     real = found.store.lengths
     monkeypatch.setattr(found.store, "lengths", lambda *given: read.append(given) or real(*given))
     for _ in range(3):
-        assert found.lengths("m", "pictures")[0] == 1.5 and found.lengths("m", "captions") is None
+        assert found.lengths("m", "pictures")[0] == pytest.approx(1.5) and found.lengths("m", "captions") is None
     assert len(read) == 2
-    found.add_lengths("m", "pictures", np.ones(4))
-    assert found.lengths("m", "pictures")[0] == 1
+    found.add_embeddings("m", "r1", "pictures", vectors(), keep_lengths=True)
+    assert found.lengths("m", "pictures")[0] == pytest.approx(1)
 
 
 def test_maps_come_back(collection):
@@ -244,8 +247,7 @@ def test_a_collection_is_never_written_over(collection):
 
 @pytest.fixture
 def published(collection, tmp_path):
-    collection.add_embeddings("m", "r1", "pictures", vectors())
-    collection.add_lengths("m", "pictures", np.arange(1, 5))
+    collection.add_embeddings("m", "r1", "pictures", LONG, keep_lengths=True)
     collection.add_embeddings("m", "r1", "captions", vectors(1))
     collection.add_map("m", "umap", vectors(dim=2))
     return collection.publish(tmp_path / "published")
@@ -257,7 +259,7 @@ def test_what_is_published_is_the_same_collection(collection, published):
     assert [published.picture(id) for id in IDS] == PICTURES and published.models == collection.models
     for kind in ("pictures", "captions"):
         np.testing.assert_allclose(published.embeddings("m", kind), collection.embeddings("m", kind), atol=1e-3)
-    np.testing.assert_array_equal(published.lengths("m", "pictures"), [1, 2, 3, 4])
+    np.testing.assert_array_equal(published.lengths("m", "pictures"), collection.lengths("m", "pictures"))
     np.testing.assert_array_equal(published.coordinates("m", "umap"), collection.coordinates("m", "umap"))
 
 
