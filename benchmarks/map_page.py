@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from clipexplore.maps.regions import inside
+from clipexplore.maps.place import inside
 from clipexplore.ui.cloud import Overlay, draw_cloud, packed
 from clipexplore.ui.shades import Shades
 

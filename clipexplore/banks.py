@@ -45,6 +45,11 @@ class Hit:
     rank: int
     kind: What
 
+    @classmethod
+    def of(cls, bank: Collection, row: int, kind: What, cosine: float = 1.0, z: float = 0.0, rank: int = 1) -> Hit:
+        """The item in a row of a collection."""
+        return cls(bank.ids[row], bank.captions[row], cosine, z, rank, kind)
+
     @property
     def name(self) -> str:
         """Its caption, else its id as an expression has it."""
@@ -210,17 +215,14 @@ class Banks:
 def _listed(found: Hits, query: int, bank: Collection, kind: What) -> list[Hit]:
     """The hits of one query, the nearest first."""
     rows = zip(*(each[query].tolist() for each in (found.indices, found.cosines, found.z)), strict=True)
-    return [
-        Hit(bank.ids[row], bank.captions[row], cosine, z, rank, kind) for rank, (row, cosine, z) in enumerate(rows, 1)
-    ]
+    return [Hit.of(bank, row, kind, cosine, z, rank) for rank, (row, cosine, z) in enumerate(rows, 1)]
 
 
 def _context_of(cosines: np.ndarray, rows: np.ndarray, bank: Collection, kind: What) -> Context:
     """What the cosines `(n,)` of some rows of a bank are like; n ≥ 1."""
     first, mean, std = int(cosines.argmax()), cosines.mean(dtype=np.float64), cosines.std(dtype=np.float64)
     z = float((cosines[first] - mean) / std) if std > ROUNDING else 0.0
-    row = int(rows[first])
-    best = Hit(bank.ids[row], bank.captions[row], float(cosines[first]), z, 1, kind)
+    best = Hit.of(bank, int(rows[first]), kind, float(cosines[first]), z)
     return Context(len(cosines), float(mean), float(std), best, *np.histogram(cosines, BARS))
 
 

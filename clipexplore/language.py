@@ -1,5 +1,5 @@
-"""The visitor's language: the source holds English as `_("…")`, gettext finds translations in `locale/`, and numbers
-are written as the language does.
+"""The visitor's language: the source holds English as `_("…")`, gettext finds translations in `locale/`, and numbers,
+sizes and times are written as the language does.
 """
 
 import gettext as _gettext
@@ -48,6 +48,20 @@ def numeral(value: object, spec: str = "") -> str:
     parting, most = THOUSANDS[language.get()]
     digits = sum(map(str.isdigit, plain.partition(".")[0]))
     return plain.translate({ord(","): parting if digits > most else "", ord("."): ",", ord("%"): f"{BLANK}%"})
+
+
+def size(number: float) -> str:
+    """A number of bytes: "2.8 GB", "608 MB", "3.1 MB"."""
+    if number >= 1e9:
+        return f"{numeral(number / 1e9, ',.1f')} GB"
+    return f"{numeral(number / 1e6, '.0f' if number >= 1e7 else '.1f')} MB"
+
+
+def duration(seconds: float) -> str:
+    """A time: "12 s", "10 min", "2.0 h"."""
+    if seconds >= 5400:
+        return f"{numeral(seconds / 3600, '.1f')} h"
+    return f"{numeral(seconds / 60, '.0f')} min" if seconds >= 90 else f"{numeral(seconds, '.0f')} s"
 
 
 def decimal_marks() -> str:

@@ -24,7 +24,7 @@ PRODUCT = [*LIBRARY, *APP]
 # The floors of the house, the lowest first: modules and folders of the package. Nothing imports from a floor above its
 # own.
 FLOORS = (
-    "paths language errors links units vectors images known reports expression names settings closing jobs access "
+    "paths language errors links vectors images known reports expression names settings closing jobs access "
     "lessons room server",
     "labs maps models sources retrieval batcher cluster",
     "store",

@@ -14,7 +14,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from clipexplore.language import LANGUAGES, _, decimal_marks, language, ngettext, numeral
+from clipexplore.language import LANGUAGES, _, decimal_marks, duration, language, ngettext, numeral, size
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [ROOT / "app.py", *(ROOT / "pages").glob("*.py"), *(ROOT / "clipexplore").rglob("*.py")]
@@ -153,3 +153,25 @@ def test_what_pages_write_themselves_is_written_so_too():
         for node in ast.walk(tree):
             if isinstance(node, ast.FormattedValue) and node.format_spec is not None and id(node) not in plain:
                 assert not re.search("[fge%,]", ast.unparse(node.format_spec)[2:-1]), f"{path}:{node.lineno}"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (0, "0.0 MB"),
+        (3_140_000, "3.1 MB"),
+        (37_000_000, "37 MB"),
+        (608_000_000, "608 MB"),
+        (2_750_000_000, "2.8 GB"),
+        (1_234_500_000_000, "1,234.5 GB"),
+    ],
+)
+def test_sizes_are_for_people(number, said):
+    assert size(number) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0 s"), (12, "12 s"), (89, "89 s"), (90, "2 min"), (600, "10 min"), (7200, "2.0 h")]
+)
+def test_times_are_for_people(seconds, said):
+    assert duration(seconds) == said

@@ -166,9 +166,9 @@ def _unexplained(space: Space, remainder: np.ndarray) -> tuple[Point | None, lis
     return drawn, space.search(normalize(remainder), "pictures", PICTURES)
 
 
-def _rows(space: Space) -> np.ndarray:
-    """The rows of the bank that a point is taken apart into: the words that captions are made of, where it tells them
-    from those that are only said of things ("terrorism" of a bomb).
+def bank_rows(space: Space) -> np.ndarray:
+    """The rows of the word bank that a point is taken apart into: the words that captions are made of, where it tells
+    them from those that are only said of things ("terrorism" of a bomb).
     """
     source = space.words.fields.get("source")
     return np.arange(len(space.words)) if source is None else np.flatnonzero(source == "captions")
@@ -177,18 +177,18 @@ def _rows(space: Space) -> np.ndarray:
 @remembered(8)
 def bank_captions(space: Space) -> list[str]:
     """The words that points are taken apart into."""
-    return [space.words.captions[row] for row in _rows(space)]
+    return [space.words.captions[row] for row in bank_rows(space)]
 
 
 @remembered(8)
 def centred_bank(space: Space) -> np.ndarray:
     """These words without their mean, `(n, dim)` float32."""
-    return space.words.embeddings(space.model.key, "captions")[_rows(space)] - _mean_of_words(space)
+    return space.words.embeddings(space.model.key, "captions")[bank_rows(space)] - _mean_of_words(space)
 
 
 @remembered(8)
 def _mean_of_words(space: Space) -> np.ndarray:
-    return space.words.embeddings(space.model.key, "captions")[_rows(space)].mean(axis=0)
+    return space.words.embeddings(space.model.key, "captions")[bank_rows(space)].mean(axis=0)
 
 
 @remembered(8)

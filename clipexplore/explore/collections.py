@@ -150,4 +150,4 @@ def _likeness(found: Neighbours, group: list[int], row: int) -> float:
 
 
 def _hit(space: Space, row: int, rank: int, cosine: float = 1.0, z: float = 0.0) -> Hit:
-    return Hit(space.collection.ids[row], space.collection.captions[row], cosine, z, rank, space.kind)
+    return Hit.of(space.collection, row, space.kind, cosine, z, rank)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from clipexplore.errors import InputError, MissingError
-from clipexplore.explore.apart import bank_captions, centred, centred_bank
+from clipexplore.explore.apart import bank_captions, bank_rows, centred, centred_bank
 from clipexplore.explore.classify import label_fields
 from clipexplore.explore.memory import remembered
 from clipexplore.labs import concepts as labs
@@ -213,18 +213,10 @@ def concept(space: Space, number: int) -> Concept:
     found = dictionary(space)
     card = all_cards(space)[row_of(found, number)]
     cosines = normalize(centred_bank(space)) @ found.directions[number - 1]
-    spread, names = float(cosines.std()), bank_captions(space)
-    best = np.argsort(-cosines, kind="stable")[:10].tolist()
+    scores, rows = (cosines - cosines.mean()) / cosines.std(), bank_rows(space)
     words = [
-        Hit(
-            f"words-{row}",
-            names[row],
-            float(cosines[row]),
-            float((cosines[row] - cosines.mean()) / spread),
-            rank,
-            "words",
-        )
-        for rank, row in enumerate(best, 1)
+        Hit.of(space.words, rows[place], "words", float(cosines[place]), float(scores[place]), rank)
+        for rank, place in enumerate(np.argsort(-cosines, kind="stable")[:10], 1)
     ]
     amounts = _amounts(space, _stamp(space))[:, [number - 1]].toarray()[:, 0] / card.usual
     order = np.argsort(-amounts, kind="stable")[:LIT]

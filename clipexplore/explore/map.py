@@ -19,9 +19,8 @@ from clipexplore.explore.search import rows_with
 from clipexplore.language import _
 from clipexplore.maps.clusters import dense_groups, group, group_names
 from clipexplore.maps.pca import PCA, pca
-from clipexplore.maps.place import onto, place
+from clipexplore.maps.place import corners_of, inside, onto, place
 from clipexplore.maps.reference import fit_umap_apart
-from clipexplore.maps.regions import corners_of, inside
 from clipexplore.maps.trust import Trust, trust_in
 from clipexplore.maps.umap import fit_layout
 from clipexplore.reports import Report, silent

@@ -107,7 +107,9 @@ def match_pairs(
 
 
 def _by_softmax(cosines: np.ndarray, logits: np.ndarray, normalized: bool) -> Contrast:
-    by_row, by_column = _log_softmax(logits), _log_softmax(logits.T).T
+    from scipy.special import log_softmax
+
+    by_row, by_column = log_softmax(logits, axis=1), log_softmax(logits, axis=0)
     image_loss, text_loss = -float(np.diag(by_row).mean()), -float(np.diag(by_column).mean())
     image_probs, text_probs = np.exp(by_row), np.exp(by_column)
     gradient = (image_probs + text_probs - 2 * np.eye(len(cosines))) / (2 * len(cosines))
@@ -230,11 +232,6 @@ def pictures_on_top(images: np.ndarray, texts: np.ndarray, k: int = 10) -> float
         scores[rows, len(images) + start + rows] = -np.inf  # a text is not an answer to itself
         pictures += int((np.argpartition(-scores, k - 1, axis=1)[:, :k] < len(images)).sum())
     return pictures / (k * len(texts))
-
-
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 def _check_pairs(images: np.ndarray, texts: np.ndarray) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from clipexplore.errors import InputError
+from clipexplore.language import duration, size
 from clipexplore.models import catalog, downloads
 from clipexplore.models.weights import Weights
-from clipexplore.units import duration, size
 
 _WINDOW = 20.0  # seconds over which the speed is measured
 

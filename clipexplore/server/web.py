@@ -12,8 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers as Read
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
@@ -54,7 +53,7 @@ FIRST_MESSAGE = 60.0  # seconds in which a session says something
 log = logging.getLogger(__name__)
 
 
-class Headers:
+class SecurityHeaders:
     """ASGI middleware: the security headers on every answer."""
 
     def __init__(self, app: ASGIApp):
@@ -90,7 +89,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        headers = Read(scope=scope)
+        headers = Headers(scope=scope)
         host, origin = headers.get("host", "").lower(), headers.get("origin")
         if not self._is_own(host):
             if scope["type"] == "websocket":

@@ -2,7 +2,7 @@
 
     python -m clipexplore.training.presence [--vectors FOLDER]
 
-prints one table (about a minute on one core). What `explore.presence` has learned from the captions of Emoji World is
+prints one table (about a minute on one core). What `search.presence` has learned from the captions of Emoji World is
 judged on the names of all things, on captions and paraphrases, on other words for them, and on sums of a thing and a
 place, each asked once as the collection is, and once with every scene held out in which a word for it is true; then, as
 it is, on a collection of new scenes of another mix. FOLDER holds vectors by OpenAI's ViT-B/16 of photographs and
@@ -18,7 +18,7 @@ from random import Random
 
 import numpy as np
 
-from ..explore.presence import presence
+from ..explore.search import presence
 from ..labs.presence import Presence, calibrate, said_in, signs
 from ..labs.semantics import tokens
 from ..space import Space

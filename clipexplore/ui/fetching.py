@@ -11,11 +11,10 @@ import streamlit as st
 
 from clipexplore.errors import InputError
 from clipexplore.jobs import Job
-from clipexplore.language import _
+from clipexplore.language import _, duration, size
 from clipexplore.models import catalog
 from clipexplore.models.catalog import Model
 from clipexplore.models.weights import Weights
-from clipexplore.units import duration, size
 
 from .markdown import escape
 from .progress import awaited

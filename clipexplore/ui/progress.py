@@ -12,9 +12,8 @@ from typing import Any
 import streamlit as st
 
 from clipexplore.jobs import Job, Lane
-from clipexplore.language import _
+from clipexplore.language import _, duration
 from clipexplore.settings import settings
-from clipexplore.units import duration
 
 from .markdown import escape
 from .session import screen, speaking, visitor

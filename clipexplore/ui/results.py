@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from clipexplore.explore.presence import presence
-from clipexplore.explore.search import SearchResult
+from clipexplore.explore.search import SearchResult, presence
 from clipexplore.images import contact_sheet, encode, open_picture
 from clipexplore.language import _, numeral
 from clipexplore.space import Context, Hit, Point, What

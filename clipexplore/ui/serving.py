@@ -24,7 +24,7 @@ from clipexplore.server.arriving import Arriving
 from clipexplore.server.door import Door
 from clipexplore.server.machine import share_heaps
 from clipexplore.server.serving import make_operator_code
-from clipexplore.server.web import Gate, Headers, Quota, fonts_route, health_routes
+from clipexplore.server.web import Gate, Quota, SecurityHeaders, fonts_route, health_routes
 from clipexplore.settings import settings
 
 from .session import embedder, visitor
@@ -59,7 +59,7 @@ def around_the_app() -> dict[str, Any]:
         "lifespan": _lifespan,
         "routes": [*health_routes(ready=is_warm), fonts_route(current.assets / "fonts")],
         "middleware": [
-            Middleware(Headers),
+            Middleware(SecurityHeaders),
             Middleware(Arriving, scripts=Path(st.__file__).parent / "static" / "static" / "js"),
             Middleware(Gate, public_url=current.public_url),
             Middleware(Door, passcode=current.passcode, secure=current.public_url.startswith("https:")),

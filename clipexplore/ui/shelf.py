@@ -13,7 +13,7 @@ import streamlit as st
 from clipexplore import links
 from clipexplore.errors import InputError
 from clipexplore.images import contact_sheet, data_url, encode, open_picture, thumbnail
-from clipexplore.language import _, numeral
+from clipexplore.language import _, numeral, size
 from clipexplore.models import catalog
 from clipexplore.models.catalog import UNNAMED
 from clipexplore.space import Hit
@@ -22,7 +22,6 @@ from clipexplore.store.collection import Collection
 from clipexplore.store.export import forms_for, zipped
 from clipexplore.store.importing import REJECTED
 from clipexplore.store.shelves import Shelved
-from clipexplore.units import size
 
 from .imports import import_panel, jobs, reembed, resume, say_failed
 from .markdown import escape

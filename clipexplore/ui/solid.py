@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from clipexplore.language import _
-from clipexplore.maps.regions import inside
+from clipexplore.maps.place import inside
 
 from .cloud import HUES, RAMP, Overlay
 from .plots import ACCENT, MUTED, chart, marks, plain, sampled, scene

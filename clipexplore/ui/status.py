@@ -12,10 +12,9 @@ from clipexplore.cluster.connection import ask, is_set
 from clipexplore.cluster.deploying import models
 from clipexplore.cluster.driver import Node, nodes, repeats
 from clipexplore.errors import InputError
-from clipexplore.language import _, ngettext
+from clipexplore.language import _, ngettext, size
 from clipexplore.server import machine
 from clipexplore.settings import settings
-from clipexplore.units import size
 
 from .markdown import escape
 from .session import access, caller, speaking

@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 
 from clipexplore import Collection, Space
-from clipexplore.explore import presence as module
-from clipexplore.explore.presence import least_of, presence
-from clipexplore.explore.search import search
+from clipexplore.explore import search as module
+from clipexplore.explore.search import least_of, presence, search
 
 GONE = "lion"
 

@@ -7,9 +7,8 @@ from sklearn.manifold import trustworthiness
 
 from clipexplore.errors import InputError
 from clipexplore.maps.pca import pca
-from clipexplore.maps.place import place
+from clipexplore.maps.place import inside, place
 from clipexplore.maps.reference import fit_umap, umap_and_transform
-from clipexplore.maps.regions import inside
 from clipexplore.vectors import normalize
 
 

@@ -8,7 +8,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from clipexplore import Space
 from clipexplore.access import Caller
-from clipexplore.explore.presence import presence
+from clipexplore.explore.search import presence
 from clipexplore.ui import serving, session
 
 # Every AppTest would read the metadata of all installed packages anew, three quarters of what a page's test takes.

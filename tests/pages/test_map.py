@@ -25,7 +25,7 @@ from sklearn.manifold import trustworthiness
 
 from clipexplore import Space, links, pca, place
 from clipexplore.maps import reference
-from clipexplore.maps.regions import inside
+from clipexplore.maps.place import inside
 from clipexplore.ui.maps import layout_csv
 
 SQUARE = "-0.1 -0.1, 0.1 -0.1, 0.1 0.1, -0.1 0.1"

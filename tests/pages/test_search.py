@@ -28,8 +28,7 @@ from PIL import Image
 from clipexplore import Space, links
 from clipexplore.access import Caller
 from clipexplore.explore.memory import Remembered
-from clipexplore.explore.presence import presence
-from clipexplore.explore.search import search
+from clipexplore.explore.search import presence, search
 from clipexplore.settings import settings
 from clipexplore.ui import results, session
 

@@ -15,12 +15,12 @@ from starlette.websockets import WebSocketDisconnect
 
 from clipexplore.paths import BUNDLE
 from clipexplore.server import web
-from clipexplore.server.web import HEADERS, POLICY, Gate, Headers, fonts_route, health_routes
+from clipexplore.server.web import HEADERS, POLICY, Gate, SecurityHeaders, fonts_route, health_routes
 from clipexplore.settings import settings
 
 
 def client(ready=lambda: True):
-    return TestClient(Starlette(routes=health_routes(ready), middleware=[Middleware(Headers)]))
+    return TestClient(Starlette(routes=health_routes(ready), middleware=[Middleware(SecurityHeaders)]))
 
 
 def test_every_answer_carries_the_headers_also_one_that_something_is_missing():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from clipexplore.errors import InputError
 from clipexplore.explore import map as explore
 from clipexplore.explore.map import near, region_of
-from clipexplore.maps.regions import corners_of
+from clipexplore.maps.place import corners_of
 from clipexplore.retrieval.nearest import search
 from clipexplore.space import Hit
 from clipexplore.ui import maps
