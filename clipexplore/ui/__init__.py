@@ -40,6 +40,7 @@ from .expressions import (
 )
 from .filters import facet_box, filter_box, say_kept
 from .gallery import chosen_bar, gallery, picture_view
+from .gap import show_gap
 from .journey import afresh_button, end_page, say_missing, say_refused
 from .judged import label_box, show_accuracies, show_calibration, show_confusion, show_mistakes
 from .lessons import lesson_list, show_lesson
@@ -53,7 +54,6 @@ from .match import (
     own_scale,
     pairs_download,
     say_scale,
-    show_gap,
     show_loss,
     show_pairs,
     show_training,
