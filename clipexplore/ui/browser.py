@@ -2,9 +2,9 @@
 them, on every page, for the window.
 
 In the window Back and Forward step through what was done, `/` leads to the box, and a clicker through what is
-presented; what Streamlit's navigation folds away is called in the visitor's language. Checked with Streamlit 1.67,
-whose browser side writes the address by `history.pushState` and `history.replaceState`, and calls the pages that have
-no place on top “8 more” in every language.
+presented; what Streamlit's own widgets say is said in the visitor's language. Checked with Streamlit 1.67, whose
+browser side writes the address by `history.pushState` and `history.replaceState`, and says “8 more”, “Upload” and
+“Press Enter to apply” in every language.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from typing import Any
 
 import streamlit as st
 
-from clipexplore.language import _
+from clipexplore.language import _, language
 
 from .session import speaking
 
@@ -52,7 +52,16 @@ _window = component("window", isolate_styles=False)
 
 def keep_window() -> None:
     """Called once in a run, wherever there is room for what shows nothing."""
-    data = {"presenting": bool(st.session_state.get("presenting")), "more": _("More")}
+    most = st.get_option("server.maxUploadSize")
+    words = {
+        "more": _("More"),
+        "upload": _("Upload"),
+        "limit": _("up to {most} MB each").format(most=most),
+        "enter": _("Press Enter to apply"),
+        "outside": _("Click outside to apply"),
+    }
+    translated = language.get() != "en"
+    data = {"presenting": bool(st.session_state.get("presenting")), "words": words, "translated": translated}
     # no key of a link, such as that of Words, holds a hyphen
     _window(data=data, key="browser-window", height=1, on={"leave": lambda left: _turn(False)})
 

@@ -204,6 +204,9 @@ def model_box() -> str:
     options = [*catalog.models()]
     if st.session_state.get("model") == UNNAMED or shelves.brings_unnamed(folders()):
         options.append(UNNAMED)
+    if (named := st.query_params.get("model", options[0])) not in options:
+        says = _("The link names the model {name}, which this server does not know, so this is another one.")
+        st.warning(says.format(name=escape(named[:60])), icon=":material/link_off:")
     return linked(st.selectbox, "model", _("Model"), options, links.ALL["model"])
 
 

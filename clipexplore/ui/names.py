@@ -45,21 +45,24 @@ def is_named(id: str) -> bool:
 
 def name_box(expression: str, slot: str) -> None:
     """A popover that gives an expression a name, for all pages and for whoever gets the link."""
-    with st.popover(_("Name it"), icon=":material/bookmark_add:"):
+    with st.popover(_("Name it"), icon=":material/bookmark_add:", key=f"naming-{slot}", on_change="rerun"):
         st.caption(_("Any expression on any page can then use it as `@name`, and links carry it."))
         st.text_input(_("Name"), key=f"name-{slot}", max_chars=40, placeholder="blueness")
         st.button(
             _("Keep"),
             key=f"keep-name-{slot}",
             on_click=_keep,
-            args=(expression, f"name-{slot}"),
+            args=(expression, slot),
             icon=":material/check:",
         )
 
 
 @speaking
-def _keep(expression: str, field: str) -> None:
-    """For the button: one more line in the link, if there is room for it, and the field empty again."""
+def _keep(expression: str, slot: str) -> None:
+    """For the button: one more line in the link, if there is room for it, the field empty again and the popover
+    closed.
+    """
+    field = f"name-{slot}"
     if (name := st.session_state[field].strip()) and space().has_picture(name):
         clash = _("@{name} is a picture already; choose another name.")
         st.toast(escape(clash.format(name=name)), icon=":material/error:")
@@ -69,3 +72,4 @@ def _keep(expression: str, field: str) -> None:
         st.toast(_("There is no room for another name; remove one in the sidebar first."), icon=":material/error:")
         return
     st.session_state["names"], st.session_state[field] = lines, ""
+    st.session_state[f"naming-{slot}"] = False

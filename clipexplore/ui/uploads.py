@@ -17,6 +17,8 @@ from clipexplore.store.shelves import check_free
 from .markdown import escape
 from .session import access, space
 
+GIVING = "giving-pictures"  # the key of the popover
+
 
 class Uploads(dict[str, np.ndarray]):
     """Vectors of the session's pictures by id; a kept picture is looked for on the server when it is not among them."""
@@ -109,7 +111,7 @@ def add_picture(into: str, one_more: bool = False) -> None:
     """
     if not space().can_embed:
         return
-    with st.popover(_("Add a picture"), icon=":material/add_photo_alternate:"):
+    with st.popover(_("Add a picture"), icon=":material/add_photo_alternate:", key=GIVING, on_change="rerun"):
         files = st.file_uploader(
             _("Drop pictures here"), type=[each[1:] for each in suffixes()], accept_multiple_files=True, key="files"
         )
@@ -159,6 +161,7 @@ def _offer(id: str, name: str, into: str, one_more: bool) -> None:
 def _use(id: str, into: str, one_more: bool) -> None:
     before = st.session_state.get(into, "") if one_more else ""
     st.session_state[into] = f"{before}\n@{id}".strip()
+    st.session_state[GIVING] = False
 
 
 def _keep_help() -> str:

@@ -152,6 +152,7 @@ def test_a_picture_of_ones_own(visitor, stranger, server, tmp_path):
     settle(window)
     window.get_by_role("button", name="Use it").click()
     window.wait_for_url(re.compile(r"q=(%40|@)up-[0-9a-f]{12}"))
+    window.get_by_test_id("stPopoverBody").wait_for(state="detached")
     mine = [each for each in shown(window)["pictures"] if each]
     theirs = shown(open_view(stranger, window.url))["pictures"]
     assert len(theirs) >= 25 and theirs == [each for each in mine if each in theirs]

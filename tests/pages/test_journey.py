@@ -34,6 +34,14 @@ def test_starting_afresh_is_one_click():
     assert values(go(app, "arithmetic"), "arithmetic") == links.PAGES["arithmetic"]
 
 
+def test_a_model_that_the_server_does_not_know_is_named():
+    app = open_page("search", {"model": "zzz", "q": "cat"})
+    assert [each.value for each in app.sidebar.warning] == [
+        "The link names the model zzz, which this server does not know, so this is another one."
+    ]
+    assert values(app, "search")["q"] == "cat" and not open_page("search", {"model": "emoji-2"}).sidebar.warning
+
+
 @pytest.mark.parametrize(
     ("page", "link", "refused"),
     [

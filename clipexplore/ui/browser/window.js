@@ -49,8 +49,9 @@ function nameFolded() {
 export default function ({ data, setTriggerValue }) {
   tell = setTriggerValue;
   document.documentElement.classList.toggle("presenting", data.presenting);
-  document.documentElement.style.setProperty("--more", JSON.stringify(data.more));
-  more = data.more;
+  document.documentElement.classList.toggle("translated", data.translated);
+  for (const [name, says] of Object.entries(data.words)) document.documentElement.style.setProperty(`--${name}`, JSON.stringify(says));
+  more = data.words.more;
   nameFolded();
   if (place !== location.pathname) [place, example] = [location.pathname, -1];
   if (Object.hasOwn(history, "pushState")) return; // for the whole time that the window is open
