@@ -75,7 +75,7 @@ if len(points) >= 2:
         route["places"] = places
     way = ui.call(walk, **route)
     along = way.in_time("way")
-    drawing = ui.walk_drawing(route, points, settings)
+    drawing = ui.walk_drawing(route, points, settings) if len(points) == len(lines or []) else None
     tracks = ui.drawn_walk(drawing) if drawing else None
     if drawing and tracks:
         ui.note_places(drawing.result, tracks)

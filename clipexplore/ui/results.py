@@ -138,7 +138,11 @@ def say_context(context: Context | None, what: What) -> None:
             mean=context.mean,
             std=context.std,
             z=context.best.z,
-        )
+        ),
+        help=_(
+            "A cosine below 0 means no opposite: pictures and texts lie in two clouds, and what has nothing in common "
+            "comes to about 0, or below. The order counts, and z."
+        ),
     )
 
 

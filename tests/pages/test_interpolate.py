@@ -78,6 +78,13 @@ def test_fewer_frames_than_stops_are_as_many_as_stops():
     assert "frames=4" in app.main.code[-1].value
 
 
+def test_what_a_line_without_meaning_leaves_is_not_drawn():
+    """Of three stops two would make a path, but not the one that was meant, and a drawing of it may take long."""
+    app = open_page("interpolate", {"stops": "lion\n@nothing-of-that-name\ncat", "frames": "40"})
+    assert "There is no @nothing-of-that-name" in the_error(app) and len(player(app)["way"]) == 40
+    assert "fit-walk" not in app.session_state and not [each for each in app.button if each.label == "Cancel"]
+
+
 def test_more_stops_than_allowed_are_said_and_left_out():
     app = open_page("interpolate", {"stops": "\n".join(f"cat + {n / 10}*dog" for n in range(1, 12))})
     assert "only the first 8 are used" in app.warning[0].value and len(figure(app, "curves")["data"]) == 9
