@@ -32,35 +32,18 @@ def new_collection() -> None:
         icon=":material/add:",
         expanded=not any(each.of != "bundled" for each in cards),
     ):
-        new = _("a new collection")
-        targets = [new, *(each.name for each in cards if may_change(each))]
         left, right = st.columns([2, 1], gap="large")
         with left:
             files, folder = _source()
         with right:
-            into = st.selectbox(_("Into"), targets, key="making-into")
-            into = None if into == new else into
-            title = (
-                ""
-                if into
-                else st.text_input(_("Name"), key="making-title", max_chars=80, placeholder=_("for example Holidays"))
-            )
-            shared = not into and st.toggle(
-                _("For everybody on this server"),
-                access().operator,
-                key="making-shared",
-                help=_("Otherwise only you see the collection, and it is deleted a day after you leave."),
-            )
+            into, title, shared = _into([card.name for card in cards if may_change(card)])
             model, made_by = st.session_state["model"], UNNAMED
             vectors = any(Path(file.name).suffix.lower() in (*VECTORS, ".tsv") for file in files)
             if vectors:
                 made_by = _made_by()
             elif model != UNNAMED:
-                st.caption(
-                    _("{title}, selected in the sidebar, will embed it.").format(
-                        title=escape(titled(catalog.get(model)))
-                    )
-                )
+                says = _("{title}, selected in the sidebar, will embed it.")
+                st.caption(says.format(title=escape(titled(catalog.get(model)))))
             begins = st.button(
                 _("Import"), type="primary", icon=":material/play_arrow:", disabled=not (files or folder)
             )
@@ -69,6 +52,22 @@ def new_collection() -> None:
             made_by = _made_by()
         if begins:
             _begin(files, folder, into, title, shared, Import("", model, None, bool(folder), made_by, caption))
+
+
+def _into(known: list[str]) -> tuple[str | None, str, bool]:
+    """One of these collections to add to; or None, the title of a new one, and whether it is for everybody."""
+    new = _("a new collection")
+    into = st.selectbox(_("Into"), [new, *known], key="making-into")
+    if into != new:
+        return into, "", False
+    title = st.text_input(_("Name"), key="making-title", max_chars=80, placeholder=_("for example Holidays"))
+    shared = st.toggle(
+        _("For everybody on this server"),
+        access().operator,
+        key="making-shared",
+        help=_("Otherwise only you see the collection, and it is deleted a day after you leave."),
+    )
+    return None, title, shared
 
 
 def _source() -> tuple[list, Path | None]:
