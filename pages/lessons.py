@@ -26,7 +26,9 @@ with shown:
     if lesson:
         ui.show_lesson(lesson)
 
-ui.code_lines("""from clipexplore.lessons import lessons
+ui.code(
+    lines="""from clipexplore.lessons import lessons
 
 for name, lesson in lessons().items():
-    print(name, "|", lesson.question, "|", lesson.options[lesson.answer], "|", lesson.page, lesson.keys)""")
+    print(name, "|", lesson.question, "|", lesson.options[lesson.answer], "|", lesson.page, lesson.keys)"""
+)

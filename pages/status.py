@@ -22,8 +22,10 @@ ui.show_machine()
 ui.show_cluster()
 ui.show_lanes()
 
-ui.code_lines("""from clipexplore import jobs
+ui.code(
+    lines="""from clipexplore import jobs
 from clipexplore.server import machine
 
 print(machine.look())
-print([(lane.name, len(lane.jobs)) for lane in jobs.lanes()])""")
+print([(lane.name, len(lane.jobs)) for lane in jobs.lanes()])"""
+)

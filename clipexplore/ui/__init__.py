@@ -5,7 +5,7 @@
 
 from .apart import apart_as_points, show_curve, show_remainder, show_stability, show_sum, sum_box
 from .browser import keep_window
-from .calls import call, code, code_lines
+from .calls import call, code
 from .classify import classes_for, show_classes, show_where, show_where_judged, windows_of
 from .components import (
     axes_box,

@@ -108,18 +108,14 @@ def as_typed(value: Any) -> Any:
     return str(value.expression) if isinstance(value, Point) else value
 
 
-def code(*calls: Call) -> None:
-    """The expander "Show code": Python that makes these calls and prints the figures of their results."""
-    _code_box(lambda: source(calls, st.session_state["names"] if names() else ""))
+def code(*calls: Call, lines: str = "") -> None:
+    """The expander "Show code": Python that makes these calls and prints the figures of their results; or the lines
+    given, of what no single call computes. It is written when somebody wants to see it.
+    """
 
+    def write() -> str:
+        return lines or source(calls, st.session_state["names"] if names() else "")
 
-def code_lines(lines: str) -> None:
-    """The expander "Show code" of what no single call computes."""
-    _code_box(lambda: lines)
-
-
-def _code_box(write: Callable[[], str]) -> None:
-    """The expander of code that is written when somebody wants to see it."""
     key = "show-code-large" if run().code else "show-code"  # of a picture that is shown large
     run().code = run().code or write
     # What draws code in colours is fetched by the browser then, too.
