@@ -75,7 +75,7 @@ def as_parquet(folder: Path) -> bytes:
         for model in sorted(collection.models)
         for kind in sorted(collection.embedded(model), reverse=True)  # pictures first: none of them lacks a vector
     }
-    _write_parquet(collection, data, vectors, pictures=False)
+    _write_parquet(collection, data, vectors, False, collection.ids)
     return data.getvalue()
 
 
@@ -133,9 +133,10 @@ def _own_vectors(collection: Collection, model: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A collection on its way into a folder, with what one model made of it."""
+    """Items of a collection on their way into a folder, with what one model made of them."""
 
     collection: Collection
+    ids: Sequence[str]
     model: str
     folder: Path
     report: Report
@@ -143,10 +144,22 @@ class Outgoing:
     def vectors(self) -> dict[str, np.ndarray]:
         """Those of each kind that the model has embedded, by the names of their columns."""
         kinds = self.collection.embedded(self.model) if self.model in self.collection.models else []
-        return {COLUMNS[kind]: self.collection.embeddings(self.model, kind) for kind in kinds}
+        return {COLUMNS[kind]: self.of_them(self.collection.embeddings(self.model, kind)) for kind in kinds}
+
+    def own_vectors(self) -> np.ndarray:
+        """Those of the pictures, else those of the captions."""
+        return self.of_them(_own_vectors(self.collection, self.model))
+
+    def of_them(self, array: np.ndarray) -> np.ndarray:
+        """The rows of the items in an array that has one for each of the collection."""
+        whole = self.ids is self.collection.ids
+        return array if whole else array[[self.collection.row(id) for id in self.ids]]
+
+    def write_parquet(self, path: Path, more: Mapping[str, np.ndarray]) -> None:
+        _write_parquet(self.collection, path, more, self.collection.has_files, self.ids, self.report)
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        return _rows(self.collection, report=self.report)
+        return _rows(self.collection, self.ids, self.report)
 
     def write_table(
         self,
@@ -155,7 +168,7 @@ class Outgoing:
         text: Callable[[str], str] = harmless,
         field: Callable[[str], str] = str,
     ) -> None:
-        data = _table(self.collection, called, text=text, encoding="utf-8", field=field)
+        data = _table(self.collection, called, self.ids, text, "utf-8", field)
         (self.folder / name).write_bytes(data)
 
     def write_pictures(self, folder: str) -> None:
@@ -168,7 +181,7 @@ def huggingface(out: Outgoing) -> None:
     """One Parquet file with pictures inside, as `push_to_hub` writes it: huggingface.co/docs/datasets, "Image"."""
     path = out.folder / "data" / "train-00000-of-00001.parquet"
     path.parent.mkdir()
-    _write_parquet(out.collection, path, out.vectors(), out.collection.has_files, out.report)
+    out.write_parquet(path, out.vectors())
 
 
 def embedding_atlas(out: Outgoing) -> None:
@@ -176,10 +189,10 @@ def embedding_atlas(out: Outgoing) -> None:
 
     `embedding-atlas dataset.parquet --text caption --image image --x projection_x --y projection_y` opens it.
     """
-    vectors = _own_vectors(out.collection, out.model)
-    x, y = _places(out, vectors).T
-    columns = {"vector": vectors, "projection_x": x, "projection_y": y}
-    _write_parquet(out.collection, out.folder / "dataset.parquet", columns, out.collection.has_files, out.report)
+    x, y = out.of_them(_places(out.collection, out.model)).T
+    out.write_parquet(
+        out.folder / "dataset.parquet", {"vector": out.own_vectors(), "projection_x": x, "projection_y": y}
+    )
 
 
 def webdataset(out: Outgoing) -> None:
@@ -200,7 +213,7 @@ def webdataset(out: Outgoing) -> None:
 
 def tensorboard(out: Outgoing) -> None:
     """The projector's files: tensorflow.org/tensorboard/tensorboard_projector_plugin."""
-    vectors, place = _own_vectors(out.collection, out.model), out.folder / "00000" / "default"
+    vectors, place = out.own_vectors(), out.folder / "00000" / "default"
     place.mkdir(parents=True)
     with open(place / "tensors.tsv", "w", encoding="utf-8") as file:
         for row in vectors:
@@ -214,7 +227,7 @@ def tensorboard(out: Outgoing) -> None:
     config = 'tensor_name: "default:00000"\n  tensor_path: "00000/default/tensors.tsv"\n'
     config += '  metadata_path: "00000/default/metadata.tsv"\n'
     if out.collection.has_files and across * _SIDE <= _SPRITE:
-        small = [open_picture(out.collection.picture(id)) for id in out.collection.ids]
+        small = [open_picture(out.collection.picture(id)) for id in out.ids]
         (place / "sprite.png").write_bytes(encode(contact_sheet(small, _SIDE, across), "PNG"))
         config += f'  sprite {{\n    image_path: "00000/default/sprite.png"\n    single_image_dim: {_SIDE}\n'
         config += f"    single_image_dim: {_SIDE}\n  }}\n"
@@ -243,7 +256,8 @@ def pictures_and_csv(out: Outgoing) -> None:
 
 def npz(out: Outgoing) -> None:
     """Arrays for NumPy: ids, captions, and the vectors of pictures and of texts."""
-    texts = {"id": np.array(out.collection.ids), "caption": np.array(out.collection.captions)}
+    captions = [row["caption"] for _id, row in out.rows()]
+    texts = {"id": np.array(out.ids), "caption": np.array(captions)}
     np.savez(out.folder / "vectors.npz", allow_pickle=False, **texts, **out.vectors())
 
 
@@ -265,8 +279,20 @@ def forms_for(pictures: bool, vectors: bool) -> list[str]:
     return [form for form, (_write, needs) in FORMS.items() if has[needs]]
 
 
-def export(collection: Collection, form: str, folder: Path, model: str, report: Report = silent) -> None:
+def export(
+    collection: Collection,
+    form: str,
+    folder: Path,
+    model: str,
+    report: Report = silent,
+    ids: Sequence[str] | None = None,
+) -> None:
     """Writes a collection into a new folder, in one of `FORMS`, with the vectors that a model made of it.
+
+    Parameters
+    ----------
+    ids
+        The items that are written, in this order; by default all.
 
     Raises
     ------
@@ -287,14 +313,14 @@ def export(collection: Collection, form: str, folder: Path, model: str, report: 
         if any(folder.iterdir()):
             message = _("There is something in {folder!r}; name a new folder.")
             raise InputError(message.format(folder=str(folder)))
-        write(Outgoing(collection, model, folder, report))
+        write(Outgoing(collection, collection.ids if ids is None else ids, model, folder, report))
     except OSError as error:
         raise no_room(folder, error) from error
     report(1.0, _("Written to {folder}").format(folder=folder))
 
 
-def zipped(folder: Path, form: str, model: str) -> bytes:
-    """The collection of a folder in one of `FORMS`, as one ZIP.
+def zipped(collection: Collection, form: str, model: str, ids: Sequence[str] | None = None) -> bytes:
+    """A collection, or some of its items, in one of `FORMS`, as one ZIP.
 
     Raises
     ------
@@ -303,20 +329,21 @@ def zipped(folder: Path, form: str, model: str) -> bytes:
     """
     data = io.BytesIO()
     with tempfile.TemporaryDirectory() as place:
-        export(Collection.open(folder), form, Path(place) / form, model)
+        export(collection, form, Path(place) / form, model, ids=ids)
         with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
             for path in sorted(path for path in Path(place).rglob("*") if path.is_file()):
                 archive.write(path, path.relative_to(place).as_posix())
     return data.getvalue()
 
 
-def _places(out: Outgoing, vectors: np.ndarray) -> np.ndarray:
-    """The map of the items, `(n, 2)`: the stored one, else their two principal components."""
+def _places(collection: Collection, model: str) -> np.ndarray:
+    """The map of all items, `(n, 2)`: the stored one, else their two principal components."""
     from clipexplore.maps.pca import pca
 
-    stored = out.collection.map_of(out.model, "umap")
+    stored = collection.map_of(model, "umap")
     if stored is not None:
         return np.asarray(stored)
+    vectors = _own_vectors(collection, model)
     return pca(vectors).transform(vectors) if len(vectors) > 1 else np.zeros((len(vectors), 2), np.float32)
 
 
@@ -325,14 +352,16 @@ def _write_parquet(
     to: Path | IO[bytes],
     more: Mapping[str, np.ndarray],
     pictures: bool,
+    ids: Sequence[str],
     report: Report = silent,
 ) -> None:
-    """A table of all items with further columns of numbers or vectors, a group of rows at a time."""
+    """A table of items with further columns of numbers or vectors, a group of rows at a time."""
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    fields = pa.Table.from_pandas(collection.fields, preserve_index=False).replace_schema_metadata()
-    texts = {"id": collection.ids, "caption": collection.captions}
+    rows = [collection.row(id) for id in ids]
+    fields = pa.Table.from_pandas(collection.fields.iloc[rows], preserve_index=False).replace_schema_metadata()
+    texts = {"id": ids, "caption": [collection.captions[row] for row in rows]}
     columns = {name: pa.chunked_array([pa.array(each, pa.string())]) for name, each in texts.items()}
     columns |= dict(zip(fields.column_names, fields.columns, strict=True))
     numbers = {name: pa.chunked_array([pa.array(each, pa.float32())]) for name, each in more.items() if each.ndim == 1}
@@ -341,10 +370,10 @@ def _write_parquet(
     picture = {"image": pa.struct({"bytes": pa.binary(), "path": pa.string()})} if pictures else {}
     size = GROUP if pictures else TEXTS
     with parquet.ParquetWriter(to, pa.schema({**picture, **plain, **lists}, _features(picture, plain, lists))) as file:
-        for start in range(0, len(collection), size):
-            ids = collection.ids[start : start + size]
-            report(start / len(collection), _("Writing {name}").format(name=ids[0]))
-            shown = ({"bytes": collection.picture(id), "path": f"{id}.webp"} for id in ids)
+        for start in range(0, len(ids), size):
+            some = ids[start : start + size]
+            report(start / len(ids), _("Writing {name}").format(name=some[0]))
+            shown = ({"bytes": collection.picture(id), "path": f"{id}.webp"} for id in some)
             row = [pa.array(shown, kind) for kind in picture.values()]
             row += [each.slice(start, size).combine_chunks() for each in (columns | numbers).values()]
             blocks = ((kind, np.float32(more[name][start : start + size])) for name, kind in lists.items())

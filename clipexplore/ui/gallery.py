@@ -48,6 +48,7 @@ def gallery(hits: list[Hit], key: str, into: str | None = "q") -> None:
         st.info(_("Nothing is left to show."))
         return
     run().pictures.extend(hit.id for hit in hits)
+    run().items.extend(hit.id for hit in hits)
     items = [dict(id=hit.id, url=picture_url(hit.id), caption=hit.caption, score=score(hit)) for hit in hits]
     data = {"items": items, "tools": _tools(into), "chosen": chosen()}
     data |= {"label": _("Pictures"), "choose": _("Choose")}

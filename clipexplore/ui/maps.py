@@ -20,11 +20,12 @@ from .cloud import Overlay, draw_cloud, draw_sheet, packed, sheet_name
 from .expressions import show_error
 from .plots import axis_titles
 from .progress import awaited
-from .session import space
+from .session import run, space
 from .shades import Coloring, middles
 from .solid import draw_solid
 from .widgets import download, number, select, slider, toggle
 
+MOST_ITEMS = 10_000  # that are exported from the page
 CORNERS = 40  # of a region, so that it fits into a link
 
 
@@ -197,6 +198,7 @@ def say_neighbours(chosen: Region) -> None:
 
 def layout_download(layout: Layout, rows: np.ndarray) -> None:
     """The coordinates of the pictures of these rows as CSV."""
+    run().items.extend(space().collection.ids[row] for row in rows[:MOST_ITEMS])
     make = partial(layout_csv, space().collection, layout.coordinates, rows)
     download(_("Places (CSV)"), make, "map.csv", "map-csv")
 

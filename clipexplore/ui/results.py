@@ -1,7 +1,7 @@
 """Results: pictures side by side, texts as bars, what their cosines mean, and downloads."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -14,17 +14,18 @@ from clipexplore.images import contact_sheet, encode, open_picture
 from clipexplore.language import _, numeral
 from clipexplore.space import Context, Hit, Point, What
 from clipexplore.store.collection import Collection
-from clipexplore.store.export import csv_file, harmless, npy_file
+from clipexplore.store.export import csv_file, harmless, npy_file, zipped
 
 from .calls import Call, call
 from .gallery import gallery, score
 from .plots import ACCENT, MUTED, bars, chart
-from .session import space
+from .session import run, space
 from .titles import called
 from .uploads import picture_url
 from .widgets import download
 
 SLOW = 0.3  # seconds from which a search says how long it took
+MOST_BYTES = 2_000_000_000  # of a collection that goes through memory and a browser; its folder is as readable
 
 
 def tiles(pictures: Iterable[tuple[Any, str, str]], width: int = 105) -> None:
@@ -51,6 +52,8 @@ def table(columns: dict[str, list[str]], width: Literal["stretch", "content"] = 
 
 def hit_tiles(noted: Iterable[tuple[Any, str]], width: int = 105) -> None:
     """Pictures of the collection side by side: hits, or whatever has an id and a caption, each with its note."""
+    noted = list(noted)
+    run().items.extend(each.id for each, _note in noted)
     tiles(((picture_url(each.id), each.caption, note) for each, note in noted), width)
 
 
@@ -92,6 +95,7 @@ def result_bars(hits: list[Hit], key: str, alt: str) -> None:
     if not hits:
         st.info(_("Nothing is left to show."))
         return
+    run().items.extend(hit.id for hit in hits if hit.kind != "words")
     bars(
         [hit.name for hit in hits],
         [hit.cosine for hit in hits],
@@ -159,6 +163,20 @@ def show_distribution(context: Context | None, key: str) -> None:
         line = dict(x=best, color=ACCENT, text=numeral(best, ".3f"))
         alt = _("Histogram of the cosines of everything searched")
         chart(counts, alt, f"{key}-distribution", height=240, across=[line], bargap=0, x=_("cosine"))
+
+
+def for_other_tools(
+    collection: Callable[[], Collection],
+    forms: Sequence[str],
+    model: str,
+    name: str,
+    key: str,
+    ids: list[str] | None = None,
+) -> None:
+    """A collection, or some of its items, with the vectors of a model, in a form that another tool reads."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        form = st.selectbox(_("For other tools"), forms, key=f"form-{key}")
+        download("ZIP", lambda: zipped(collection(), form, model, ids), f"{name}-{form}.zip", f"out-{key}")
 
 
 def download_row(hits: list[Hit], vector: np.ndarray | None, key: str) -> None:

@@ -87,6 +87,8 @@ class Run:
         The keys of the text fields in which ids are offered.
     pictures
         The ids of the pictures in galleries, in the order of the page.
+    items
+        The ids of all items that the page shows, of which the share box makes files.
     afresh
         The place beside the examples for `journey.afresh_button`: what a page shows is known when it has run.
     """
@@ -100,6 +102,7 @@ class Run:
     widgets: set[str] = field(default_factory=set)
     fields: list[str] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
+    items: list[str] = field(default_factory=list)
     afresh: DeltaGenerator | None = None
 
 

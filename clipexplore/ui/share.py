@@ -14,18 +14,21 @@ import streamlit as st
 import clipexplore
 from clipexplore import links
 from clipexplore.images import data_url
-from clipexplore.language import _
+from clipexplore.language import _, ngettext
 from clipexplore.lessons import draft
+from clipexplore.paths import bytes_of
 from clipexplore.server.door import entrance
 from clipexplore.server.serving import address_for_others
 from clipexplore.settings import settings
+from clipexplore.store.export import forms_for
 
 from .browser import component, present_button
 from .calls import shown_code
 from .markdown import escape
 from .page import pages
+from .results import MOST_BYTES, for_other_tools
 from .room import lead_buttons
-from .session import page_here, run, space
+from .session import access, page_here, run, space
 from .widgets import download
 
 TOLD = ("q", "image", "points", "stops", "objects", "picture")  # what a page is about, where it has such a key
@@ -91,6 +94,23 @@ def _files(link: str, page: str) -> None:
             download(_("Recipe (JSON)"), partial(bytes, _recipe(link)), "clip-explorer.json", "share-recipe")
         if code := shown_code():
             download(_("Code"), code.encode, "clip-explorer.py", "share-code", icon="code")
+    if run().space:
+        _for_other_tools()
+
+
+def _for_other_tools() -> None:
+    """The items that the page shows, else the whole collection where it is not too large, as files for other tools."""
+    here = space()
+    collection, model = here.collection, here.model.key
+    ids = [id for id in dict.fromkeys(run().items) if id in collection] or None
+    if ids is None and bytes_of(collection.folder) > min(MOST_BYTES, access().most_bytes):
+        return
+    model = model if model in collection.models else ""
+    forms = forms_for(collection.has_files, bool(model))
+    for_other_tools(lambda: collection, forms, model, collection.name, "share", ids)
+    count = len(ids or collection)
+    says = ngettext("The ZIP has {count:,} item of {title}.", "The ZIP has {count:,} items of {title}.", count)
+    st.caption(says.format(count=count, title=escape(collection.title)))
 
 
 def _recipe(link: str) -> bytes:

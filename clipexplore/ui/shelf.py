@@ -19,20 +19,19 @@ from clipexplore.models.catalog import UNNAMED
 from clipexplore.space import Hit
 from clipexplore.store import export, shelves
 from clipexplore.store.collection import Collection
-from clipexplore.store.export import forms_for, zipped
+from clipexplore.store.export import forms_for
 from clipexplore.store.importing import REJECTED
 from clipexplore.store.shelves import Shelved
 
 from .imports import import_panel, jobs, reembed, resume, say_failed
 from .markdown import escape
-from .results import tiles
-from .session import access, preset, visitor
+from .results import MOST_BYTES, for_other_tools, tiles
+from .session import access, preset, run, visitor
 from .titles import described
 from .uploads import picture_url
 from .widgets import download
 
 ACROSS, SIDE = 6, 64  # of the pictures on a cover
-MOST_BYTES = 2_000_000_000  # of a collection that goes through memory and a browser; its folder is as readable
 
 
 def show_shelf() -> None:
@@ -161,10 +160,8 @@ def _for_other_tools(card: Shelved) -> None:
     """The collection in a form that another tool reads."""
     model = st.session_state["model"]
     model = model if model in card.models else next(iter(card.models), "")
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        possible = forms_for(bool(card.pictures) and not card.bare, bool(model))
-        form = st.selectbox(_("For other tools"), possible, key=f"form-{card.name}")
-        download("ZIP", partial(zipped, card.folder, form, model), f"{card.name}-{form}.zip", f"out-{card.name}")
+    possible = forms_for(bool(card.pictures) and not card.bare, bool(model))
+    for_other_tools(lambda: Collection.open(card.folder), possible, model, card.name, card.name)
 
 
 def _try(act: Callable[[], object]) -> None:
@@ -207,6 +204,7 @@ def _say_deleted() -> None:
 
 def show_items(hits: list[Hit], key: str, say: Callable[[Hit], str] = lambda hit: numeral(hit.cosine, ".3f")) -> None:
     """Pictures with their ids and what there is to say of each; texts as a table."""
+    run().items.extend(hit.id for hit in hits)
     if hits and hits[0].kind == "pictures":
         tiles((picture_url(hit.id), hit.caption, f"{escape(f'@{hit.id}')}  \n{escape(say(hit))}") for hit in hits)
         return

@@ -2,9 +2,11 @@
 
 import json
 import re
+import zipfile
 from io import BytesIO
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 import segno
 from PIL import Image
@@ -113,6 +115,9 @@ def test_a_view_is_a_picture_with_its_link_in_it_and_a_recipe(visitor, server, p
     made = json.loads(downloaded(window, "Recipe (JSON)"))
     assert made["link"] == window.url and made["page"] == page and "Space.open(" in made["code"]
     assert made["values"]["collection"] == "emoji-world" and len(made["model"]["revision"]) >= 12
+    with zipfile.ZipFile(BytesIO(downloaded(window, "ZIP"))) as held:  # for other tools: what the page shows
+        table = pyarrow.parquet.read_table(BytesIO(held.read(held.namelist()[0])))
+    assert len(table) == (5 if page == "search" else 2_626) and {"image", "image_vectors"} <= {*table.column_names}
     pixels = Image.open(BytesIO(downloaded(window, "Picture with the link (PNG)"))).convert("RGB")
     side, pad, file = 132 * 2, 24 * 2, BytesIO()
     segno.make(window.url, error="l").save(file, kind="png", scale=8, border=3)

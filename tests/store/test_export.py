@@ -18,7 +18,7 @@ from clipexplore.errors import InputError
 from clipexplore.sources.entries import Entry
 from clipexplore.sources.recognise import open_source
 from clipexplore.store.collection import Collection
-from clipexplore.store.export import export
+from clipexplore.store.export import FORMS, export
 
 COUNT = 12
 CAPTIONS = ["", 'a "cat", sat', "zwei\nZeilen", "写真 🎩", *(f"picture number {n}" for n in range(4, COUNT))]
@@ -110,6 +110,27 @@ def test_npz(collection, written):
     assert found["caption"].tolist() == collection.captions and found["id"].tolist() == collection.ids
     for kind, name in (("pictures", "image_vectors"), ("captions", "text_vectors")):
         np.testing.assert_array_equal(found[name], collection.embeddings("toy", kind))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_some_items_are_written_in_their_order(collection, form, tmp_path):
+    collection.writable.add_map("toy", "umap", np.random.default_rng(0).random((COUNT, 2)).astype(np.float32))
+    rows = [5, 2, 9]
+    export(collection, form, tmp_path / "out", "toy", ids=[collection.ids[row] for row in rows])
+    entries = list(open_source(tmp_path / "out"))
+    if form not in ("webdataset",):  # which keeps the order of names
+        assert [each.caption for each in entries] == [" ".join(collection.captions[row].split()) for row in rows]
+    assert {each.caption for each in entries} == {" ".join(collection.captions[row].split()) for row in rows}
+    for kind in {kind for each in entries for kind in each.vectors}:
+        of = {each.caption: each.vectors[kind] for each in entries if kind in each.vectors}
+        own = collection.embeddings("toy", "pictures" if form == "tensorboard" else kind)
+        for row in rows:
+            if (text := " ".join(collection.captions[row].split())) in of:
+                np.testing.assert_allclose(of[text], own[row], atol=1e-6)
+    if form == "embedding-atlas":
+        table = pyarrow.parquet.read_table(tmp_path / "out" / "dataset.parquet")
+        stored = collection.map_of("toy", "umap")[rows]
+        np.testing.assert_array_equal(np.stack([table["projection_x"], table["projection_y"]], 1), stored)
 
 
 def test_a_spreadsheet_takes_no_caption_for_a_formula(tmp_path):
