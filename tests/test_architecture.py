@@ -25,7 +25,7 @@ PRODUCT = [*LIBRARY, *APP]
 # own.
 FLOORS = (
     "paths language errors links vectors images known reports expression names settings closing jobs access "
-    "lessons room server",
+    "lessons room server tables",
     "labs maps models sources retrieval batcher cluster",
     "store",
     "points hits banks space",

@@ -1,4 +1,4 @@
-"""What other programs read: tables as CSV, arrays as NPY, and a whole collection as a file or in the form of a tool.
+"""A collection as other programs read it: as one file, or in the form of a tool.
 
 Every form is a folder of files with ids, captions and fields; most have the pictures, those of vectors have these as
 float32. Sources: the documentation of each tool, named at its function; `tests/store/test_export.py` reads all of them
@@ -7,14 +7,13 @@ back.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -27,30 +26,12 @@ from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.sources.entries import Kind, groups
 from clipexplore.store.collection import Collection
+from clipexplore.tables import csv_file, harmless, npy_file
 
 GROUP, TEXTS, SHARD = 100, 10_000, 1_000  # items written together with pictures and without, and in one tar
 COLUMNS: dict[Kind, str] = {"pictures": "image_vectors", "captions": "text_vectors"}
 _OF_FIFTYONE = ("id", "filepath", "tags", "metadata", "media_type", "created_at", "last_modified_at")  # its own fields
 _SPRITE, _SIDE = 8_192, 32  # pixels: the longest side of a sprite that TensorBoard shows, and of a picture in it
-
-
-def csv_file(header: Sequence[str], rows: Iterable[Sequence[object]], encoding: str = "utf-8-sig") -> bytes:
-    """A table as CSV, as spreadsheets read it; texts of visitors have to be made `harmless` before."""
-    out = io.StringIO()
-    csv.writer(out).writerows([header, *rows])
-    return out.getvalue().encode(encoding)
-
-
-def npy_file(array: np.ndarray) -> bytes:
-    """An array as NPY."""
-    out = io.BytesIO()
-    np.save(out, array, allow_pickle=False)
-    return out.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """The text, with a quote before it where a spreadsheet would take it for a formula."""
-    return "'" + cell if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 # One file

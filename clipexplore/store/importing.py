@@ -25,9 +25,9 @@ from clipexplore.reports import Report
 from clipexplore.sources.descriptions import description_in
 from clipexplore.sources.entries import Entry, Kind, Rejected, Source, groups
 from clipexplore.store.embedding import COMMIT, Embeds, embed_missing, embedded, ready_made, spaces_of
-from clipexplore.store.export import csv_file, harmless
 from clipexplore.store.items import NOTHING, Ids, Item, content_key, fields_json
 from clipexplore.store.stored import Stored
+from clipexplore.tables import csv_file, harmless
 from clipexplore.vectors import normalize
 
 SIDE, QUALITY = 448, 88  # of what is stored and embedded: 4:3 leaves 336 pixels, the most a usual CLIP reads

@@ -6,7 +6,7 @@ from clipexplore.explore.classify import AT_ONCE, Classes, Classified, classes_o
 from clipexplore.explore.where import Where, WhereJudged, Windows, look, only_id
 from clipexplore.images import data_url, encode
 from clipexplore.language import _, numeral
-from clipexplore.store.export import csv_file, harmless
+from clipexplore.tables import csv_file, harmless
 
 from .calls import call
 from .markdown import escape

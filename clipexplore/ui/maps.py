@@ -13,7 +13,7 @@ from clipexplore.language import _
 from clipexplore.maps.umap import METRICS
 from clipexplore.space import Point
 from clipexplore.store.collection import Collection
-from clipexplore.store.export import harmless
+from clipexplore.tables import harmless
 
 from .calls import Call, call
 from .cloud import Overlay, draw_cloud, draw_sheet, packed, sheet_name

@@ -9,7 +9,7 @@ from clipexplore.errors import InputError
 from clipexplore.explore.match import Batch, Match
 from clipexplore.labs.contrast import Contrast
 from clipexplore.language import _, decimal_marks, numeral
-from clipexplore.store.export import csv_file, harmless
+from clipexplore.tables import csv_file, harmless
 
 from .expressions import open_in, points_of
 from .markdown import escape

@@ -19,7 +19,7 @@ from clipexplore.explore.draw_walk import WalkDrawing
 from clipexplore.explore.interpolate import Walk
 from clipexplore.images import data_url, encode, is_webp, open_picture
 from clipexplore.language import _, numeral
-from clipexplore.store.export import csv_file, harmless, npy_file
+from clipexplore.tables import csv_file, harmless, npy_file
 
 from .browser import component
 from .drawing import Track, say_withheld

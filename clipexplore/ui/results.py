@@ -14,7 +14,8 @@ from clipexplore.images import contact_sheet, encode, open_picture
 from clipexplore.language import _, numeral
 from clipexplore.space import Context, Hit, Point, What
 from clipexplore.store.collection import Collection
-from clipexplore.store.export import csv_file, harmless, npy_file, zipped
+from clipexplore.store.export import zipped
+from clipexplore.tables import csv_file, harmless, npy_file
 
 from .calls import Call, call
 from .gallery import gallery, score

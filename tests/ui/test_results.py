@@ -9,7 +9,7 @@ from PIL import Image
 
 from clipexplore.images import encode
 from clipexplore.space import Hit
-from clipexplore.store.export import harmless, npy_file
+from clipexplore.tables import harmless, npy_file
 from clipexplore.ui.results import _hits_file, _sheet
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
