@@ -24,7 +24,8 @@ ui.header(
     attempt=_("Raise k and watch the ears come last. Compare the nearest pictures on both sides."),
 )
 with ui.row():
-    source = ui.choice("source", _("Pictures"), ["collection", "digits"])
+    sources = ["collection", "digits"] if ui.space().collection.has_files else ["digits"]
+    source = ui.choice("source", _("Pictures"), sources)
     digits = source == "digits"
     if digits:
         digit = ui.slider("digit", _("Which digit"), 0, 1796, width=260)

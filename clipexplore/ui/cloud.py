@@ -166,9 +166,9 @@ def _headed(head: dict, payload: bytes) -> bytes:
     return len(written).to_bytes(4, "little") + written + payload
 
 
-def sheet_name(collection: Collection) -> str | None:
-    """The name of the thumbnails of a collection, made from their content; None where its pictures are not here."""
-    return f"{collection.name}-{collection.version}" if collection.has_files else None
+def sheet_name(collection: Collection) -> str:
+    """The name of the thumbnails and captions of a collection, made from their content."""
+    return f"{collection.name}-{collection.version}"
 
 
 @st.cache_resource(show_spinner=False)
@@ -182,33 +182,32 @@ def _block_of(_collection: Collection, name: str) -> Job:
 
 
 def sheet_block(collection: Collection, name: str, job: Job | None = None) -> bytes:
-    """What sheet.js unpacks: the length of a header, the header in JSON, and all thumbnails in one WebP."""
+    """What sheet.js unpacks: the length of a header, the header in JSON, and all thumbnails in one WebP, where the
+    pictures are here.
+    """
     rows = range(0, len(collection), -(-len(collection) // MOST_THUMBNAILS))
     small = []
-    for number, row in enumerate(rows):
+    for number, row in enumerate(rows if collection.has_files else ()):
         small.append(thumbnail(open_picture(collection.picture(collection.ids[row])), SIDE))
         if job and number % 64 == 0:
             job.report(number / len(rows))
-    sheet = contact_sheet(small, SIDE)
+    sheet = contact_sheet(small, SIDE) if small else None
     every = len(rows) == len(collection)
     captions = {row: collection.captions[row] for row in rows} if not every else collection.captions
     head: dict[str, Any] = {
         "name": name,
         "size": SIDE,
-        "columns": sheet.width // SIDE,
+        "columns": sheet.width // SIDE if sheet else 0,
         "rows": None if every else list(rows),
         "captions": captions,
     }
-    return _headed(head, encode(sheet, "WEBP"))
+    return _headed(head, encode(sheet, "WEBP") if sheet else b"")
 
 
 def draw_sheet(collection: Collection) -> None:
-    """Sends the thumbnails of a collection, once they are made; the cloud shows them from then on."""
-    if name := sheet_name(collection):
-        job = _block_of(collection, name)
-        st.fragment(speaking(_send_sheet), run_every=1.0 if job.state in ("queued", "running") else None)(
-            job, job.state
-        )
+    """Sends the thumbnails and captions of a collection, once they are made; the cloud shows them from then on."""
+    job = _block_of(collection, sheet_name(collection))
+    st.fragment(speaking(_send_sheet), run_every=1.0 if job.state in ("queued", "running") else None)(job, job.state)
 
 
 def _send_sheet(job: Job, before: str) -> None:

@@ -37,6 +37,7 @@ CONFIG = {
 
 # Streamlit's frontend replaces these by the colours of its theme.
 COLORWAY = [f"#{number:06}" for number in range(1, 11)]
+_END = 8  # characters of an id
 
 _bars = component("bars", '<div class="bars"></div>', isolate_styles=False)
 
@@ -47,8 +48,11 @@ def plain(label: str, most: int = 48) -> str:
 
 
 def short(label: str, most: int) -> str:
-    """A label of at most so many characters."""
-    return label if len(label) <= most else label[: most - 1] + "…"
+    """A label of at most so many characters; of one id the end stays, which tells it from others of the same file."""
+    if len(label) <= most:
+        return label
+    end = label[-_END:] if label.startswith("@") and " " not in label else ""
+    return f"{label[: most - 1 - len(end)]}…{end}"
 
 
 def sampled(count: int, whole: int) -> str:

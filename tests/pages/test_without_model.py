@@ -47,6 +47,7 @@ def made(tmp_path):
         ("components", {"part": "fingerprint"}),
         ("interpolate", {}),
         ("match", {}),
+        ("pixels", {}),
         ("collections", {"look": "outliers"}),
     ],
 )

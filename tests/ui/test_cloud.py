@@ -84,7 +84,7 @@ def test_every_picture_is_on_the_sheet_where_the_browser_looks_for_it():
         def __len__(self):
             return len(self.ids)
 
-    some = Some(ids=world.ids[:30], captions=world.captions[:30], picture=world.picture)
+    some = Some(ids=world.ids[:30], captions=world.captions[:30], picture=world.picture, has_files=True)
     head, rest = unpacked(sheet_block(some, "name"))
     sheet = np.asarray(open_picture(rest), int)
     assert head["captions"] == some.captions and head["rows"] is None and head["size"] == SIDE
@@ -105,6 +105,12 @@ def test_a_large_collection_has_thumbnails_of_every_few(monkeypatch):
     assert head["captions"] == {str(row): world.captions[row] for row in head["rows"]}
 
 
+def test_a_collection_without_pictures_has_its_captions_on_the_sheet():
+    words = Space.open().words
+    head, rest = unpacked(sheet_block(words, "name"))
+    assert head["captions"] == words.captions and rest == b""
+
+
 def test_the_name_of_a_sheet_is_that_of_its_content():
     here = Space.open()
-    assert sheet_name(here.collection).startswith("emoji-world-") and sheet_name(here.words) is None
+    assert sheet_name(here.collection).startswith("emoji-world-") and sheet_name(here.words).startswith("words-")

@@ -31,7 +31,7 @@ class Drawing extends Points {
 
   /** The rows in sight, where they are few enough to be shown as pictures. */
   pictures() {
-    if (!this.sheet || (this.view.zoom < 1.6 && this.data.count > 40)) return null;
+    if (!this.sheet?.image || (this.view.zoom < 1.6 && this.data.count > 40)) return null;
     const [left, high] = this.toPlane(0, 0), [right, low] = this.toPlane(this.width, this.height);
     const rows = this.within(left, low, right, high, PICTURES);
     this.side = rows && clamp(Math.sqrt((this.width * this.height) / Math.max(rows.length, 1)) * 0.55, 72, 26);
@@ -48,7 +48,7 @@ class Drawing extends Points {
     pen.font = `600 13px ${this.styles.fontFamily}`;
     for (const [x, y, label] of this.data.marks) this.mark(pen, ...this.toScreen(x, y), label);
     const named = this.data.labels.filter(([x, y, label]) => this.write(pen, ...this.toScreen(x, y), label, false));
-    if (this.sheet && !this.shown) this.drawFaces(pen, named);
+    if (this.sheet?.image && !this.shown) this.drawFaces(pen, named);
   }
 
   drawPicture(pen, i, x = null, y = null, side = this.side) {

@@ -107,10 +107,10 @@ class Hands extends Drawing {
     this.tip.style.display = i === null ? "none" : "block";
     if (i === null) return;
     const image = this.tip.querySelector("canvas"), said = this.tip.querySelector("span"), { heat, names, colors } = this.data;
-    image.style.display = this.sheet ? "block" : "none";
-    if (this.sheet) { const pen = image.getContext("2d"); pen.clearRect(0, 0, 96, 96); this.drawPicture(pen, i, 0, 0, 96); }
+    image.style.display = this.sheet?.image ? "block" : "none";
+    if (this.sheet?.image) { const pen = image.getContext("2d"); pen.clearRect(0, 0, 96, 96); this.drawPicture(pen, i, 0, 0, 96); }
     const value = heat && colors[i] !== REST ? this.decimal(heat.low + (colors[i] / 254) * (heat.high - heat.low)) : names[colors[i]] ?? "";
-    said.textContent = [this.sheet?.captions?.[this.row(i)] ?? `${this.row(i) + 1}`, value].filter(Boolean).join(" · ");
+    said.textContent = [this.sheet?.captions?.[this.row(i)] || `${this.row(i) + 1}`, value].filter(Boolean).join(" · ");
     const left = at[0] + 200 > this.width ? at[0] - this.tip.offsetWidth - 12 : at[0] + 14;
     this.tip.style.left = `${Math.max(left, 2)}px`;
     this.tip.style.top = `${Math.min(at[1] + 12, this.height - this.tip.offsetHeight - 4)}px`;
