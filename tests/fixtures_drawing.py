@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures_models import build_tiny_clip
 
 DIM, WIDTH, SIDE = 24, 32, 32  # of the tiny CLIP: its joint space and its text tower; pixels of a picture
 LATENT = {"block_out_channels": (8, 16, 16), "layers_per_block": 1, "norm_num_groups": 4}
@@ -42,6 +43,44 @@ def classic(tiny_diffusion):
     from clipexplore.draw.renderer import Renderer
 
     return Renderer.load(tiny_diffusion, device="cpu", dtype=torch.float32)
+
+
+@pytest.fixture(scope="session")
+def adapter(tiny_diffusion, tmp_path_factory) -> Path:
+    """The folder of an IP-Adapter for `tiny_diffusion`."""
+    return write_adapter(tmp_path_factory.mktemp("models") / "ip", tiny_diffusion)
+
+
+@pytest.fixture(scope="session")
+def adapted(tiny_diffusion, tiny_clip, adapter):
+    """The loaded `tiny_diffusion` with `adapter`, in float32."""
+    import torch
+
+    from clipexplore.draw.renderer import Renderer
+
+    return Renderer.load(tiny_diffusion, tiny_clip, device="cpu", dtype=torch.float32, adapter=adapter)
+
+
+@pytest.fixture(scope="session")
+def wide_clip(tmp_path_factory) -> Path:
+    """A CLIP whose space is as wide as its text tower, as in ViT-bigG."""
+    return build_tiny_clip(tmp_path_factory.mktemp("models") / "clip", dim=WIDTH)
+
+
+@pytest.fixture(scope="session")
+def tiny_kandinsky(tmp_path_factory) -> Path:
+    """A `KandinskyV22Pipeline` for `wide_clip`."""
+    return build_tiny_kandinsky(tmp_path_factory.mktemp("models") / "kandinsky", WIDTH)
+
+
+@pytest.fixture(scope="session")
+def kandinsky(tiny_kandinsky, wide_clip):
+    """The loaded `tiny_kandinsky`, in float32."""
+    import torch
+
+    from clipexplore.draw.renderer import Renderer
+
+    return Renderer.load(tiny_kandinsky, wide_clip, device="cpu", dtype=torch.float32)
 
 
 def build_tiny_unclip(folder: Path, clip: Path) -> Path:

@@ -9,7 +9,7 @@ Source: Rombach et al. 2022, "High-Resolution Image Synthesis with Latent Diffus
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -39,15 +39,15 @@ RANGES = {"num_inference_steps": (1, 100), "guidance_scale": (1.0, 20.0), "seed"
 
 
 @dataclass(frozen=True, eq=False)
-class Together:
-    """Pictures that are computed together.
+class Rows:
+    """Rows of a drawing, and how they are drawn.
 
     Attributes
     ----------
     numbers
-        Those of the pictures in the drawing that they are part of, from 0.
+        Those of the rows in the drawing, from 0.
     prompts, points
-        Both conditions of each, as `Renderer` makes them whole.
+        Both conditions of each: token states `(n, tokens, width)` and points `(n, dim)`.
     steps, scale
         Denoising steps, and the guidance.
     """
@@ -58,13 +58,13 @@ class Together:
     seed: int
     steps: int
     scale: float
-    report: PreviewReport
+    scheduler: str
+    report: PreviewReport = lambda share, preview: None
 
-    def parts(self, at_once: int) -> Iterator[Together]:
-        """The same, so many at a time."""
-        for start in range(0, len(self.numbers), at_once):
-            some = slice(start, start + at_once)
-            yield replace(self, numbers=self.numbers[some], prompts=self.prompts[some], points=self.points[some])
+    def some(self, places: Sequence[int]) -> Rows:
+        """Those at some places among these, counted from 0."""
+        numbers = [self.numbers[place] for place in places]
+        return replace(self, numbers=numbers, prompts=self.prompts[places], points=self.points[places])
 
 
 class Renderer:
@@ -204,17 +204,15 @@ class Renderer:
             For a condition this model cannot draw or of another shape, a number out of range, and when memory does
             not even suffice for half a batch.
         """
-        steps = int(self.num_inference_steps if num_inference_steps is None else num_inference_steps)
-        prompts, points = self._conditions(prompt_embeds, embeddings)
+        asked = self._asked(prompt_embeds, embeddings, seed, num_inference_steps, guidance_scale, scheduler)
         pictures: dict[int, Image.Image] = {}
-        for rows, filled, part in planned(len(prompts), steps, alike, report):
-            given = prompts[filled], points[filled]
-            drawn = self._batch(filled, *given, part, steps, seed, guidance_scale, scheduler)
+        for rows, filled, part in planned(len(asked.numbers), asked.steps, alike, report):
+            drawn = self._draw(replace(asked.some(filled), report=part))
             for row, picture in zip(rows, drawn, strict=False):
                 pictures[row] = picture
                 shown(row, picture)
             yield
-        return [pictures[row] for row in range(len(prompts))]
+        return [pictures[row] for row in asked.numbers]
 
     def batch(
         self,
@@ -228,25 +226,24 @@ class Renderer:
         """The pictures of one batch of a drawing, computed together; all is as in `drawing`, and `numbers` are those
         of the pictures in it.
         """
-        return self._batch(numbers, *self._conditions(prompt_embeds, embeddings), report, **settings)
+        asked = self._asked(prompt_embeds, embeddings, **settings)
+        return self._draw(replace(asked, numbers=numbers, report=report))
 
-    def _batch(
+    def _asked(
         self,
-        numbers: list[int],
-        prompts: np.ndarray,
-        points: np.ndarray,
-        report: PreviewReport,
-        num_inference_steps: int,
+        prompts: np.ndarray | None,
+        points: np.ndarray | None,
         seed: int = 0,
+        num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
         scheduler: str = OWN,
-    ) -> list[Image.Image]:
+    ) -> Rows:
+        """All rows that are asked for, checked."""
+        steps = int(self.num_inference_steps if num_inference_steps is None else num_inference_steps)
         scale = self.guidance_scale if guidance_scale is None else guidance_scale
-        _check_range(num_inference_steps=num_inference_steps, guidance_scale=scale, seed=seed)
-        self.pipeline.scheduler = chosen_scheduler(  # another drawing may have had another
-            self._own, scheduler, self._decoder.schedulers
-        )
-        return self._draw(Together(numbers, prompts, points, seed, num_inference_steps, scale, report))
+        _check_range(num_inference_steps=steps, guidance_scale=scale, seed=seed)
+        both = self._conditions(prompts, points)
+        return Rows([*range(len(both[0]))], *both, seed, steps, scale, scheduler)
 
     def _conditions(self, prompts: np.ndarray | None, points: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Both conditions of every row: no text is the empty text, no point a row of zeros, as in training."""
@@ -261,20 +258,14 @@ class Renderer:
             )
         count = len(prompts) if prompts is not None else len(points if points is not None else ())
         prompts = np.repeat(self._empty, count, 0) if prompts is None else np.asarray(prompts, np.float32)
-        dim = self._decoder.dim
+        dim, (tokens, width) = self._decoder.dim, self._empty.shape[1:]
         points = np.zeros((count, dim), np.float32) if points is None else normalize(points) * np.float32(self.norm)
-        if prompts.shape != (count, *self._empty.shape[1:]) or points.shape != (count, dim):
+        if prompts.shape != (count, tokens, width) or points.shape != (count, dim):
             raise InputError(
                 _(
                     "Conditions of shapes {prompts} and {points} do not fit this model, which takes (n, {tokens}, "
                     "{width}) token states and (n, {dim}) embeddings; use those of its own CLIP."
-                ).format(
-                    prompts=prompts.shape,
-                    points=points.shape,
-                    tokens=self._empty.shape[1],
-                    width=self._empty.shape[2],
-                    dim=dim,
-                )
+                ).format(prompts=prompts.shape, points=points.shape, tokens=tokens, width=width, dim=dim)
             )
         return prompts, points
 
@@ -282,13 +273,16 @@ class Renderer:
     def _empty(self) -> np.ndarray:
         return self.encode_prompts([""]) if self._decoder.tokens else np.zeros((1, 0, 0), np.float32)
 
-    def _draw(self, batch: Together) -> list[Image.Image]:
+    def _draw(self, batch: Rows) -> list[Image.Image]:
         """One batch; where memory is out it is tried once more in halves, which need half of it, and decoded piece by
         piece.
         """
+        # another drawing may have had another
+        self.pipeline.scheduler = chosen_scheduler(self._own, batch.scheduler, self._decoder.schedulers)
 
         def drawn(at_once: int) -> list[Image.Image]:
-            return [picture for part in batch.parts(at_once) for picture in self._run(part)]
+            parts = (range(start, min(start + at_once, count)) for start in range(0, count, at_once))
+            return [picture for part in parts for picture in self._run(batch.some(part))]
 
         count = len(batch.numbers)
         half = math.ceil(count / 2)
@@ -306,7 +300,7 @@ class Renderer:
             ).format(n=half, side=self.side)
         )
 
-    def _run(self, batch: Together) -> list[Image.Image]:
+    def _run(self, batch: Rows) -> list[Image.Image]:
         import torch
 
         count = len(batch.numbers)

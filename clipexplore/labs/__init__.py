@@ -1,1 +1,1 @@
-"""What the pages teach, as functions on arrays: classifying, matching, components, directions, words."""
+"""What the pages teach, as functions on arrays: classifying, matching, concepts, directions, words."""

@@ -1,1 +1,1 @@
-"""Maps beyond PCA: UMAP, its reference, how far to trust it, and groups with names."""
+"""Clouds of points on few axes: principal components, UMAP and its reference, how far to trust them, and groups."""

@@ -1,14 +1,12 @@
-"""Kandinsky 2.2 and its prior, on small models of the true classes: what the pipelines themselves give, with all
-promises of a decoder.
-"""
+"""Kandinsky 2.2 and its prior, on small models of the true classes: what the pipelines themselves give."""
 
 import shutil
 
 import numpy as np
 import pytest
 import torch
-from fixtures_drawing import SIDE, build_tiny_kandinsky, build_tiny_prior
-from fixtures_models import build_tiny_clip
+from fixtures_drawing import SIDE, build_tiny_prior
+from fixtures_drawing import WIDTH as DIM
 
 from clipexplore.draw.drawer import Drawer, drawer_of
 from clipexplore.draw.prior import GUIDANCE, STEPS, Prior
@@ -20,32 +18,16 @@ from clipexplore.models.hub import choose
 from clipexplore.models.weights import Weights
 from clipexplore.vectors import normalize
 
-DIM = 32  # as wide as the text tower, as in ViT-bigG
 POINTS = np.random.default_rng(0).normal(size=(9, DIM)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    return build_tiny_clip(tmp_path_factory.mktemp("models") / "clip", dim=DIM)
+def prior_folder(wide_clip, tmp_path_factory):
+    return build_tiny_prior(tmp_path_factory.mktemp("models") / "prior", wide_clip, DIM)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return build_tiny_kandinsky(tmp_path_factory.mktemp("models") / "kandinsky", DIM)
-
-
-@pytest.fixture(scope="module")
-def kandinsky(folder, clip):
-    return Renderer.load(folder, clip, device="cpu", dtype=torch.float32)
-
-
-@pytest.fixture(scope="module")
-def prior_folder(clip, tmp_path_factory):
-    return build_tiny_prior(tmp_path_factory.mktemp("models") / "prior", clip, DIM)
-
-
-@pytest.fixture(scope="module")
-def prior(clip, prior_folder, tmp_path_factory):
+def prior(wide_clip, prior_folder, tmp_path_factory):
     """Of what `models get` fetches of its repository alone."""
     fetched = tmp_path_factory.mktemp("models") / "fetched"
     names = [str(path.relative_to(prior_folder)) for path in prior_folder.rglob("*") if path.is_file()]
@@ -54,7 +36,7 @@ def prior(clip, prior_folder, tmp_path_factory):
         shutil.copy(prior_folder / name, fetched / name)
     assert {path.name for path in fetched.iterdir()} == {"prior", "scheduler", "model_index.json"}
     assert Weights("prior", "x", path=fetched).present
-    return Prior.load(fetched, clip, Embedder.load(clip, device="cpu"))
+    return Prior.load(fetched, wide_clip, Embedder.load(wide_clip, device="cpu"))
 
 
 def drawn(renderer, steps=4, **given):
@@ -63,11 +45,11 @@ def drawn(renderer, steps=4, **given):
 
 
 @pytest.mark.parametrize(("scheduler", "kind"), [("own", "DPMSolverMultistepScheduler"), ("ddim", "DDIMScheduler")])
-def test_pictures_are_those_of_the_pipeline_itself(kandinsky, folder, clip, prior_folder, scheduler, kind):
+def test_pictures_are_those_of_the_pipeline_itself(kandinsky, tiny_kandinsky, prior_folder, scheduler, kind):
     """Without a point it is given what its own prior says stands for none: a blank picture, seen by its CLIP."""
     import diffusers
 
-    theirs = diffusers.KandinskyV22Pipeline.from_pretrained(folder)
+    theirs = diffusers.KandinskyV22Pipeline.from_pretrained(tiny_kandinsky)
     theirs.scheduler = getattr(diffusers, kind).from_config(kandinsky._own.config)
     blank = diffusers.KandinskyV22PriorPipeline.from_pretrained(prior_folder).get_zero_embed()
     for row, picture in enumerate(drawn(kandinsky, embeddings=POINTS[:2], seed=5, scheduler=scheduler)):
@@ -84,39 +66,8 @@ def test_pictures_are_those_of_the_pipeline_itself(kandinsky, folder, clip, prio
         assert np.abs(picture - expected * 255).max() <= 2
 
 
-def test_pixels_depend_on_the_recipe_alone(kandinsky):
-    walk = drawn(kandinsky, embeddings=POINTS, seed=3)
-    for row in (2, 7):
-        others = np.random.default_rng(row).normal(size=POINTS.shape).astype(np.float32)
-        others[row] = POINTS[row]
-        np.testing.assert_array_equal(drawn(kandinsky, embeddings=others, seed=3)[row], walk[row])
-    alone = np.concatenate([drawn(kandinsky, embeddings=POINTS[row : row + 1], seed=3) for row in range(len(POINTS))])
-    assert np.abs(walk - alone).max() <= 2
-    assert np.abs(walk[0] - walk[1]).mean() > 2 < np.abs(walk[0] - drawn(kandinsky, embeddings=POINTS[:1])[0]).mean()
-
-
-def test_it_shows_what_emerges_and_stops_within_a_step(kandinsky):
-    shares, previews, sizes = [], [], []
-    handle = kandinsky.pipeline.unet.register_forward_pre_hook(
-        lambda module, given, named: sizes.append(len(named["sample"])), with_kwargs=True
-    )
-
-    def report(share, preview):
-        shares.append(share), previews.append(preview)
-        if len(shares) == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        kandinsky.render(embeddings=POINTS, num_inference_steps=4, report=report)
-    assert shares == sorted(shares) and previews[2].size == (SIDE // 4, SIDE // 4) and sizes == [2, 2, 2]
-    kandinsky.render(embeddings=POINTS[:1], num_inference_steps=2, guidance_scale=1)
-    handle.remove()
-    assert sizes[3:] == [1, 1]
-
-
-def test_memory_that_runs_out_halves_the_batch_and_decodes_one_by_one(kandinsky, folder, clip):
-    fresh = Renderer.load(folder, clip, device="cpu", dtype=torch.float32)
-    expected, decoded = drawn(kandinsky, embeddings=POINTS, seed=3), []
+def test_memory_that_runs_out_decodes_one_by_one(tiny_kandinsky, wide_clip):
+    fresh, decoded = Renderer.load(tiny_kandinsky, wide_clip, device="cpu", dtype=torch.float32), []
     fresh.pipeline.movq.decoder.register_forward_pre_hook(lambda module, given: decoded.append(len(given[0])))
 
     def too_much(module, given, named):
@@ -124,10 +75,10 @@ def test_memory_that_runs_out_halves_the_batch_and_decodes_one_by_one(kandinsky,
             raise torch.OutOfMemoryError("injected")
 
     fresh.pipeline.unet.register_forward_pre_hook(too_much, with_kwargs=True)
-    assert np.abs(drawn(fresh, embeddings=POINTS, seed=3) - expected).max() <= 2 and max(decoded[1:]) == 1
+    assert len(drawn(fresh, embeddings=POINTS)) == len(POINTS) and max(decoded[1:]) == 1
 
 
-def test_what_it_cannot_draw_is_a_sentence(kandinsky, folder, tiny_clip):
+def test_what_it_cannot_draw_is_a_sentence(kandinsky, tiny_kandinsky, tiny_clip):
     assert kandinsky.draws_embeddings and (kandinsky.side, kandinsky.guidance_scale) == (SIDE, 4.0)
     with pytest.raises(InputError, match="draws points of the joint space only"):
         kandinsky.encode_prompts(["a cat"])
@@ -137,7 +88,7 @@ def test_what_it_cannot_draw_is_a_sentence(kandinsky, folder, tiny_clip):
         with pytest.raises(
             InputError, match=f"draws points of {DIM} dimensions, and those of the CLIP here have {dim}"
         ):
-            Renderer.load(folder, other, device="cpu", dtype=torch.float32)
+            Renderer.load(tiny_kandinsky, other, device="cpu", dtype=torch.float32)
 
 
 def test_a_text_is_imagined_as_the_pipeline_itself_does(prior, prior_folder):
@@ -183,10 +134,10 @@ def test_in_a_sum_each_text_counts_as_its_picture():
     np.testing.assert_allclose(moved, normalize(expected), atol=1e-6)
 
 
-def test_the_catalogue_draws_with_both(home, clip, folder, prior_folder):
+def test_the_catalogue_draws_with_both(home, wide_clip, tiny_kandinsky, prior_folder):
     entry = catalog.get("laion-bigg")
     assert (entry.draws_embeddings.kind, entry.prior.kind, entry.dim) == ("pipeline", "prior", 1280)
-    table = {"key": "own", "clip": str(clip), "draws_embeddings": str(folder), "prior": str(prior_folder)}
+    table = {"key": "own", "clip": str(wide_clip), "draws_embeddings": str(tiny_kandinsky), "prior": str(prior_folder)}
     own = catalog._own_entry({**table, "folder": str(home)})
     drawer = drawer_of(own, "joint")
     assert drawer.prior == prior_folder and drawer_of(own, "tokens") is None

@@ -3,6 +3,7 @@ it stops.
 """
 
 import gc
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -16,22 +17,36 @@ STEPS = 4
 POINTS = np.random.default_rng(0).normal(size=(9, DIM)).astype(np.float32)
 
 
-@pytest.fixture
-def seen(unclip):
-    """What the U-Net of `unclip` is called with, call by call; a function put into `seen.before` runs first."""
+class Calls(list):
+    """What a U-Net is called with, call by call; a function put into `before` runs first."""
 
-    class Calls(list):
-        before = staticmethod(lambda sample: None)
+    before = staticmethod(lambda sample: None)
 
+    def look(self, module, given, named):
+        named = {"sample": given[0], **named} if given else named
+        self.before(named["sample"])
+        self.append(named)
+
+
+@contextmanager
+def watched(renderer):
     calls = Calls()
-
-    def look(module, given, named):
-        calls.before(given[0])
-        calls.append({"sample": given[0], **named})
-
-    handle = unclip.pipeline.unet.register_forward_pre_hook(look, with_kwargs=True)
+    handle = renderer.pipeline.unet.register_forward_pre_hook(calls.look, with_kwargs=True)
     yield calls
     handle.remove()
+
+
+@pytest.fixture
+def seen(unclip):
+    with watched(unclip) as calls:
+        yield calls
+
+
+@pytest.fixture(params=["unclip", "adapted", "kandinsky"])
+def kind(request):
+    """The renderer of each kind of pipeline that draws points, and points for it."""
+    points = np.random.default_rng(0).normal(size=(9, WIDTH if request.param == "kandinsky" else DIM))
+    return request.getfixturevalue(request.param), points.astype(np.float32)
 
 
 def pixels(pictures):
@@ -103,36 +118,37 @@ def test_what_is_asked_for_is_seen(unclip, classic):
         cat, dog = drawn(renderer, prompt_embeds=renderer.encode_prompts(["a photo of a cat", "two red apples"]))
         (other,) = drawn(renderer, prompt_embeds=renderer.encode_prompts(["a photo of a cat"]), seed=1)
         assert np.abs(cat - dog).mean() > 2 and np.abs(cat - other).mean() > 2 and cat.shape == (SIDE, SIDE, 3)
-    one, two = drawn(unclip, embeddings=POINTS[:2])
-    assert np.abs(one - two).mean() > 2
 
 
-def test_only_the_direction_of_a_point_counts(unclip):
-    np.testing.assert_array_equal(drawn(unclip, embeddings=POINTS[:1]), drawn(unclip, embeddings=8 * POINTS[:1]))
+def test_every_kind_shows_the_point_and_its_direction_alone(kind):
+    renderer, points = kind
+    one, two, opposite = drawn(renderer, embeddings=np.stack([points[0], points[1], -points[0]]))
+    (other,) = drawn(renderer, embeddings=points[:1], seed=1)
+    assert min(np.abs(one - each).mean() for each in (two, opposite, other)) > 2
+    np.testing.assert_array_equal(drawn(renderer, embeddings=points[:1]), drawn(renderer, embeddings=8 * points[:1]))
 
 
-def test_without_guidance_half_is_computed(unclip, seen):
-    unclip.render(embeddings=POINTS[:1], num_inference_steps=STEPS, guidance_scale=1)
+def test_without_guidance_half_is_computed(kind):
+    renderer, points = kind
+    with watched(renderer) as seen:
+        renderer.render(embeddings=points[:1], num_inference_steps=STEPS, guidance_scale=1)
     assert [len(call["sample"]) for call in seen] == [1] * STEPS
 
 
 # The same recipe, the same pixels
 
 
-def test_pixels_do_not_depend_on_what_else_is_drawn(unclip):
+def test_pixels_do_not_depend_on_what_else_is_drawn(kind):
     """A frame keeps its place in the schedule; its neighbours in the batch change."""
-    walk = drawn(unclip, embeddings=POINTS, seed=3)
+    renderer, points = kind
+    walk = drawn(renderer, embeddings=points, seed=3)
     for row in (0, 2, 7):
-        others = np.random.default_rng(row).normal(size=POINTS.shape).astype(np.float32)
-        others[row] = POINTS[row]
-        np.testing.assert_array_equal(drawn(unclip, embeddings=others, seed=3)[row], walk[row])
-    np.testing.assert_array_equal(drawn(unclip, embeddings=POINTS, seed=3), walk)
-
-
-def test_batch_sizes_differ_by_two_grey_levels_at_most(unclip):
-    walk = drawn(unclip, embeddings=POINTS, seed=3)
-    alone = np.concatenate([drawn(unclip, embeddings=POINTS[row : row + 1], seed=3) for row in range(len(POINTS))])
-    assert np.abs(walk - alone).max() <= 2
+        others = np.random.default_rng(row).normal(size=points.shape).astype(np.float32)
+        others[row] = points[row]
+        np.testing.assert_array_equal(drawn(renderer, embeddings=others, seed=3)[row], walk[row])
+    np.testing.assert_array_equal(drawn(renderer, embeddings=points, seed=3), walk)
+    alone = np.concatenate([drawn(renderer, embeddings=points[row : row + 1], seed=3) for row in range(len(points))])
+    assert np.abs(walk - alone).max() <= 2, "batches of other sizes differ by two grey levels at most"
 
 
 def test_every_frame_starts_from_the_same_noise(unclip, seen):
@@ -157,29 +173,35 @@ def test_frames_come_coarse_to_fine_and_progress_rises(unclip):
     assert {preview.size for preview in previews if preview} == {(SIDE // 4, SIDE // 4)}
 
 
-def test_it_stops_within_a_step(unclip, seen):
+def test_it_stops_within_a_step(kind):
     class Enough(BaseException):
         pass
 
+    renderer, points = kind
+    shares, previews = [], []
+
     def report(share, preview):
-        if len(seen) == 2:
+        shares.append(share), previews.append(preview)
+        if len(seen) == 3:
             raise Enough
 
-    with pytest.raises(Enough):
-        unclip.render(embeddings=POINTS, num_inference_steps=STEPS, report=report)
-    assert len(seen) == 2
-    assert drawn(unclip, embeddings=POINTS[:1]).shape == (1, SIDE, SIDE, 3)  # and draws again
+    with watched(renderer) as seen, pytest.raises(Enough):
+        renderer.render(embeddings=points, num_inference_steps=STEPS, report=report)
+    assert len(seen) == 3 and shares == sorted(shares) and previews[2].size == (SIDE // 4, SIDE // 4)
+    assert drawn(renderer, embeddings=points[:1]).shape == (1, SIDE, SIDE, 3)  # and draws again
 
 
-def test_out_of_memory_halves_the_batch_once(unclip, seen):
-    expected = drawn(unclip, embeddings=POINTS, seed=3)
+def test_out_of_memory_halves_the_batch_once(kind):
+    renderer, points = kind
+    expected = drawn(renderer, embeddings=points, seed=3)
 
     def too_much(sample):
         if len(sample) > 4:  # two pictures with guidance fit
             raise torch.OutOfMemoryError("injected")
 
-    seen.before = too_much
-    assert np.abs(drawn(unclip, embeddings=POINTS, seed=3) - expected).max() <= 2
+    with watched(renderer) as seen:
+        seen.before = too_much
+        assert np.abs(drawn(renderer, embeddings=points, seed=3) - expected).max() <= 2
 
 
 def test_no_memory_at_all_is_a_sentence_and_the_next_job_draws(unclip, seen):
