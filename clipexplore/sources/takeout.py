@@ -40,7 +40,8 @@ def read(tree: Tree, report: Report = silent) -> Source | None:
 
     JSON without its picture is told: another part of the export may have it.
     """
-    pictures = [*pictures_of(tree.names)]
+    # A picture of an album lies in the folder of its year, too, and what comes twice is imported once.
+    pictures = sorted(pictures_of(tree.names), key=lambda name: not _album(name))
     written = [name for name in tree.names if name.lower().endswith(".json")]
     if not pictures or not any(_photo(tree, name) for name in islice(written, _FIRST)):
         return None

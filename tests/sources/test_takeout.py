@@ -5,10 +5,11 @@ import unicodedata
 import zipfile
 
 import pytest
-from fixtures_imports import jpeg
+from fixtures_imports import jpeg, take
 
 from clipexplore.sources.entries import Entry, Rejected
 from clipexplore.sources.recognise import open_source
+from clipexplore.store.collection import Collection
 
 LONG = "a very long name that a phone or a person gave to its picture"
 
@@ -90,6 +91,16 @@ def test_dates_places_people_and_albums(tmp_path):
         "longitude": 9.0,
         "people": "Ada, Bo",
     }
+
+
+def test_a_picture_of_an_album_keeps_it_although_the_folder_of_its_year_comes_first(tmp_path):
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        for folder in ("Photos from 2023", "Summer"):
+            archive.writestr(f"Takeout/Google Photos/{folder}/a.jpg", jpeg(1))
+            archive.writestr(f"Takeout/Google Photos/{folder}/a.jpg.json", photo("a cat"))
+    outcome = take(tmp_path / "it", tmp_path / "t.zip")
+    assert (outcome.added, outcome.known) == (1, 1)
+    assert Collection.open(tmp_path / "it").fields["album"].tolist() == ["Summer"]
 
 
 def test_json_of_a_picture_that_another_part_holds_is_told(tmp_path):
