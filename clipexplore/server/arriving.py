@@ -57,16 +57,14 @@ class Arriving:
     ----------
     scripts
         Where Streamlit's are.
+    style
+        CSS for what every page has, there before anything it is for.
     """
 
-    def __init__(self, app: ASGIApp, scripts: Path):
+    def __init__(self, app: ASGIApp, scripts: Path, style: str):
         self.app = app
-        self.head = (
-            HEAD
-            + "".join(
-                f'<link rel="modulepreload" crossorigin href="./static/js/{name}">' for name in _usual(scripts)
-            ).encode()
-        )
+        links = [f'<link rel="modulepreload" crossorigin href="./static/js/{name}">' for name in _usual(scripts)]
+        self.head = HEAD + f"<style>{style}</style>{''.join(links)}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or "text/html" not in Headers(scope=scope).get("accept", ""):

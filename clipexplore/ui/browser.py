@@ -47,7 +47,7 @@ def _tell(key: str, name: str, take: Callable[[Any], None]) -> None:
         take(said)
 
 
-_window = component("window", isolate_styles=False)
+_window = component("window", isolate_styles=False, css=None)  # its style stands in the head of every page
 
 
 def keep_window() -> None:

@@ -60,7 +60,11 @@ def around_the_app() -> dict[str, Any]:
         "routes": [*health_routes(ready=is_warm), fonts_route(current.assets / "fonts")],
         "middleware": [
             Middleware(SecurityHeaders),
-            Middleware(Arriving, scripts=Path(st.__file__).parent / "static" / "static" / "js"),
+            Middleware(
+                Arriving,
+                scripts=Path(st.__file__).parent / "static" / "static" / "js",
+                style=Path(__file__).with_name("browser").joinpath("window.css").read_text(encoding="utf-8"),
+            ),
             Middleware(Gate, public_url=current.public_url),
             Middleware(Door, passcode=current.passcode, secure=current.public_url.startswith("https:")),
             Middleware(

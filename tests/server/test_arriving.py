@@ -18,14 +18,18 @@ def client(tmp_path):
     (tmp_path / "Button.aB-1.js").write_text('import{a}from"./lib.c2.js";import("./Later.x.js")')
     (tmp_path / "lib.c2.js").write_text("import`./Button.aB-1.js`")
     routes = [Route("/", lambda _: HTMLResponse(PAGE)), Route("/text", lambda _: PlainTextResponse("</head>"))]
-    app = Starlette(routes=routes, middleware=[Middleware(Arriving, scripts=tmp_path), Middleware(GZipMiddleware)])
+    app = Starlette(
+        routes=routes, middleware=[Middleware(Arriving, scripts=tmp_path, style="p {}"), Middleware(GZipMiddleware)]
+    )
     return TestClient(app, headers={"accept": "text/html", "accept-encoding": "gzip"})
 
 
 def test_a_page_has_it_at_the_end_of_its_head(client):
     answer = client.get("/")
     link = b'<link rel="modulepreload" crossorigin href="./static/js/%s">'
-    wanted = HEAD + link % b"Button.aB-1.js" + link % b"lib.c2.js"  # with what it imports, each once
+    wanted = (
+        HEAD + b"<style>p {}</style>" + link % b"Button.aB-1.js" + link % b"lib.c2.js"
+    )  # with what it imports, each once
     assert answer.content == PAGE.encode().replace(b"</head>", wanted + b"</head>")
     assert int(answer.headers["content-length"]) == len(answer.content)
 
