@@ -16,7 +16,9 @@ HEAD = b"""
 <style>
   .arriving:not(.late) :is([data-testid=stMain], [data-testid=stSidebar]) *,
   .late [data-testid=stHorizontalBlock]:has([data-testid=stSkeleton]),
-  .late :is([data-testid=stElementContainer], [data-testid=stLayoutWrapper]):has([data-testid=stSkeleton]) ~ * {
+  .late [data-testid=stHorizontalBlock]:has([data-testid=stSkeleton]) *,
+  .late :is([data-testid=stElementContainer], [data-testid=stLayoutWrapper]):has([data-testid=stSkeleton]) ~ *,
+  .late :is([data-testid=stElementContainer], [data-testid=stLayoutWrapper]):has([data-testid=stSkeleton]) ~ * * {
     visibility: hidden !important;
   }
   @media (min-width: 768px) { /* where the sidebar stands beside the page */
