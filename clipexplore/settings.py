@@ -45,8 +45,8 @@ def _address(text: str) -> str | None:
 
 
 def _cluster(text: str) -> str | None:
-    """Host and port of the head of a Ray cluster."""
-    host, _colon, port = text.strip().rpartition(":")
+    """Host and port of the head of a Ray cluster, or of its Ray Client."""
+    host, _colon, port = text.strip().removeprefix("ray://").rpartition(":")
     is_plain = bool(re.fullmatch(r"[\w.-]+", host, re.ASCII))
     return text.strip() if is_plain and port.isascii() and port.isdigit() and 0 < int(port) <= 65_535 else None
 
@@ -83,7 +83,9 @@ class Settings:
     walk_steps: int = _number(48_000, 1, 10**9)
     jobs_waiting: int = _number(64, 1, 10_000)
     abandon_seconds: float = _number(20.0, 1, 86_400)
-    cluster: str = _text(_cluster, 'the host and port of the head of a Ray cluster, such as "10.0.0.5:6379"')
+    cluster: str = _text(
+        _cluster, 'the host and port of the head of a Ray cluster, such as "10.0.0.5:6379" or "ray://10.0.0.5:10001"'
+    )
     models: tuple[dict, ...] = ()
     downloads: bool = False
     safety_checker: str = field(default="auto", metadata={"among": ("auto", "on", "off")})

@@ -82,7 +82,7 @@ def test_an_empty_variable_counts_as_unset(folder):
         ('public_url = "http://clip.example.org:99999"', "give an address such as"),
         ('public_url = "http://[::1"', "give an address such as"),
         ('public_url = "http://a b"', "give an address such as"),
-        ('cluster = "ray://head:10001"', "cluster in .*; give the host and port of the head of a Ray cluster"),
+        ('cluster = "http://head:10001"', "cluster in .*; give the host and port of the head of a Ray cluster"),
         ('cluster = "head"', "give the host and port"),
         ('cluster = "head:99999"', "give the host and port"),
         ('passcode = "   "', "passcode in .*; give what people can type"),

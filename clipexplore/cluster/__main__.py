@@ -2,32 +2,31 @@
 
 import logging
 import os
+import shutil
 import sys
 import threading
-import time
-from typing import Any
+from multiprocessing.util import get_temp_dir
 
-from clipexplore.cluster.connection import Line
-from clipexplore.cluster.driver import Desk, Work
-
-ENDING = 5.0  # seconds for Ray to say goodbye
+from clipexplore.cluster import client, driver
+from clipexplore.cluster.connection import Line, is_far
 
 
 def main() -> None:
-    Line.register("Desk", Desk, exposed=("call",))
-    Line.register("Work", Work, exposed=("next", "close"))
+    side = client if is_far() else driver
+    Line.register("Desk", side.Desk, exposed=("call",))
+    Line.register("Work", side.Work, exposed=("next", "close"))
     logging.getLogger("ray").setLevel(logging.WARNING)
     server = Line(authkey=bytes.fromhex(sys.stdin.readline())).get_server()
     print(server.address, flush=True)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads on
-    threading.Thread(target=_end_with_app, args=(server,), daemon=True).start()
+    threading.Thread(target=_end_with_app, daemon=True).start()
     server.serve_forever()
 
 
-def _end_with_app(server: Any) -> None:
+def _end_with_app() -> None:
+    """Ends this process, at once, when the app lets go of it or has ended."""
     sys.stdin.read()
-    server.stop_event.set()
-    time.sleep(ENDING)
+    shutil.rmtree(get_temp_dir(), ignore_errors=True)  # where they spoke
     os._exit(0)
 
 

@@ -29,6 +29,8 @@ from clipexplore.settings import settings
 
 T = TypeVar("T")
 
+CLIENT = "ray://"  # how an address begins at which Ray Client is answered
+ENDING = 2.0  # seconds for a driver to end
 PATIENCE = 3.0  # seconds until a port that does not answer counts as closed
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
@@ -119,16 +121,32 @@ def disconnect() -> None:
     """Ends the driver; whoever waits for it is told, and whoever asks next gets another."""
     with _lock:
         while _at_work:
-            driver = _at_work.pop()
-            driver.process.kill()
-            driver.process.wait()
+            process = _at_work.pop().process
+            assert process.stdin  # noqa: S101 – for mypy
+            process.stdin.close()
+            try:
+                process.wait(ENDING)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def is_far() -> bool:
+    """Whether this machine is no part of the cluster."""
+    return settings().cluster.startswith(CLIENT)
+
+
+def place() -> tuple[str, int]:
+    """Host and port that are asked."""
+    host, _colon, port = settings().cluster.removeprefix(CLIENT).rpartition(":")
+    return host, int(port)
 
 
 def check_reachable() -> None:
     """Raises a LostError where nobody listens at the head's port."""
-    host, _colon, port = settings().cluster.rpartition(":")
+    host, port = place()
     try:
-        socket.create_connection((host, int(port)), PATIENCE).close()
+        socket.create_connection((host, port), PATIENCE).close()
     except OSError as error:
         raise LostError(error.strerror or str(error)) from error
 
@@ -174,7 +192,7 @@ def _started() -> _Driver:
         raise InputError(
             _("The cluster needs a package that is not installed; run pip install 'clip-explorer[cluster]'.")
         )
-    local = is_loopback(settings().cluster.rpartition(":")[0])
+    local = is_loopback(place()[0])
     process = subprocess.Popen(
         [sys.executable, "-m", "clipexplore.cluster"],
         stdin=subprocess.PIPE,  # ends with this process, and the driver with it

@@ -16,8 +16,8 @@ from clipexplore.cluster.driver import MODEL, connected, once, shared
 
 T = TypeVar("T")
 AT_ONCE = 4  # questions under way that a copy is meant to have; more bring further copies
-# Seconds until there are more copies, or fewer, or none any more: so one model's leave room for another's.
-DELAYS = {"upscale_delay_s": 5.0, "downscale_delay_s": 60.0, "downscale_to_zero_delay_s": 600.0}
+# Seconds until there are more copies, fewer, or none: a model that waits for room has it before its askers give up.
+DELAYS = {"upscale_delay_s": 5.0, "downscale_delay_s": 60.0, "downscale_to_zero_delay_s": 240.0}
 LOADING = 600  # seconds that a node may take to import what a model needs
 
 

@@ -17,7 +17,7 @@ from clipexplore.settings import settings
 
 T = TypeVar("T")
 
-COPY = 0.45  # of a processor that a copy of a model takes: two of them leave room for shards of a search on it
+COPY = 0.2  # of a processor that a copy of a model is given: one at rest is not to keep those of other models out
 NAMESPACE = "clipexplore"
 ATTEMPTS = 3  # at a piece of work whose node or process ends
 PAUSE = 1.0  # seconds between two of them

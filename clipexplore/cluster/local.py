@@ -65,23 +65,28 @@ def make_token() -> None:
         subprocess.run([*RAY, "get-auth-token", "--generate"], env=environment(), check=True, capture_output=True)
 
 
-def start_head(port: int, cpus: int | None = None) -> subprocess.Popen:
-    """Starts the node that the others and the app connect to.
+def start_head(port: int, cpus: int | None = None, client: int = 10001) -> subprocess.Popen:
+    """Starts the node that the others and the app connect to, the app by Ray Client too.
 
     Raises
     ------
     NetworkError
         If it does not open its port.
     """
-    head = _start(cpus, "head", "--head", "--port", str(port), "--include-dashboard", "false", environ=LOOPBACK)
+    ports = "--port", str(port), "--ray-client-server-port", str(client)
+    head = _start(cpus, "head", "--head", *ports, "--include-dashboard", "false", environ=LOOPBACK)
     end = time.monotonic() + STARTING
     while time.monotonic() < end and head.poll() is None:
-        with socket.socket() as probe:
-            if not probe.connect_ex(("127.0.0.1", port)):
-                return head
+        if all(map(_is_open, (port, client))):
+            return head
         time.sleep(0.2)
     stop(head)
     raise NetworkError(_("The head of the cluster did not open port {port}; take another one.").format(port=port))
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return not probe.connect_ex(("127.0.0.1", port))
 
 
 def start_node(port: int, name: str, cpus: int | None = None) -> subprocess.Popen:

@@ -18,15 +18,13 @@ class Nodes:
     """A head without processors, which nothing runs on, and two nodes with two each, either of which may be killed."""
 
     def __init__(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port, self.client = free_port(), free_port()
         local.make_token()
         self.start()
 
     def start(self) -> None:
         """Starts the head."""
-        self._head, self._workers = local.start_head(self.port, cpus=0), {}  # the nodes by name
+        self._head, self._workers = local.start_head(self.port, cpus=0, client=self.client), {}  # the nodes by name
 
     def complete(self) -> None:
         """Waits for the head and two nodes; starts those that were killed, and one that a busy machine was too slow
@@ -70,6 +68,12 @@ class Nodes:
         end(self._head)
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def runs(node, name: str) -> bool:
     """Whether an actor of that name is at work on a node."""
     found = []
@@ -104,6 +108,13 @@ def nodes(_nodes, monkeypatch):
     yield _nodes
     monkeypatch.undo()
     settings.cache_clear()
+
+
+@pytest.fixture
+def client(nodes, monkeypatch):
+    """The same nodes, as a machine asks them that is no part of the cluster."""
+    on_cluster(f"ray://127.0.0.1:{nodes.client}", monkeypatch)
+    return nodes
 
 
 @pytest.fixture(params=["process", "cluster"])
