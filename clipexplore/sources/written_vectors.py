@@ -20,6 +20,7 @@ from clipexplore.sources.entries import Entry, Kind, Rejected, Source, with_dire
 from clipexplore.sources.files import Tree, opened
 from clipexplore.sources.vector_files import by_kind, check_dimensions, rows_at_once
 
+_FEWEST = 5  # numbers in a line that are a vector and no text, such as "1 2 3"
 _SEPARATED = ("\t", ",", ";", None)  # numbers in a line; the last by blanks
 
 
@@ -115,8 +116,9 @@ def _is_tensors(head: bytes) -> bool:
     """Whether a file, of which these are the first 4,000 bytes, begins with numbers alone: as TensorBoard's projector
     writes vectors, without a header, or NumPy and pandas do."""
     line, _end, rest = head[:4_000].decode("utf-8", "replace").partition("\n")
-    cells = line.split(_separator(line))
-    return len(cells) > 2 and all(NUMBER.fullmatch(cell.strip()) for cell in cells[: None if rest else -1])
+    separator = _separator(line)
+    cells, fewest = line.split(separator), 3 if separator == "\t" else _FEWEST
+    return len(cells) >= fewest and all(NUMBER.fullmatch(cell.strip()) for cell in cells[: None if rest else -1])
 
 
 def _separator(line: str) -> str | None:

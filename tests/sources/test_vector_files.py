@@ -175,6 +175,12 @@ def test_a_table_of_numbers(tmp_path, written, name):
     np.testing.assert_allclose([each.vectors["captions"] for each in open_source(tmp_path / name)], VECTORS, rtol=1e-6)
 
 
+@pytest.mark.parametrize("text", ["1 2 3\nfour five\n", "1, 2, 3\nfour\n"])
+def test_a_text_may_begin_with_numbers(tmp_path, text):
+    (tmp_path / "c.txt").write_text(text)
+    assert [each.caption for each in open_source(tmp_path / "c.txt")] == text.splitlines()
+
+
 def test_numbers_in_the_place_of_captions_are_refused(tmp_path):
     lines = [f"word{n} {' '.join(map(str, VECTORS[n].tolist() * 2))}" for n in range(3)]
     (tmp_path / "glove.txt").write_text("\n".join([*lines, "a cat, 3 years old"]))
