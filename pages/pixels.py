@@ -50,15 +50,15 @@ else:
     clip = None if row is None else ui.call(in_clip, **given, rank=rank)
 
 left, right = st.columns(2, gap="large")
+with right:
+    if clip:
+        ui.show_rebuilt_in_clip(clip.result, given["picture"], rank)
+    elif pixels:
+        ui.show_components(pixels)
 if pixels and row is not None:
     found = rebuilt(pixels, row, rank)
     with left:
         ui.show_rebuilt(found, rank)
-    with right:  # once both stand: on a phone the left one is above it
-        if clip:
-            ui.show_rebuilt_in_clip(clip.result, given["picture"], rank)
-        else:
-            ui.show_components(pixels)
     ui.show_spectra(found, clip and clip.result, given.get("picture", str(given.get("digit"))))
     if clip:
         ui.open_in(given["picture"])
