@@ -503,5 +503,5 @@ def test_a_collection_is_taken_away_in_the_form_of_another_tool(app, tmp_path):
     settle(drop(app, *jpegs(3), ("p1.txt", b"said")))
     folder = shelves.folders(app.session_state["visitor"])["my-holidays"]
     assert app.selectbox(key="form-my-holidays").options == [*export.FORMS]
-    (tmp_path / "out.zip").write_bytes(export.zipped(folder, "csv", "emoji"))
+    (tmp_path / "out.zip").write_bytes(export.zipped(Collection.open(folder), "csv", "emoji"))
     assert sorted(each.caption for each in open_source(tmp_path / "out.zip")) == ["", "", "said"]
