@@ -245,9 +245,9 @@ def test_a_model_that_has_seen_two_scenes_draws_the_one_it_is_asked_for(
     folder = tmp_path / "unclip"
     recipe.diffusion.export(run, conditions, recipe.ae.trained(autoencoder), cache.scale, small_clip, folder)
     renderer = Renderer.load(folder, small_clip, device="cpu", dtype=torch.float32)
-    ended, decode = [], renderer._latents.decode
+    ended, decode = [], renderer._decoder.decode
     monkeypatch.setattr(
-        renderer._latents, "decode", lambda each, *numbers: ended.append(each.mean((2, 3))) or decode(each, *numbers)
+        renderer._decoder, "decode", lambda each, *numbers: ended.append(each.mean((2, 3))) or decode(each, *numbers)
     )
     for given in ({"embeddings": embeddings.numpy()}, {"prompt_embeds": renderer.encode_prompts(texts)}):
         ended.clear()
