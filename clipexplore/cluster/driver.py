@@ -90,10 +90,22 @@ def connected() -> Any:
     with _lock:
         if not ray.is_initialized():
             try:
-                ray.init(address=settings().cluster, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
+                _connect(ray)
             except (ConnectionError, RuntimeError, TimeoutError, ValueError, ray.exceptions.RayError) as error:
-                raise LostError(str(error).split("\n")[0]) from error
+                traced = isinstance(error, ConnectionAbortedError)  # says what went wrong in its last line
+                raise LostError(str(error).strip().splitlines()[-1 if traced else 0]) from error
         return ray
+
+
+def _connect(ray: Any, attempts: int = ATTEMPTS) -> None:
+    """Connects Ray; again where a server of Ray Client says no, whose fork of a process for each client may fail."""
+    try:
+        ray.init(address=settings().cluster, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
+    except ConnectionAbortedError:
+        if attempts == 1:
+            raise
+        time.sleep(PAUSE)
+        _connect(ray, attempts - 1)
 
 
 def once(key: tuple[str, str], make: Callable[[], T]) -> T:
