@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from clipexplore.errors import InputError
 from clipexplore.language import _, numeral
 from clipexplore.reports import Report, silent
-from clipexplore.sources.files import LOOK, MAX_FILE, Caps, Folder, Tree, is_ignored, within
+from clipexplore.sources.files import LOOK, MAX_FILE, Caps, Tree, is_ignored, within
 
 _LISTED = 1_024  # bytes of a ZIP's list of files for each that it may hold; a name of 200 characters takes half of it
 _MOST_HEADER = 1_000_000  # bytes, of a long name or a comment in a tar
@@ -79,7 +79,7 @@ class Zip(Tree):
 
 
 class Tar(Tree):
-    """The files of a tar that is not compressed.
+    """The files of a tar that is not compressed, which is itself a file of a tree.
 
     Raises
     ------
@@ -88,29 +88,30 @@ class Tar(Tree):
         out of it.
     """
 
-    def __init__(self, path: Path, caps: Caps, report: Report = silent):
-        self._path, self._places = path, dict[str, tuple[int, int]]()
-        size = path.stat().st_size
-        with Guarded(path) as file:
-            file.most = _MOST_HEADER
+    def __init__(self, tree: Tree, name: str, caps: Caps, report: Report = silent):
+        self._tree, self._name, self._places = tree, name, dict[str, tuple[int, int]]()
+        title = PurePosixPath(name).name
+        with tree.open(name) as file:
+            size = file.seek(0, io.SEEK_END)
+            file.seek(0)
             try:
-                archive = tarfile.TarFile(fileobj=file)
+                archive = tarfile.TarFile(fileobj=Guarded(file, _MOST_HEADER))
                 while (entry := archive.next()) is not None:
                     archive.members = []  # type: ignore[attr-defined] # they would be kept, a kilobyte each
                     self._note(entry, size, caps)
                     if len(self._places) % LOOK == 0:
                         message = _("Looking through {name}: {count:,} files")
-                        report(archive.offset / size, message.format(name=path.name, count=len(self._places)))
+                        report(archive.offset / size, message.format(name=title, count=len(self._places)))
             except (tarfile.TarError, OverflowError, ValueError, OSError) as error:
                 if isinstance(error, InputError):
                     raise
                 message = _("{name!r} is no tar that can be read: it is damaged or compressed; unpack it first.")
-                raise InputError(message.format(name=path.name)) from error
+                raise InputError(message.format(name=title)) from error
         self.names = sorted(self._places)
 
     def _note(self, entry: tarfile.TarInfo, size: int, caps: Caps) -> None:
         """Takes a file into the list."""
-        name, archive = entry.name.removeprefix("./"), self._path.name
+        name, archive = entry.name.removeprefix("./"), PurePosixPath(self._name).name
         if leads_out(name) or not (entry.isreg() or entry.isdir()) or entry.issparse():
             message = _("{archive!r} holds {name!r}, which is no plain file inside it; make it again.")
             raise InputError(message.format(archive=archive, name=name[:80]))
@@ -131,17 +132,17 @@ class Tar(Tree):
         return self.reader(name)()
 
     def reader(self, name: str) -> Callable[[], bytes]:
-        return partial(_part, self._path, name, *self._places[name])
+        return partial(_part, self._tree, self._name, name, *self._places[name])
 
 
 class FolderOfTars(Tree):
     """A folder whose tars are read as folders of the same name."""
 
-    def __init__(self, folder: Folder, caps: Caps, report: Report = silent):
+    def __init__(self, folder: Tree, caps: Caps, report: Report = silent):
         self._trees: dict[str, tuple[Tree, str]] = {}
         for name in folder.names:
             if name.lower().endswith(".tar"):
-                tar = Tar(folder.path(name), caps, report)
+                tar = Tar(folder, name, caps, report)
                 self._trees |= {f"{name}/{inside}": (tar, inside) for inside in tar.names}
             else:
                 self._trees[name] = folder, name
@@ -160,15 +161,21 @@ class FolderOfTars(Tree):
         return tree.reader(inside)
 
 
-class Guarded(io.FileIO):
+class Guarded:
     """A file whose reading is refused where more than `most` bytes are asked for at once, until that is None."""
 
     most: int | None
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        if self.most is not None and size is not None and size > self.most:
+    def __init__(self, file: IO[bytes], most: int):
+        self._file, self.most = file, most
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        if self.most is not None and size > self.most:
             raise OverflowError
-        return super().read(-1 if size is None else size)
+        return self._file.read(size)
 
 
 def open_zip(path: Path, most: int) -> zipfile.ZipFile:
@@ -179,8 +186,7 @@ def open_zip(path: Path, most: int) -> zipfile.ZipFile:
     InputError
         If it holds more.
     """
-    file = Guarded(path)
-    file.most = most * _LISTED
+    file: Any = Guarded(open(path, "rb"), most * _LISTED)  # noqa: SIM115 – as long as the archive
     try:
         archive = zipfile.ZipFile(file)  # which reads the list first of all, as a whole
     except OverflowError:
@@ -217,11 +223,9 @@ def _as_input_errors(name: str) -> Iterator[None]:
         raise InputError(message.format(name=name)) from error
 
 
-def _part(path: Path, name: str, start: int, size: int) -> bytes:
+def _part(tree: Tree, archive: str, name: str, start: int, size: int) -> bytes:
     """A file that is a part of another."""
-    with open(path, "rb") as file:
-        file.seek(start)
-        return within(file.read(min(size, MAX_FILE + 1)), name)
+    return within(tree.part(archive, start, min(size, MAX_FILE + 1)), name)
 
 
 def leads_out(name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from clipexplore.errors import InputError, MissingError, NetworkError
@@ -19,7 +19,12 @@ def is_address(path: object) -> bool:
 
 
 class Bucket(Tree):
-    """The files below an address, without hidden ones.
+    """The files below an address, without hidden ones; or the one that it names.
+
+    Attributes
+    ----------
+    alone
+        Whether it names a file.
 
     Raises
     ------
@@ -33,10 +38,13 @@ class Bucket(Tree):
         report(0.0, _("Looking through {name}").format(name=address))
         with _in_words(address):
             self._files, root = url_to_fs(address)
+            self._files.invalidate_cache()  # what was there the last time
             found = self._files.find(root)
-        self._root = root.rstrip("/")
+        self.alone = found == [root]
+        self._root, _slash, name = root.rpartition("/") if self.alone else (root.rstrip("/"), "", "")
         names = (path.removeprefix(self._root).lstrip("/") for path in found)
-        self.names = sorted(name for name in names if name and not any(map(is_ignored, PurePosixPath(name).parts)))
+        shown = sorted(name for name in names if name and not any(map(is_ignored, PurePosixPath(name).parts)))
+        self.names = [name] if self.alone else shown
         if not found:
             raise MissingError(_("There is nothing at {address!r}; check the address.").format(address=address))
         if len(self.names) > caps.entries:
@@ -46,6 +54,10 @@ class Bucket(Tree):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "names": []}  # a file is read by its name alone
 
+    def beside(self, caps: Caps, report: Report = silent) -> Bucket:
+        """All files of the folder in which the one lies."""
+        return Bucket(self._files.unstrip_protocol(self._root), caps, report)
+
     def read(self, name: str) -> bytes:
         with _in_words(name):
             return within(self._files.cat_file(self._path(name), end=MAX_FILE + 1), name)
@@ -53,6 +65,14 @@ class Bucket(Tree):
     def open(self, name: str) -> IO[bytes]:
         with _in_words(name):
             return self._files.open(self._path(name), "rb")
+
+    def part(self, name: str, start: int, size: int) -> bytes:
+        with _in_words(name):
+            return self._files.cat_file(self._path(name), start=start, end=start + size)
+
+    def copy(self, name: str, path: Path) -> None:
+        with _in_words(name):
+            self._files.get_file(self._path(name), str(path))
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"

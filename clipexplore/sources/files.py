@@ -43,12 +43,36 @@ class Tree:
         raise NotImplementedError
 
     def open(self, name: str) -> IO[bytes]:
-        """A file from its beginning, of any size where it lies on the disk by itself; else as `read`."""
+        """A file from its beginning, of any size where it lies by itself; else as `read`."""
         return io.BytesIO(self.read(name))
+
+    def part(self, name: str, start: int, size: int) -> bytes:
+        """Some bytes of a file."""
+        with self.open(name) as file:
+            file.seek(start)
+            return file.read(size)
+
+    def copy(self, name: str, path: Path) -> None:
+        """Puts a file elsewhere, on this machine."""
+        path.write_bytes(self.read(name))
 
     def reader(self, name: str) -> Callable[[], bytes]:
         """What reads a file; pickled, in another process too, unless that would have to open an archive anew."""
         return partial(self.read, name)
+
+
+class Alone(Tree):
+    """One file, by its own name."""
+
+    def __init__(self, path: Path):
+        self._path, self.names = path, [path.name]
+
+    def open(self, name: str) -> IO[bytes]:
+        return open(self._path, "rb")
+
+    def read(self, name: str) -> bytes:
+        with self.open(name) as file:
+            return within(file.read(MAX_FILE + 1), name)
 
 
 class Folder(Tree):

@@ -20,7 +20,7 @@ from clipexplore.sources.captions import TABLES, Open, Row, Table, read_table
 from clipexplore.sources.columns import read_rows, unread
 from clipexplore.sources.descriptions import Sidecars, pictures_of
 from clipexplore.sources.entries import Entry, Rejected, Source
-from clipexplore.sources.files import OPERATOR, Caps, Folder, Tree, check_regular, opened
+from clipexplore.sources.files import OPERATOR, Alone, Caps, Folder, Tree, check_regular, opened
 from clipexplore.sources.folders import folder_of_pictures, named_pictures, top_of
 from clipexplore.sources.vector_files import has_vectors, is_pair, open_pair, open_vectors
 
@@ -33,7 +33,7 @@ _MOST_TABLE = 1_000_000_000  # bytes
 def open_source(path: Path | str, caps: Caps | None = None, report: Report = silent) -> Source:
     """The source at a path, by what it is: a folder, a ZIP or a tar, captions or vectors: see `FILES` and `TREES`.
 
-    Or at an address that fsspec reads, such as `s3://bucket/photos`, which is taken as a folder.
+    Or at an address that fsspec reads, such as `s3://bucket/photos`: of a folder, or of a file.
 
     Parameters
     ----------
@@ -49,12 +49,11 @@ def open_source(path: Path | str, caps: Caps | None = None, report: Report = sil
     """
     caps = caps or OPERATOR
     if is_address(path):
-        return tree_source(Bucket(str(path), caps, report), str(path), report)
+        bucket = Bucket(str(path), caps, report)
+        return _file_at(bucket, caps, report) if bucket.alone else _in_folder(bucket, str(path), caps, report)
     path = Path(path)
     if path.is_dir():
-        folder = Folder(path, report)
-        tars = any(name.lower().endswith(TAR) for name in folder.names)
-        return tree_source(FolderOfTars(folder, caps, report) if tars else folder, str(path), report)
+        return _in_folder(Folder(path, report), str(path), caps, report)
     if not path.exists():
         raise MissingError(_("{path!r} does not exist; check the path.").format(path=str(path)))
     check_regular(path, path.name)
@@ -63,6 +62,26 @@ def open_source(path: Path | str, caps: Caps | None = None, report: Report = sil
             return found
     message = _("{name!r} is none of: a folder, .zip, .tar, {endings}; choose one of these.")
     raise InputError(message.format(name=path.name, endings=", ".join((*TABLES, *VECTORS, ARROW))))
+
+
+def _in_folder(tree: Tree, title: str, caps: Caps, report: Report) -> Source:
+    tars = any(name.lower().endswith(TAR) for name in tree.names)
+    return tree_source(FolderOfTars(tree, caps, report) if tars else tree, title, report)
+
+
+def _file_at(bucket: Bucket, caps: Caps, report: Report) -> Source:
+    """A file at an address: a tar is read where it lies, any other is copied, for as long as anybody may ask for it."""
+    (name,) = bucket.names
+    if name.lower().endswith(TAR):
+        return tree_source(Tar(bucket, name, caps, report), name, report)
+    if name.lower().endswith(TABLES):
+        table = _table(partial(bucket.open, name), name, report)
+        if table.names_files:
+            return _beside(bucket.beside(caps, report), name, table)
+    held = TemporaryDirectory()
+    bucket.copy(name, copy := Path(held.name) / name)
+    found = open_source(copy, caps, report)
+    return replace(found, stream=partial(_streamed, held, found.stream))
 
 
 def tree_source(tree: Tree, title: str, report: Report = silent) -> Source:
@@ -98,7 +117,7 @@ def _one_file(tree: Tree, report: Report) -> Source | None:
         if len(copies) == 1:
             copies = [copies[0].with_stem("vectors")]
         for copy, name in zip(copies, taken, strict=True):
-            copy.write_bytes(tree.read(name))
+            tree.copy(name, copy)
         found = _of_files(copies, report)
         found = replace(found, stream=partial(_streamed, held, found.stream))
     return found if atlas else _with_texts(found, tree, taken, report)
@@ -193,8 +212,7 @@ def _table_source(path: Path, _caps: Caps, report: Report) -> Source:
         raise InputError(message.format(name=path.name))
     table = _table(opened(path), path.name, report)
     if table.names_files:
-        said = _("A table that names the pictures beside it, each row one item.")
-        return named_pictures(Folder(path.parent, report), {path.name: table}, said)
+        return _beside(Folder(path.parent, report), path.name, table)
     if not table.count:
         message = _("{name!r} holds no captions; give one a line, or a column named caption.")
         raise InputError(message.format(name=path.name))
@@ -202,6 +220,10 @@ def _table_source(path: Path, _caps: Caps, report: Report) -> Source:
     if vectors := written_vectors.in_columns(path, table):
         return _as_vectors(vectors)
     return Source("captions", table.count, partial(_captions, path, table), None, _("Captions, one a row."), notes)
+
+
+def _beside(tree: Tree, name: str, table: Table) -> Source:
+    return named_pictures(tree, {name: table}, _("A table that names the pictures beside it, each row one item."))
 
 
 def _captions(path: Path, rows: Iterable[Row]) -> Iterator[Entry | Rejected]:
@@ -217,7 +239,7 @@ def _in_zip(path: Path, caps: Caps, report: Report) -> Source:
 
 
 def _in_tar(path: Path, caps: Caps, report: Report) -> Source:
-    return tree_source(Tar(path, caps, report), path.name, report)
+    return tree_source(Tar(Alone(path), path.name, caps, report), path.name, report)
 
 
 def _pictures(path: Path, _caps: Caps, _report: Report) -> Source | None:

@@ -9,6 +9,7 @@ import pytest
 from fixtures_cluster import pictures, pixels, points, vectors
 from fixtures_drawing import build_tiny_kandinsky, write_adapter
 from fixtures_imports import contents, fill, silent, store_in
+from fixtures_s3 import bucket, put
 
 from clipexplore.batcher import shared_embedder
 from clipexplore.draw.drawer import Drawer
@@ -161,11 +162,20 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
-@pytest.mark.parametrize("form", ["folder", "tar", "zip", "address"])
-def test_an_import_has_the_same_items_and_refusals(nodes, tiny_clip, photos, tmp_path, monkeypatch, form):
+@pytest.fixture(scope="session")
+def s3():
+    with bucket() as address:
+        yield address
+
+
+@pytest.mark.parametrize("form", ["folder", "tar", "zip", "address", "bucket", "bucket-tar"])
+def test_an_import_has_the_same_items_and_refusals(nodes, tiny_clip, photos, tmp_path, monkeypatch, request, form):
     sources = {"folder": photos, "tar": tmp_path / "photos.tar", "zip": tmp_path / "photos.zip"}
-    if form in ("tar", "zip"):
-        shutil.make_archive(str(photos), form, photos)
+    if form in ("tar", "zip", "bucket-tar"):
+        shutil.make_archive(str(photos), form.removeprefix("bucket-"), photos)
+    if form.startswith("bucket"):
+        name = "photos.tar" if form == "bucket-tar" else "photos"
+        sources[form] = put(tmp_path / name, f"{request.getfixturevalue('s3')}/{name}")
     if form != "zip":  # the nodes read, and this process does not
         monkeypatch.setattr(importing, "batches_ahead", None)
     source = open_source(sources.get(form, photos.as_uri()))

@@ -1,6 +1,7 @@
 """What lies behind an address is taken as a folder is: the same items, captions and refusals."""
 
 import io
+import shutil
 import tarfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +10,7 @@ from pathlib import Path
 from threading import Thread
 
 import fsspec
+import numpy as np
 import pytest
 from fixtures_imports import contents, fill, take
 
@@ -77,6 +79,29 @@ def test_a_tar_in_a_store_is_read_where_it_lies(tmp_path, photos):
     same(tmp_path, photos, "tar://::memory://bucket/photos.tar")
 
 
+@pytest.mark.parametrize("form", ["tar", "zip"])
+def test_an_archive_at_an_address_is_read(tmp_path, photos, store, form):
+    archive = Path(shutil.make_archive(str(tmp_path / "archive"), form, photos))
+    fsspec.filesystem("memory").pipe_file(f"/bucket/photos.{form}", archive.read_bytes())
+    same(tmp_path, archive, f"memory://bucket/photos.{form}")
+
+
+def test_a_table_at_an_address_names_what_is_beside_it(tmp_path, photos, store):
+    table = "file,caption\np0001.jpg,a hat\nmore/p0100.jpg,a cat\ngone.jpg,nothing\n"
+    (photos / "table.csv").write_text(table)
+    fsspec.filesystem("memory").pipe_file("/bucket/photos/table.csv", table.encode())
+    same(tmp_path, photos / "table.csv", f"{store}/table.csv")
+
+
+def test_vectors_at_an_address_are_copied_whatever_their_size(tmp_path, store, monkeypatch):
+    monkeypatch.setattr(files, "MAX_FILE", 1_000)
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(50, 16)).astype(np.float32))
+    fsspec.filesystem("memory").pipe_file("/bucket/vectors/v.npy", (tmp_path / "v.npy").read_bytes())
+    expected = [each.vectors["captions"] for each in open_source(tmp_path / "v.npy")]
+    for address in ("memory://bucket/vectors", "memory://bucket/vectors/v.npy"):
+        np.testing.assert_array_equal([each.vectors["captions"] for each in open_source(address)], expected)
+
+
 def test_a_look_at_it_shows_what_one_at_the_folder_does(photos, store):
     assert as_text(look(open_source(store))) == as_text(look(open_source(photos)))
 
@@ -100,7 +125,7 @@ def test_what_is_too_large_is_refused_unread(tmp_path, store, monkeypatch):
     [
         ("memory://nowhere", MissingError, "There is nothing at 'memory://nowhere'; check the address."),
         ("nosuch://bucket", NetworkError, r"'nosuch://bucket' cannot be read \(.*nosuch.*\); check the address"),
-        ("file:///etc/hostname", InputError, "There is nothing at|There are no pictures in"),
+        ("file:///etc/hostname", InputError, "'hostname' is none of: a folder, .zip, .tar"),
     ],
 )
 def test_what_cannot_be_read_is_told(address, kind, said):
