@@ -4,21 +4,14 @@ its texts lie among pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from clipexplore.errors import InputError
-from clipexplore.expression import Expression, Term, combine
-from clipexplore.images import open_picture
+from clipexplore.expression import Expression, Term
 from clipexplore.labs.contrast import crossed
-from clipexplore.language import _
-from clipexplore.models.embedder import Embedder
-from clipexplore.store.collection import Collection
 from clipexplore.vectors import normalize
-
-Embedded = tuple[np.ndarray, int | None]  # the vector of a text, and its tokens if it was embedded just now
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,96 +151,3 @@ def across_gap(point: Point, gap: np.ndarray | None) -> np.ndarray:
     if gap is None or not texts.any():
         return point.vector
     return normalize(point.vector * np.float32(point.length) + (crossed(texts, gap) - texts[:-1]))
-
-
-class Uploaded(dict[str, np.ndarray]):
-    """The vectors of uploaded pictures by id, each embedded when it is first asked for.
-
-    Parameters
-    ----------
-    pictures
-        The encoded pictures.
-    embedder
-        Gives what embeds them.
-    """
-
-    def __init__(self, pictures: Mapping[str, bytes], embedder: Callable[[], Embedder]):
-        super().__init__()
-        self._pictures, self._embedder = pictures, embedder
-
-    def __contains__(self, id: object) -> bool:
-        return id in self._pictures
-
-    def __missing__(self, id: str) -> np.ndarray:
-        self[id] = self._embedder().embed_images([open_picture(self._pictures[id])])[0]
-        return self[id]
-
-
-@dataclass(frozen=True)
-class Resolver:
-    """What the terms of expressions stand for.
-
-    Attributes
-    ----------
-    names
-        What `@name` stands for, in the order of their definition: each may use those before it.
-    embed
-        Gives the vector `(dim,)` and the tokens of each of some texts.
-    item
-        Gives the vector of an id that is no name, and whether that is of a text.
-    max_tokens
-        Gives how many tokens the model reads.
-    strangers
-        Gives the words of a text that the model never learned, if its makers say what it has.
-    collection
-        Whose ids no name may have.
-    """
-
-    names: Mapping[str, Expression]
-    embed: Callable[[list[str]], Mapping[str, Embedded]]
-    item: Callable[[str], tuple[np.ndarray, bool]]
-    max_tokens: Callable[[], int]
-    strangers: Callable[[str], tuple[str, ...] | None]
-    collection: Collection
-
-    def point(self, expression: Expression) -> Point:
-        """The point of an expression. Each name behind it is worked out once, however often it is used."""
-        meanings = self._behind(expression)
-        whole = (*meanings.values(), expression)
-        texts = self.embed([term.text for each in whole for term in each.terms if not term.is_id])
-        points: dict[str, Point] = {}
-        for name, meaning in meanings.items():
-            self._check_free(name)
-            points[name] = self._combined(meaning, texts, points)
-        return self._combined(expression, texts, points)
-
-    def _behind(self, expression: Expression) -> dict[str, Expression]:
-        """The names that an expression uses, directly or by other names, in the order of their definition."""
-        needed = {term.text for term in expression.terms if term.is_id}
-        for name in reversed(list(self.names)):  # a name can only use those before it, so one pass finds all
-            if name in needed:
-                needed |= {term.text for term in self.names[name].terms if term.is_id}
-        return {name: meaning for name, meaning in self.names.items() if name in needed}
-
-    def _combined(self, expression: Expression, texts: Mapping[str, Embedded], points: Mapping[str, Point]) -> Point:
-        terms = tuple(self._term(term, texts, points) for term in expression.terms)
-        combined = combine(expression, np.stack([term.vector for term in terms]))
-        return Point(expression, combined.vector, combined.length, terms)
-
-    def _term(self, term: Term, texts: Mapping[str, Embedded], points: Mapping[str, Point]) -> PointTerm:
-        if term.is_id and term.text in points:
-            return PointTerm(term, points[term.text].vector, meaning=points[term.text])
-        if term.is_id:
-            vector, of_text = self.item(term.text)
-            return PointTerm(term, vector, of_item=of_text)
-        vector, tokens = texts[term.text]
-        truncated = tokens is not None and tokens > self.max_tokens()
-        return PointTerm(term, vector, tokens, truncated, strangers=self.strangers(term.text))
-
-    def _check_free(self, name: str) -> None:
-        if name in self.collection:
-            raise InputError(
-                _("@{name} is both a name of yours and a picture of {title}; give your point another name.").format(
-                    name=name, title=self.collection.title
-                )
-            )

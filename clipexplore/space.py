@@ -7,34 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
 from clipexplore.banks import Banks, Context, Hit, What
 from clipexplore.batcher import shared_embedder
 from clipexplore.cluster.connection import is_set
-from clipexplore.errors import MissingError
-from clipexplore.expression import Expression, parse
-from clipexplore.images import small_copy
+from clipexplore.errors import InputError, MissingError
+from clipexplore.expression import Expression, Term, combine, parse
+from clipexplore.images import open_picture, small_copy
 from clipexplore.known import strangers_to
 from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.models.embedder import Embedder
 from clipexplore.models.families import Scale
 from clipexplore.names import define
-from clipexplore.points import Embedded, Point, PointTerm, Resolver, Uploaded
+from clipexplore.points import Point, PointTerm
 from clipexplore.store import shelves
 from clipexplore.store.collection import Collection, open_for
 from clipexplore.store.embedding import embed as embed_missing
 from clipexplore.store.embedding import missing
+from clipexplore.store.items import content_key
 from clipexplore.store.shelves import BANKS, WORLD
 
 __all__ = ["Context", "Hit", "Point", "PointTerm", "Space", "What"]
 
-REMEMBERED = 4096  # texts whose computed embeddings are kept
+REMEMBERED = 4096  # texts and uploads whose embeddings are kept
+Embedded = tuple[np.ndarray, int | None]  # the vector of a text, and its tokens if it was embedded just now
 
 
 class Space(Banks):
@@ -72,10 +73,9 @@ class Space(Banks):
         for other in filter(None, (words, background, world)):
             if model.key in other.manifest["models"]:  # else it is being embedded, and says so to whoever asks it
                 self._check_revision(other.title, other.revision(model.key))
-        self._remembered: dict[str, Embedded] = {}  # the oldest first
+        self._remembered: dict[str | bytes, Embedded] = {}  # by text, or content of a picture; the oldest first
         self._names: Mapping[str, Expression] = {}
-        self._uploads: Mapping[str, np.ndarray] = {}
-        self._pictures: Mapping[str, bytes] = {}  # those of the uploads
+        self._uploads: Mapping[str, bytes] = {}
 
     @classmethod
     def open(
@@ -121,14 +121,9 @@ class Space(Banks):
         world = _if_embedded(folders[WORLD], entry) if WORLD in folders and collection != WORLD else None
         space = cls(entry, opened[collection], opened["words"], opened["background"], embedder, world)
         pictures = {id: small_copy(Path(path).read_bytes()) for id, path in (uploads or {}).items()}
-        return space.with_names(define(names), Uploaded(pictures, lambda: space.embedder), pictures)
+        return space.with_names(define(names), pictures)
 
-    def with_names(
-        self,
-        names: Mapping[str, Expression],
-        uploads: Mapping[str, np.ndarray] | None = None,
-        pictures: Mapping[str, bytes] | None = None,
-    ) -> Space:
+    def with_names(self, names: Mapping[str, Expression], uploads: Mapping[str, bytes] | None = None) -> Space:
         """One visitor's view of this space: expressions may use their names, and their pictures by id.
 
         Parameters
@@ -136,13 +131,10 @@ class Space(Banks):
         names
             What `@name` stands for, as `names.define` gives it: its point counts like that of a picture.
         uploads
-            Embeddings `(dim,)` of pictures.
-        pictures
-            The same pictures, encoded.
+            Encoded pictures, each embedded when it is first asked for.
         """
         own = copy(self)
         own._names, own._uploads = names, {} if uploads is None else uploads
-        own._pictures = {} if pictures is None else pictures
         return own
 
     def seen_by(self, model: str, opened: Space | None = None) -> Space:
@@ -167,7 +159,7 @@ class Space(Banks):
             )
             world = self.world and _if_embedded(self.world.folder, entry)
             opened = Space(entry, collection, words, background, world=world)
-        return opened.with_names(self._names, Uploaded(self._pictures, lambda: opened.embedder), self._pictures)
+        return opened.with_names(self._names, self._uploads)
 
     @property
     def embedder(self) -> Embedder:
@@ -230,15 +222,15 @@ class Space(Banks):
             For what `parse` and `combine` refuse, for an id that is neither in the collection nor in the bundled world,
             no upload and no name, and for a name that is the id of a picture of the collection too.
         """
-        resolver = Resolver(
-            self._names,
-            self._embedded,
-            self._item,
-            lambda: self.embedder.max_tokens,
-            partial(strangers_to, self.model.clip.folder),
-            self.collection,
-        )
-        return resolver.point(parse(expression) if isinstance(expression, str) else expression)
+        expression = parse(expression) if isinstance(expression, str) else expression
+        meanings = self._behind(expression)
+        whole = (*meanings.values(), expression)
+        texts = self._embedded([term.text for each in whole for term in each.terms if not term.is_id])
+        points: dict[str, Point] = {}
+        for name, meaning in meanings.items():
+            self._check_free(name)
+            points[name] = self._combined(meaning, texts, points)
+        return self._combined(expression, texts, points)
 
     def said_of(self, id: str) -> str | None:
         """The caption, or else the id, of an item of which there is no picture; None for one that has its picture."""
@@ -255,13 +247,45 @@ class Space(Banks):
         InputError
             For an id that is no upload and that neither the collection nor the bundled world has.
         """
-        return self._pictures[id] if id in self._uploads else self._owner(id).picture(id)
+        return self._uploads[id] if id in self._uploads else self._owner(id).picture(id)
 
     def cut(self, texts: Sequence[str]) -> list[tuple[str, int]]:
         """The texts that are longer than the model reads, with their tokens; stored ones were checked when stored."""
         new = [text for text in texts if self._stored(text) is None]
         counts = zip(new, self.embedder.count_tokens(new), strict=True) if new else ()
         return [(text, tokens) for text, tokens in counts if tokens > self.embedder.max_tokens]
+
+    def _behind(self, expression: Expression) -> dict[str, Expression]:
+        """The names that an expression uses, directly or by other names, in the order of their definition."""
+        needed = {term.text for term in expression.terms if term.is_id}
+        for name in reversed(list(self._names)):  # a name can only use those before it, so one pass finds all
+            if name in needed:
+                needed |= {term.text for term in self._names[name].terms if term.is_id}
+        return {name: meaning for name, meaning in self._names.items() if name in needed}
+
+    def _check_free(self, name: str) -> None:
+        if name in self.collection:
+            raise InputError(
+                _("@{name} is both a name of yours and a picture of {title}; give your point another name.").format(
+                    name=name, title=self.collection.title
+                )
+            )
+
+    def _combined(self, expression: Expression, texts: Mapping[str, Embedded], points: Mapping[str, Point]) -> Point:
+        terms = tuple(self._term(term, texts, points) for term in expression.terms)
+        combined = combine(expression, np.stack([term.vector for term in terms]))
+        return Point(expression, combined.vector, combined.length, terms)
+
+    def _term(self, term: Term, texts: Mapping[str, Embedded], points: Mapping[str, Point]) -> PointTerm:
+        if term.is_id and term.text in points:
+            return PointTerm(term, points[term.text].vector, meaning=points[term.text])
+        if term.is_id:
+            vector, of_text = self._item(term.text)
+            return PointTerm(term, vector, of_item=of_text)
+        vector, tokens = texts[term.text]
+        truncated = tokens is not None and tokens > self.embedder.max_tokens
+        strangers = strangers_to(self.model.clip.folder, term.text)
+        return PointTerm(term, vector, tokens, truncated, strangers=strangers)
 
     def _embedded(self, texts: Sequence[str]) -> dict[str, Embedded]:
         """The embedding of each text, and its tokens where it is not stored; the last few thousand are remembered."""
@@ -277,7 +301,7 @@ class Space(Banks):
             found |= computed
         return found
 
-    def _remember(self, computed: Mapping[str, Embedded]) -> None:
+    def _remember(self, computed: Mapping[Any, Embedded]) -> None:
         self._remembered.update(computed)
         for text in list(self._remembered)[:-REMEMBERED]:
             self._remembered.pop(text, None)
@@ -285,7 +309,7 @@ class Space(Banks):
     def _item(self, id: str) -> tuple[np.ndarray, bool]:
         """The vector of an id, and whether it is that of a text."""
         if id in self._uploads:
-            return self._uploads[id], False
+            return self._of_upload(self._uploads[id]), False
         if id.startswith("up-") and id not in self.collection:
             raise MissingError(
                 _("The uploaded picture @{id} is not here, or no longer; upload it again.").format(id=id)
@@ -293,6 +317,13 @@ class Space(Banks):
         owner = self._owner(id)
         row, pictures = owner.row(id), "pictures" in owner.embedded(self.model.key)
         return owner.embeddings(self.model.key, "pictures" if pictures else "captions")[row], not pictures
+
+    def _of_upload(self, picture: bytes) -> np.ndarray:
+        key = content_key(picture)
+        if (known := self._remembered.get(key)) is None:
+            known = self.embedder.embed_images([open_picture(picture)])[0], None
+            self._remember({key: known})
+        return known[0]
 
 
 def _loaded(model: catalog.Model) -> Embedder:

@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from fixtures_models import build_tiny_clip
+from PIL import Image
 
 from clipexplore.errors import InputError
 from clipexplore.expression import Expression, Term
+from clipexplore.images import encode
 from clipexplore.models import catalog
 from clipexplore.models.embedder import Embedder
 from clipexplore.names import define
@@ -40,16 +42,20 @@ BACKGROUND = ["a dog in the snow", "a man in the jungle"]
 
 
 class Asked:
-    """The hand-computable embedder with tokens, one a word, and a list of the texts it was asked for."""
+    """The hand-computable embedder with tokens, one a word, and lists of what it was asked; pictures are of snow."""
 
     max_tokens = 6
 
     def __init__(self, axes):
-        self.axes, self.texts = axes, []
+        self.axes, self.texts, self.images = axes, [], []
 
     def embed_texts(self, texts):
         self.texts += texts
         return self.axes.embed_texts(texts)
+
+    def embed_images(self, images):
+        self.images += images
+        return self.axes.embed_texts(["snow"] * len(images))
 
     def count_tokens(self, texts):
         return [len(text.split()) + 2 for text in texts]
@@ -127,9 +133,11 @@ def test_an_expression_need_not_be_text(space):
     assert point.inputs == {"lion", "@man"}
 
 
-def test_uploads_count_as_pictures_for_whoever_brings_them(space, axes):
-    uploads = {"up-3fa9": axes.embed_texts(["snow"])[0]}
-    assert space.search(space.with_names({}, uploads).point("@up-3fa9").vector, "words", 1)[0].caption == "snow"
+def test_uploads_count_as_pictures_for_whoever_brings_them(space, asked):
+    own = space.with_names({}, {"up-3fa9": encode(Image.new("RGB", (40, 30)), "PNG")})
+    for _again in range(2):
+        assert own.search(own.point("@up-3fa9").vector, "words", 1)[0].caption == "snow"
+    assert [picture.size for picture in asked.images] == [(40, 30)], "each is embedded once"
     with pytest.raises(InputError, match=r"uploaded picture @up-3fa9 is not here, or no longer; upload it again"):
         space.point("@up-3fa9")
 

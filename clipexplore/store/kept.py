@@ -1,7 +1,8 @@
-"""Pictures that visitors keep on this server, so that a link with their ids works for others.
+"""The pictures that visitors bring: named by content, held by their session, kept on this server only on request.
 
-One whose link nobody has opened for as many days as the settings say goes to a bin, and a day later for good. Until
-then the operator can put it back.
+`@up-3fa9…` in an expression is such a picture; in another session the same link finds it only if it was kept. One whose
+link nobody has opened for as many days as the settings say goes to a bin, and a day later for good. Until then the
+operator can put it back.
 """
 
 import logging
@@ -9,6 +10,7 @@ import re
 from pathlib import Path
 
 from clipexplore.errors import NoRoomError
+from clipexplore.images import open_picture, picture_id, small_copy
 from clipexplore.language import _
 from clipexplore.paths import write_whole
 from clipexplore.settings import settings
@@ -16,6 +18,38 @@ from clipexplore.store.calendar import DAY, calendar
 
 _ID = re.compile(r"up-[0-9a-z]{1,64}")
 log = logging.getLogger(__name__)
+
+
+class Uploads(dict[str, bytes]):
+    """A session's pictures by id, encoded; one that was kept is looked for on the server when it is not among them."""
+
+    def __contains__(self, id: object) -> bool:
+        return super().__contains__(id) or (isinstance(id, str) and self._load_kept(id))
+
+    def add(self, data: bytes, most: float) -> str:
+        """Takes in a picture and gives its id; the same content twice is one picture.
+
+        Raises
+        ------
+        InputError
+            For what is no picture, and where there are as many as there may be at `most`.
+        """
+        id = picture_id(data)
+        if not super().__contains__(id):
+            if len(self) >= most:
+                message = _(
+                    "This session holds {most} uploaded pictures, the most it may; reload the page to start again."
+                )
+                raise NoRoomError(message.format(most=most))
+            self[id] = small_copy(data)  # what could be kept, so that a link shows others the same numbers
+        return id
+
+    def _load_kept(self, id: str) -> bool:
+        if (small := load(id)) is None:
+            return False
+        open_picture(small)  # a damaged one is told
+        self[id] = small
+        return True
 
 
 def kept_folder() -> Path:

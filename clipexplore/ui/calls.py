@@ -12,10 +12,8 @@ import streamlit as st
 from clipexplore.language import _
 from clipexplore.space import Hit, Point, Space
 
-from .names import names, own_space
 from .progress import awaited
-from .session import run, space
-from .uploads import uploads
+from .session import names, run, space, uploads
 
 T = TypeVar("T")
 LARGE = 20_000  # items
@@ -95,9 +93,9 @@ def call(function: Callable[..., T], **arguments: Any) -> Call[T]:
         Strings, numbers, and lists or tuples of them: what can be written down. A point is, as its expression.
     """
     arguments = {name: as_typed(value) for name, value in arguments.items()}
-    key = function, repr(arguments), st.session_state["names"], space()
+    key = function, repr(arguments), space()
     before, now = run().calls_before, run().calls
-    now[key] = before.get(key) or now.get(key) or Call(function, arguments, own_space())
+    now[key] = before.get(key) or now.get(key) or Call(function, arguments, space())
     return now[key]
 
 

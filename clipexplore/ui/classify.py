@@ -13,7 +13,7 @@ from .markdown import escape
 from .plots import bars, chart
 from .results import metrics
 from .session import space
-from .uploads import picture, picture_url
+from .uploads import picture_url
 from .widgets import download
 
 SHOWN = 12  # classes of a picture, the most probable
@@ -113,7 +113,7 @@ def windows_of(image: str) -> Windows | None:
     InputError
         For an expression that is not a single picture, and for an unknown id.
     """
-    picture(only_id(image))  # here, since a picture that was kept for links is read by the thread of its session
+    space().picture(only_id(image))  # an id that is wrong is told at once
     return call(look, image=image).awaited("windows")
 
 

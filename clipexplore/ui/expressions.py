@@ -23,12 +23,12 @@ from .calls import as_typed, call
 from .examples import stand_in
 from .journey import carried
 from .markdown import escape
-from .names import name_box, names, own_space
+from .names import name_box
 from .page import pages
 from .plots import short
-from .session import page_here, preset, run, space, speaking
+from .session import names, page_here, preset, run, space, speaking
 from .titles import titled
-from .uploads import picture, picture_url
+from .uploads import picture_url
 from .widgets import text_line, text_lines
 
 EXCERPT = 60  # characters of a long text that are shown around an error
@@ -74,12 +74,12 @@ def _offer(fields: list[str], slot: str) -> None:
 
 
 def _known() -> list[str]:
-    collection = own_space().collection
+    collection = space().collection
     return [*names(), *(collection.ids if collection.has_pictures else ())]
 
 
 def _item(id: str) -> dict[str, str | None]:
-    here = own_space()
+    here = space()
     caption = here.collection.captions[here.collection.row(id)] if id in here.collection else ""
     return {"id": id, "caption": caption, "url": picture_url(id) if here.has_picture(id) else None}
 
@@ -226,7 +226,7 @@ def _show_terms(point: Point) -> None:
     for term in point.terms:
         _say_doubts(term)
     ids = (term.term.text for term in point.terms if term.is_picture)
-    pictures = (picture(id) for id in ids if space().said_of(id) is None)
+    pictures = (space().picture(id) for id in ids if space().said_of(id) is None)
     if space().model.clip.bundled and not all(map(_is_drawn, pictures)):
         says = _(
             "{model} has only ever seen drawn emoji. What it says of a photograph means little: choose a model that "

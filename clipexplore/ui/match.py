@@ -13,9 +13,8 @@ from clipexplore.tables import csv_file, harmless
 
 from .expressions import open_in, points_of
 from .markdown import escape
-from .names import is_named
 from .plots import chart, plain
-from .session import space
+from .session import names, space
 from .titles import called
 from .uploads import picture_url
 from .widgets import download
@@ -194,7 +193,7 @@ def _name_axes(batch: Batch) -> tuple[dict, dict, list[dict]]:
 
 def _url(name: str) -> str | None:
     """A picture as Plotly takes it; None for a sum, a text and a name."""
-    return picture_url(name[1:]) if name.startswith("@") and " " not in name and not is_named(name[1:]) else None
+    return picture_url(name[1:]) if name.startswith("@") and " " not in name and name[1:] not in names() else None
 
 
 def _cell(contrast: Contrast, *probs: str, **values: str) -> str:

@@ -3,22 +3,11 @@
 import streamlit as st
 
 from clipexplore.errors import InputError
-from clipexplore.expression import Expression
 from clipexplore.language import _
 from clipexplore.names import MAX_CHARACTERS, add, define
-from clipexplore.space import Space
 
 from .markdown import escape
 from .session import run, space, speaking
-from .uploads import uploads
-
-
-def names() -> dict[str, Expression]:
-    """What the names of the link stand for; none while one of the lines is wrong, which `check_names` says."""
-    try:
-        return define(st.session_state["names"])
-    except InputError:
-        return {}
 
 
 def check_names() -> None:
@@ -31,16 +20,6 @@ def check_names() -> None:
     if run().space and (taken := [name for name in defined if name in space().collection]):
         clash = _("@{name} is both a name of yours and a picture of this collection; give your point another name.")
         st.error(escape(clash.format(name=taken[0])), icon=":material/error:")
-
-
-def own_space() -> Space:
-    """The space that is explored, as this visitor sees it: with their names and uploads."""
-    return space().with_names(names(), uploads(), uploads().pictures)
-
-
-def is_named(id: str) -> bool:
-    """Whether `@id` is a name and so has no picture."""
-    return id in names()
 
 
 def name_box(expression: str, slot: str) -> None:

@@ -11,7 +11,8 @@ from clipexplore.language import _, numeral
 from .expressions import show_error
 from .plots import ACCENT, MUTED, OTHER, chart
 from .results import hit_tiles, tiles
-from .uploads import picture, picture_url
+from .session import space
+from .uploads import picture_url
 
 SHOWN = 15  # components drawn as pictures, after the mean
 LARGE = 192  # pixels of a picture beside its reconstruction
@@ -20,7 +21,7 @@ LARGE = 192  # pixels of a picture beside its reconstruction
 def pixels_here(written: str) -> np.ndarray | None:
     """The pixels of a picture `@id` of the collection or the visitor; None, with the reason on screen, without one."""
     try:
-        return pixels_of(written, picture)
+        return pixels_of(written, space().picture)
     except InputError as problem:
         show_error(problem)
         return None

@@ -22,12 +22,16 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from clipexplore import links
 from clipexplore.access import Access, Caller
 from clipexplore.batcher import Shared, shared_embedder
+from clipexplore.errors import InputError
+from clipexplore.expression import Expression
 from clipexplore.language import LANGUAGES, language
 from clipexplore.models import catalog
+from clipexplore.names import define
 from clipexplore.settings import settings
 from clipexplore.space import Space
 from clipexplore.store import shelves
 from clipexplore.store.calendar import DAY, calendar
+from clipexplore.store.kept import Uploads
 from clipexplore.store.shelves import OWN, session_folder, version_of
 
 STREAMLIT = "1.67"  # for which it was checked what is asked of the runtime here and in `serving`
@@ -201,10 +205,30 @@ def folders() -> dict[str, Path]:
     return here.folders
 
 
+def names() -> dict[str, Expression]:
+    """What the names of the link stand for; none while one of the lines is wrong, which `check_names` says."""
+    try:
+        return define(st.session_state["names"])
+    except InputError:
+        return {}
+
+
+def uploads() -> Uploads:
+    """The pictures of this session."""
+    return st.session_state.setdefault("uploads", Uploads())
+
+
 def space() -> Space:
-    """The space of the model and collection that the sidebar and the link name."""
+    """The space of the model and collection that the sidebar and the link name, with this visitor's names and pictures;
+    the same one as in the run before, where nothing of that has changed.
+    """
     if (here := run()).space is None:
-        here.space = _look_up(st.session_state["model"], st.session_state["collection"])
+        opened = _look_up(st.session_state["model"], st.session_state["collection"])
+        made_of, own = st.session_state.get("own-space", (None, None))
+        if made_of != (opened, st.session_state["names"]):
+            made_of, own = (opened, st.session_state["names"]), opened.with_names(names(), uploads())
+            st.session_state["own-space"] = made_of, own
+        here.space = own
     return here.space
 
 

@@ -45,7 +45,7 @@ def test_one_expression_in_both_spaces(space):
 
 def test_names_and_uploads_are_those_of_both(space):
     pictures = {"up-0123456789ab": small_copy(space.picture("penguin"))}
-    own = space.with_names(define("cold = snow - desert"), {"up-0123456789ab": np.eye(512)[0]}, pictures)
+    own = space.with_names(define("cold = snow - desert"), pictures)
     theirs = own.seen_by("emoji-2")
     again = theirs.point("@up-0123456789ab").vector
     assert again @ Space.open("emoji-2").point("@penguin").vector > 0.99

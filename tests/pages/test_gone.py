@@ -5,8 +5,8 @@ from fixtures_imports import jpeg
 from helpers import PAGES, open_page, visit
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from clipexplore.store.kept import Uploads
 from clipexplore.ui.calls import Call
-from clipexplore.ui.uploads import Uploads
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ("status", "lessons")])  # they compute nothing
@@ -29,10 +29,10 @@ def test_after_the_browser_has_gone_nothing_more_is_computed(page, monkeypatch):
 def test_of_many_pictures_no_more_are_read_then(monkeypatch):
     app, add, added = open_page("search"), Uploads.add, []
 
-    def go(uploads, data):
+    def go(uploads, data, most):
         added.append(data)
         get_script_run_ctx().script_requests.request_stop()
-        return add(uploads, data)
+        return add(uploads, data, most)
 
     monkeypatch.setattr(Uploads, "add", go)
     given = [(f"{number}.jpg", jpeg(number), "image/jpeg") for number in range(4)]

@@ -4,7 +4,6 @@ import os
 import time
 from dataclasses import replace
 from io import BytesIO
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,9 +16,9 @@ from clipexplore.errors import InputError
 from clipexplore.images import open_picture, picture_id
 from clipexplore.settings import settings
 from clipexplore.store import kept as kept_pictures
-from clipexplore.ui import session, uploads
-from clipexplore.ui.uploads import Uploads
-from clipexplore.vectors import normalize
+from clipexplore.store.kept import Uploads, keep
+
+MOST = 100  # pictures of a session
 
 
 def png(color: str = "red", size: tuple[int, int] = (60, 40)) -> bytes:
@@ -28,40 +27,32 @@ def png(color: str = "red", size: tuple[int, int] = (60, 40)) -> bytes:
     return file.getvalue()
 
 
-def embedded(pictures: list[Image.Image]) -> np.ndarray:
-    """An embedder to check by hand: the mean colour."""
-    return normalize(np.stack([np.asarray(picture, float).mean(axis=(0, 1)) + 1 for picture in pictures]))
-
-
-@pytest.fixture(autouse=True)
-def without_a_model(home, monkeypatch):
-    monkeypatch.setattr(uploads, "space", lambda: SimpleNamespace(embedder=SimpleNamespace(embed_images=embedded)))
-
-
-def test_a_picture_is_named_by_its_content_and_embedded_as_it_is_shown():
-    mine = Uploads("emoji")
-    id = mine.add(png("red", (900, 300)))
-    assert id == picture_id(png("red", (900, 300))) == mine.add(png("red", (900, 300))) and list(mine) == [id]
-    shown = open_picture(mine.pictures[id])
+def test_a_picture_is_named_by_its_content_and_embedded_as_it_is_shown(space):
+    mine = Uploads()
+    id = mine.add(png("red", (900, 300)), MOST)
+    assert id == picture_id(png("red", (900, 300))) == mine.add(png("red", (900, 300)), MOST) and list(mine) == [id]
+    shown = open_picture(mine[id])
     assert max(shown.size) == images.SIDE_OF_UPLOAD
-    np.testing.assert_allclose(mine[id], embedded([shown])[0])
+    vector = space.with_names({}, mine).point(f"@{id}").vector
+    np.testing.assert_allclose(vector, space.embedder.embed_images([shown])[0], atol=1e-6)
 
 
 def test_a_picture_is_seen_in_its_own_session_only(home):
-    mine, other = Uploads("emoji"), Uploads("emoji")
-    id = mine.add(png())
-    assert id in mine and id not in other and not other.pictures and not home.exists()
+    mine, other = Uploads(), Uploads()
+    id = mine.add(png(), MOST)
+    assert id in mine and id not in other and not other and not home.exists()
 
 
-def test_a_kept_picture_is_found_by_others_with_the_same_vector(home):
-    mine, other = Uploads("emoji"), Uploads("emoji")
-    id = mine.add(png("blue"))
-    mine.keep(id)
-    mine.keep(id)  # once more changes nothing
+def test_a_kept_picture_is_found_by_others_with_the_same_vector(home, space):
+    mine, other = Uploads(), Uploads()
+    id = mine.add(png("blue"), MOST)
+    keep(id, mine[id])
+    keep(id, mine[id])  # once more changes nothing
     assert [file.name for file in (home / "uploads").iterdir()] == [f"{id}.webp"]
-    assert other, "an empty one is still asked, since it may find a kept picture"
-    assert id in other and other.pictures[id] == mine.pictures[id]
-    np.testing.assert_array_equal(other[id], mine[id])
+    assert not other, "an empty one is still asked, since it may find a kept picture"
+    vectors = [space.with_names({}, each).point(f"@{id}").vector for each in (other, mine)]
+    assert id in other and other[id] == mine[id]
+    np.testing.assert_array_equal(*vectors)
 
 
 def days_ago(path, days: float):
@@ -74,20 +65,20 @@ def days_ago(path, days: float):
 def test_a_kept_picture_goes_when_nobody_has_opened_its_link_for_so_long(home, monkeypatch, kept_days, age, there):
     some = replace(settings(), kept_days=kept_days)
     monkeypatch.setattr(kept_pictures, "settings", lambda: some)
-    mine, path = Uploads("emoji"), home / "uploads"
-    id, other = mine.add(png("blue")), mine.add(png("red"))
-    mine.keep(id), mine.keep(other)
+    mine, path = Uploads(), home / "uploads"
+    id, other = mine.add(png("blue"), MOST), mine.add(png("red"), MOST)
+    keep(id, mine[id]), keep(other, mine[other])
     days_ago(path / f"{id}.webp", age)
-    assert (id in Uploads("emoji")) is there is (path / f"{id}.webp").exists()
-    assert other in Uploads("emoji") and id in mine, "in its session it stays"
+    assert (id in Uploads()) is there is (path / f"{id}.webp").exists()
+    assert other in Uploads() and id in mine, "in its session it stays"
 
 
 def test_who_opens_the_link_of_a_kept_picture_keeps_it_longer(home):
-    mine = Uploads("emoji")
-    id = mine.add(png())
-    mine.keep(id)
+    mine = Uploads()
+    id = mine.add(png(), MOST)
+    keep(id, mine[id])
     days_ago(path := home / "uploads" / f"{id}.webp", 60)
-    assert id in Uploads("emoji")
+    assert id in Uploads()
     assert time.time() - path.stat().st_mtime < 3600
 
 
@@ -117,7 +108,7 @@ def test_an_id_is_no_path(home, id):
         home / "uploads" / "up-.webp",
     ):
         place.write_bytes(png())
-    assert id not in Uploads("emoji")
+    assert id not in Uploads()
 
 
 @given(st.text(st.sampled_from("./\\\0~%a1-"), max_size=12).map("up-{}".format))
@@ -125,44 +116,42 @@ def test_no_id_leads_out_of_the_folder(id):
     folder = settings().home / "uploads"
     folder.mkdir(parents=True, exist_ok=True)
     (folder.parent / "a1.webp").write_bytes(png())
-    if id in Uploads("emoji"):
+    if id in Uploads():
         raise AssertionError(f"{id!r} was found in an empty folder")
 
 
-def test_a_session_holds_so_many_and_no_more(monkeypatch):
-    few = replace(settings(), session_pictures=2)
-    monkeypatch.setattr(session, "settings", lambda: few)
-    mine = Uploads("emoji")
-    kept = [mine.add(png(color)) for color in ("red", "green")]
+def test_a_session_holds_so_many_and_no_more():
+    mine = Uploads()
+    kept = [mine.add(png(color), 2) for color in ("red", "green")]
     with pytest.raises(InputError, match="holds 2 uploaded pictures"):
-        mine.add(png("blue"))
-    assert list(mine) == kept and mine.add(png("red")) == kept[0]
-    assert Uploads("emoji").add(png("blue")), "another session may"
+        mine.add(png("blue"), 2)
+    assert list(mine) == kept and mine.add(png("red"), 2) == kept[0]
+    assert Uploads().add(png("blue"), 2), "another session may"
 
 
 @pytest.mark.parametrize("data", [b"", b"text", png()[:50], b"GIF89a"])
 def test_what_is_no_picture_is_refused_and_leaves_nothing(data):
-    mine = Uploads("emoji")
+    mine = Uploads()
     with pytest.raises(InputError):
-        mine.add(data)
-    assert not list(mine) and not mine.pictures
+        mine.add(data, MOST)
+    assert not mine
 
 
 def test_a_damaged_kept_picture_is_told(home):
-    mine = Uploads("emoji")
-    id = mine.add(png())
-    mine.keep(id)
+    mine = Uploads()
+    id = mine.add(png(), MOST)
+    keep(id, mine[id])
     (home / "uploads" / f"{id}.webp").write_bytes(b"half a pict")
     assert id in mine
     with pytest.raises(InputError, match="cannot be read"):
-        assert id in Uploads("emoji")
+        assert id in Uploads()
 
 
 def test_a_disk_that_refuses_is_told_and_leaves_no_kept_picture(home):
-    mine = Uploads("emoji")
-    id = mine.add(png())
+    mine = Uploads()
+    id = mine.add(png(), MOST)
     home.mkdir()
     (home / "uploads").write_text("a file where the folder should be")
     with pytest.raises(InputError, match=f"@{id} was not kept"):
-        mine.keep(id)
-    assert id not in Uploads("emoji")
+        keep(id, mine[id])
+    assert id not in Uploads()
