@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -37,76 +37,38 @@ _SPRITE, _SIDE = 8_192, 32  # pixels: the longest side of a sprite that TensorBo
 # One file
 
 
-def as_csv(folder: Path) -> bytes:
+def as_csv(collection: Collection) -> bytes:
     """Id, caption and fields of the items."""
-    collection = Collection.open(folder)
-    return _table(collection, {"id": "{}"})
+    return Outgoing(collection, collection.ids).table({"id": "{}"}, encoding="utf-8-sig")
 
 
-def as_npy(folder: Path, model: str) -> bytes:
+def as_npy(collection: Collection, model: str) -> bytes:
     """The embeddings `(n, dim)` of the pictures, or of the captions where there are none, in the order of the CSV."""
-    return npy_file(_own_vectors(Collection.open(folder), model))
+    return npy_file(Outgoing(collection, collection.ids, model).own_vectors())
 
 
-def as_parquet(folder: Path) -> bytes:
+def as_parquet(collection: Collection) -> bytes:
     """Id, caption, fields, and a column of embeddings for each model and kind."""
-    collection, data = Collection.open(folder), io.BytesIO()
+    data = io.BytesIO()
     vectors = {
         f"{model} {kind}": collection.embeddings(model, kind)
         for model in sorted(collection.models)
         for kind in sorted(collection.embedded(model), reverse=True)  # pictures first: none of them lacks a vector
     }
-    _write_parquet(collection, data, vectors, False, collection.ids)
+    Outgoing(collection, collection.ids).write_parquet(data, vectors, pictures=False)
     return data.getvalue()
 
 
-def as_zip(folder: Path) -> bytes:
-    """The pictures by their ids, and a table `items.csv` of their captions and fields: what can be imported again."""
-    collection = Collection.open(folder)
-    return some_as_zip(collection, collection.ids)
-
-
-def some_as_zip(collection: Collection, ids: Sequence[str]) -> bytes:
-    """The same of some items, in the order given."""
-    out = io.BytesIO()
+def as_zip(collection: Collection, ids: Sequence[str] | None = None) -> bytes:
+    """The pictures of items, by default of all, by their ids, and a table `items.csv` of captions and fields: what
+    can be imported again.
+    """
+    some, out = Outgoing(collection, collection.ids if ids is None else ids), io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for id in ids:
+        for id in some.ids:
             archive.writestr(f"{id}.webp", collection.picture(id))
-        archive.writestr("items.csv", _table(collection, {"file": "{}.webp"}, ids))
+        archive.writestr("items.csv", some.table({"file": "{}.webp"}, encoding="utf-8-sig"))
     return out.getvalue()
-
-
-def _table(
-    collection: Collection,
-    called: Mapping[str, str],
-    ids: Sequence[str] | None = None,
-    text: Callable[[str], str] = harmless,
-    encoding: str = "utf-8-sig",
-    field: Callable[[str], str] = str,
-) -> bytes:
-    """A table of items: the columns that their ids are written to in these ways, captions and fields."""
-    header = [*called, "caption", *map(field, map(str, collection.fields.columns))]
-    rows = ([*(way.format(id) for way in called.values()), *row.values()] for id, row in _rows(collection, ids))
-    return csv_file(header, (["" if cell is None else text(str(cell)) for cell in row] for row in rows), encoding)
-
-
-def _rows(
-    collection: Collection, ids: Sequence[str] | None = None, report: Report = silent
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The id of items, by default of all, and caption and fields of each by their names, None where it has none."""
-    ids = collection.ids if ids is None else ids
-    fields = collection.fields.iloc[[collection.row(id) for id in ids]].astype(object)
-    values = fields.where(fields.notna(), None).itertuples(index=False, name=None)
-    names = [str(name) for name in fields.columns]
-    for number, (id, row) in enumerate(zip(ids, values, strict=True)):
-        if number % GROUP == 0:
-            report(number / len(ids), _("Writing {name}").format(name=id))
-        yield id, {"caption": collection.captions[collection.row(id)], **dict(zip(names, row, strict=True))}
-
-
-def _own_vectors(collection: Collection, model: str) -> np.ndarray:
-    """Those of the pictures, else those of the captions; raises a MissingError if the model has made none."""
-    return collection.embeddings(model, "pictures" if "pictures" in collection.embedded(model) else "captions")
 
 
 # Forms
@@ -114,13 +76,12 @@ def _own_vectors(collection: Collection, model: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """Items of a collection on their way into a folder, with what one model made of them."""
+    """Items of a collection on their way out, with what one model made of them."""
 
     collection: Collection
     ids: Sequence[str]
-    model: str
-    folder: Path
-    report: Report
+    model: str = ""
+    report: Report = silent
 
     def vectors(self) -> dict[str, np.ndarray]:
         """Those of each kind that the model has embedded, by the names of their columns."""
@@ -128,59 +89,105 @@ class Outgoing:
         return {COLUMNS[kind]: self.of_them(self.collection.embeddings(self.model, kind)) for kind in kinds}
 
     def own_vectors(self) -> np.ndarray:
-        """Those of the pictures, else those of the captions."""
-        return self.of_them(_own_vectors(self.collection, self.model))
+        """Those of the pictures, else those of the captions; raises a MissingError if the model has made none."""
+        kind: Kind = "pictures" if "pictures" in self.collection.embedded(self.model) else "captions"
+        return self.of_them(self.collection.embeddings(self.model, kind))
+
+    def places(self) -> np.ndarray:
+        """Their places on the map of all items, `(n, 2)`: the stored one, else their two principal components."""
+        from clipexplore.maps.pca import pca
+
+        if (stored := self.collection.map_of(self.model, "umap")) is not None:
+            return self.of_them(np.asarray(stored))
+        every = replace(self, ids=self.collection.ids).own_vectors()
+        return self.of_them(pca(every).transform(every) if len(every) > 1 else np.zeros((len(every), 2), np.float32))
 
     def of_them(self, array: np.ndarray) -> np.ndarray:
         """The rows of the items in an array that has one for each of the collection."""
         whole = self.ids is self.collection.ids
         return array if whole else array[[self.collection.row(id) for id in self.ids]]
 
-    def write_parquet(self, path: Path, more: Mapping[str, np.ndarray]) -> None:
-        _write_parquet(self.collection, path, more, self.collection.has_files, self.ids, self.report)
-
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        return _rows(self.collection, self.ids, self.report)
+        """The id of each item, and caption and fields by their names, None where it has none."""
+        fields = self.collection.fields.iloc[[self.collection.row(id) for id in self.ids]].astype(object)
+        values = fields.where(fields.notna(), None).itertuples(index=False, name=None)
+        names = [str(name) for name in fields.columns]
+        for number, (id, row) in enumerate(zip(self.ids, values, strict=True)):
+            if number % GROUP == 0:
+                self.report(number / len(self.ids), _("Writing {name}").format(name=id))
+            caption = self.collection.captions[self.collection.row(id)]
+            yield id, {"caption": caption, **dict(zip(names, row, strict=True))}
 
-    def write_table(
+    def table(
         self,
-        name: str,
         called: Mapping[str, str],
         text: Callable[[str], str] = harmless,
         field: Callable[[str], str] = str,
-    ) -> None:
-        data = _table(self.collection, called, self.ids, text, "utf-8", field)
-        (self.folder / name).write_bytes(data)
+        encoding: str = "utf-8",
+    ) -> bytes:
+        """A CSV: the columns that their ids are written to in these ways, captions and fields."""
+        header = [*called, "caption", *map(field, map(str, self.collection.fields.columns))]
+        rows = ([*(way.format(id) for way in called.values()), *row.values()] for id, row in self.rows())
+        return csv_file(header, (["" if cell is None else text(str(cell)) for cell in row] for row in rows), encoding)
 
-    def write_pictures(self, folder: str) -> None:
-        (self.folder / folder).mkdir(parents=True, exist_ok=True)
+    def write_pictures(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
         for id, _row in self.rows():
-            (self.folder / folder / f"{id}.webp").write_bytes(self.collection.picture(id))
+            (folder / f"{id}.webp").write_bytes(self.collection.picture(id))
+
+    def write_parquet(self, to: Path | IO[bytes], more: Mapping[str, np.ndarray], pictures: bool) -> None:
+        """A table of items with further columns of numbers or vectors, a group of rows at a time."""
+        import pyarrow as pa
+        import pyarrow.parquet as parquet
+
+        rows = [self.collection.row(id) for id in self.ids]
+        fields = pa.Table.from_pandas(self.collection.fields.iloc[rows], preserve_index=False).replace_schema_metadata()
+        texts = {"id": self.ids, "caption": [self.collection.captions[row] for row in rows]}
+        columns = {name: pa.chunked_array([pa.array(each, pa.string())]) for name, each in texts.items()}
+        columns |= dict(zip(fields.column_names, fields.columns, strict=True))
+        numbers = {
+            name: pa.chunked_array([pa.array(each, pa.float32())]) for name, each in more.items() if each.ndim == 1
+        }
+        lists = {name: pa.list_(pa.float32(), each.shape[1]) for name, each in more.items() if each.ndim == 2}
+        plain = {name: each.type for name, each in (columns | numbers).items()}
+        picture = {"image": pa.struct({"bytes": pa.binary(), "path": pa.string()})} if pictures else {}
+        size = GROUP if pictures else TEXTS
+        with parquet.ParquetWriter(
+            to, pa.schema({**picture, **plain, **lists}, _features(picture, plain, lists))
+        ) as file:
+            for start in range(0, len(self.ids), size):
+                some = self.ids[start : start + size]
+                self.report(start / len(self.ids), _("Writing {name}").format(name=some[0]))
+                shown = ({"bytes": self.collection.picture(id), "path": f"{id}.webp"} for id in some)
+                row = [pa.array(shown, kind) for kind in picture.values()]
+                row += [each.slice(start, size).combine_chunks() for each in (columns | numbers).values()]
+                blocks = ((kind, np.float32(more[name][start : start + size])) for name, kind in lists.items())
+                row += [pa.FixedSizeListArray.from_arrays(block.ravel(), type=kind) for kind, block in blocks]
+                file.write_table(pa.Table.from_arrays(row, schema=file.schema))
 
 
-def huggingface(out: Outgoing) -> None:
+def huggingface(out: Outgoing, folder: Path) -> None:
     """One Parquet file with pictures inside, as `push_to_hub` writes it: huggingface.co/docs/datasets, "Image"."""
-    path = out.folder / "data" / "train-00000-of-00001.parquet"
+    path = folder / "data" / "train-00000-of-00001.parquet"
     path.parent.mkdir()
-    out.write_parquet(path, out.vectors())
+    out.write_parquet(path, out.vectors(), out.collection.has_files)
 
 
-def embedding_atlas(out: Outgoing) -> None:
+def embedding_atlas(out: Outgoing, folder: Path) -> None:
     """A table with the vectors and the map: apple.github.io/embedding-atlas, "Command Line Utility".
 
     `embedding-atlas dataset.parquet --text caption --image image --x projection_x --y projection_y` opens it.
     """
-    x, y = out.of_them(_places(out.collection, out.model)).T
-    out.write_parquet(
-        out.folder / "dataset.parquet", {"vector": out.own_vectors(), "projection_x": x, "projection_y": y}
-    )
+    x, y = out.places().T
+    columns = {"vector": out.own_vectors(), "projection_x": x, "projection_y": y}
+    out.write_parquet(folder / "dataset.parquet", columns, out.collection.has_files)
 
 
-def webdataset(out: Outgoing) -> None:
+def webdataset(out: Outgoing, folder: Path) -> None:
     """Tars of 1,000 items: a picture, caption as text, fields as JSON, vectors as NPY: webdataset.github.io."""
     vectors = out.vectors()
     for shard, rows in enumerate(groups(out.rows(), SHARD)):
-        with tarfile.open(out.folder / f"{shard:05d}.tar", "w") as archive:
+        with tarfile.open(folder / f"{shard:05d}.tar", "w") as archive:
             for number, (id, row) in enumerate(rows, shard * SHARD):
                 fields = {"id": id, **{name: value for name, value in row.items() if value is not None}}
                 files = {"webp": out.collection.picture(id), "txt": row["caption"].encode()}
@@ -192,9 +199,9 @@ def webdataset(out: Outgoing) -> None:
                     archive.addfile(entry, io.BytesIO(data))
 
 
-def tensorboard(out: Outgoing) -> None:
+def tensorboard(out: Outgoing, folder: Path) -> None:
     """The projector's files: tensorflow.org/tensorboard/tensorboard_projector_plugin."""
-    vectors, place = out.own_vectors(), out.folder / "00000" / "default"
+    vectors, place = out.own_vectors(), folder / "00000" / "default"
     place.mkdir(parents=True)
     with open(place / "tensors.tsv", "w", encoding="utf-8") as file:
         for row in vectors:
@@ -212,38 +219,38 @@ def tensorboard(out: Outgoing) -> None:
         (place / "sprite.png").write_bytes(encode(contact_sheet(small, _SIDE, across), "PNG"))
         config += f'  sprite {{\n    image_path: "00000/default/sprite.png"\n    single_image_dim: {_SIDE}\n'
         config += f"    single_image_dim: {_SIDE}\n  }}\n"
-    (out.folder / "projector_config.pbtxt").write_text(f"embeddings {{\n  {config}}}\n", encoding="utf-8")
+    (folder / "projector_config.pbtxt").write_text(f"embeddings {{\n  {config}}}\n", encoding="utf-8")
 
 
-def fiftyone(out: Outgoing) -> None:
+def fiftyone(out: Outgoing, folder: Path) -> None:
     """A folder that FiftyOne imports as `fiftyone.types.CSVDataset`: docs.voxel51.com, "Importing datasets"."""
 
     def called(field: str) -> str:
         name = re.sub(r"[.$]", "_", field).lstrip("_") or "field"
         return f"{name}_" if name in _OF_FIFTYONE else name
 
-    out.write_pictures("data")
-    out.write_table("labels.csv", {"filepath": "{}.webp", "id_here": "{}"}, str, called)
+    out.write_pictures(folder / "data")
+    (folder / "labels.csv").write_bytes(out.table({"filepath": "{}.webp", "id_here": "{}"}, str, called))
 
 
-def pictures_and_csv(out: Outgoing) -> None:
+def pictures_and_csv(out: Outgoing, folder: Path) -> None:
     """The pictures and a table of them, for spreadsheets, and for `datasets`, which calls it an imagefolder."""
     if not out.collection.has_files:
-        out.write_table("captions.csv", {"id": "{}"})
+        (folder / "captions.csv").write_bytes(out.table({"id": "{}"}))
         return
-    out.write_pictures("pictures")
-    out.write_table("metadata.csv", {"file_name": "pictures/{}.webp", "id": "{}"})
+    out.write_pictures(folder / "pictures")
+    (folder / "metadata.csv").write_bytes(out.table({"file_name": "pictures/{}.webp", "id": "{}"}))
 
 
-def npz(out: Outgoing) -> None:
+def npz(out: Outgoing, folder: Path) -> None:
     """Arrays for NumPy: ids, captions, and the vectors of pictures and of texts."""
     captions = [row["caption"] for _id, row in out.rows()]
     texts = {"id": np.array(out.ids), "caption": np.array(captions)}
-    np.savez(out.folder / "vectors.npz", allow_pickle=False, **texts, **out.vectors())
+    np.savez(folder / "vectors.npz", allow_pickle=False, **texts, **out.vectors())
 
 
 #: The forms, and what a collection must have to take each: pictures, vectors, or neither.
-FORMS: dict[str, tuple[Callable[[Outgoing], None], str]] = {
+FORMS: dict[str, tuple[Callable[[Outgoing, Path], None], str]] = {
     "huggingface": (huggingface, ""),
     "webdataset": (webdataset, "pictures"),
     "embedding-atlas": (embedding_atlas, "vectors"),
@@ -254,9 +261,9 @@ FORMS: dict[str, tuple[Callable[[Outgoing], None], str]] = {
 }
 
 
-def forms_for(pictures: bool, vectors: bool) -> list[str]:
-    """The forms that a collection can take that has pictures, or vectors, or not."""
-    has = {"": True, "pictures": pictures, "vectors": vectors}
+def forms_for(pictures: bool, model: str) -> list[str]:
+    """The forms that a collection can take that has pictures or not, and vectors of a model or, "", of none."""
+    has = {"": True, "pictures": pictures, "vectors": bool(model)}
     return [form for form, (_write, needs) in FORMS.items() if has[needs]]
 
 
@@ -284,17 +291,18 @@ def export(
         If the disk refuses.
     """
     write, needs = FORMS[form]
+    out = Outgoing(collection, collection.ids if ids is None else ids, model, report)
     if needs == "pictures" and not collection.has_files:
         message = _("{title} holds texts only, and this form is of pictures; choose another.")
         raise InputError(message.format(title=collection.title))
     if needs == "vectors":
-        _own_vectors(collection, model)
+        out.own_vectors()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             message = _("There is something in {folder!r}; name a new folder.")
             raise InputError(message.format(folder=str(folder)))
-        write(Outgoing(collection, collection.ids if ids is None else ids, model, folder, report))
+        write(out, folder)
     except OSError as error:
         raise no_room(folder, error) from error
     report(1.0, _("Written to {folder}").format(folder=folder))
@@ -315,51 +323,6 @@ def zipped(collection: Collection, form: str, model: str, ids: Sequence[str] | N
             for path in sorted(path for path in Path(place).rglob("*") if path.is_file()):
                 archive.write(path, path.relative_to(place).as_posix())
     return data.getvalue()
-
-
-def _places(collection: Collection, model: str) -> np.ndarray:
-    """The map of all items, `(n, 2)`: the stored one, else their two principal components."""
-    from clipexplore.maps.pca import pca
-
-    stored = collection.map_of(model, "umap")
-    if stored is not None:
-        return np.asarray(stored)
-    vectors = _own_vectors(collection, model)
-    return pca(vectors).transform(vectors) if len(vectors) > 1 else np.zeros((len(vectors), 2), np.float32)
-
-
-def _write_parquet(
-    collection: Collection,
-    to: Path | IO[bytes],
-    more: Mapping[str, np.ndarray],
-    pictures: bool,
-    ids: Sequence[str],
-    report: Report = silent,
-) -> None:
-    """A table of items with further columns of numbers or vectors, a group of rows at a time."""
-    import pyarrow as pa
-    import pyarrow.parquet as parquet
-
-    rows = [collection.row(id) for id in ids]
-    fields = pa.Table.from_pandas(collection.fields.iloc[rows], preserve_index=False).replace_schema_metadata()
-    texts = {"id": ids, "caption": [collection.captions[row] for row in rows]}
-    columns = {name: pa.chunked_array([pa.array(each, pa.string())]) for name, each in texts.items()}
-    columns |= dict(zip(fields.column_names, fields.columns, strict=True))
-    numbers = {name: pa.chunked_array([pa.array(each, pa.float32())]) for name, each in more.items() if each.ndim == 1}
-    lists = {name: pa.list_(pa.float32(), each.shape[1]) for name, each in more.items() if each.ndim == 2}
-    plain = {name: each.type for name, each in (columns | numbers).items()}
-    picture = {"image": pa.struct({"bytes": pa.binary(), "path": pa.string()})} if pictures else {}
-    size = GROUP if pictures else TEXTS
-    with parquet.ParquetWriter(to, pa.schema({**picture, **plain, **lists}, _features(picture, plain, lists))) as file:
-        for start in range(0, len(ids), size):
-            some = ids[start : start + size]
-            report(start / len(ids), _("Writing {name}").format(name=some[0]))
-            shown = ({"bytes": collection.picture(id), "path": f"{id}.webp"} for id in some)
-            row = [pa.array(shown, kind) for kind in picture.values()]
-            row += [each.slice(start, size).combine_chunks() for each in (columns | numbers).values()]
-            blocks = ((kind, np.float32(more[name][start : start + size])) for name, kind in lists.items())
-            row += [pa.FixedSizeListArray.from_arrays(block.ravel(), type=kind) for kind, block in blocks]
-            file.write_table(pa.Table.from_arrays(row, schema=file.schema))
 
 
 def _features(picture: Mapping, plain: Mapping, lists: Mapping) -> dict[str, str]:

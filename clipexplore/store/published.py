@@ -23,6 +23,7 @@ from clipexplore.errors import DamagedError, InputError, MissingError, no_room
 from clipexplore.language import _
 from clipexplore.paths import sync
 from clipexplore.sources.entries import KINDS, Kind
+from clipexplore.tables import npy_file
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def add_model(
     arrays = {f"{kind}.npy": each.astype(np.float16) for kind, each in vectors.items()}
     arrays |= {f"{kind}.lengths.npy": each[:, None].astype(np.float32) for kind, each in lengths.items()}
     names = {f"embeddings/{model}/{name}": array for name, array in arrays.items()}
-    files = {name: _written(folder / name, _npy(array)) for name, array in names.items()}
+    files = {name: _written(folder / name, npy_file(array)) for name, array in names.items()}
     (dim,) = {each.shape[1] for each in vectors.values()}
     models = {**manifest["models"], model: {"revision": revision, "dim": dim}}
     _write_manifest(folder, {**manifest, "models": models, "files": {**manifest["files"], **files}})
@@ -224,17 +225,11 @@ def _files(collection: Any) -> Iterator[tuple[str, bytes]]:
         yield name, parquet(part, row_group_size=GROUP, compression=compression, use_dictionary=order)
     for model in collection.manifest["models"]:
         for kind in collection.embedded(model):
-            yield f"embeddings/{model}/{kind}.npy", _npy(collection.embeddings(model, kind).astype(np.float16))
+            yield f"embeddings/{model}/{kind}.npy", npy_file(collection.embeddings(model, kind).astype(np.float16))
             if (lengths := collection.lengths(model, kind)) is not None:
-                yield f"embeddings/{model}/{kind}.lengths.npy", _npy(lengths[:, None])
+                yield f"embeddings/{model}/{kind}.lengths.npy", npy_file(lengths[:, None])
         if (places := collection.map_of(model, "umap")) is not None:
-            yield f"maps/{model}/umap.npy", _npy(places)
-
-
-def _npy(array: np.ndarray) -> bytes:
-    data = io.BytesIO()
-    np.save(data, array, allow_pickle=False)
-    return data.getvalue()
+            yield f"maps/{model}/umap.npy", npy_file(places)
 
 
 def _write_manifest(folder: Path, manifest: dict) -> None:

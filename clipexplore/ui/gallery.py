@@ -17,7 +17,7 @@ from clipexplore.explore.search import search
 from clipexplore.expression import Expression, Term, parse
 from clipexplore.language import _, ngettext, numeral
 from clipexplore.space import Hit
-from clipexplore.store.export import some_as_zip
+from clipexplore.store.export import as_zip
 
 from .browser import component
 from .calls import call, code
@@ -220,7 +220,7 @@ def chosen_bar() -> None:
         st.markdown(f"**{says}**", width="content")
         if "q" in links.PAGES[page_here()]:
             st.button(_("Their sum"), key="chosen-sum", on_click=preset, kwargs={"q": written}, help=escape(written))
-        download(_("Pictures (ZIP)"), partial(some_as_zip, collection, ids), "pictures.zip", "chosen-zip")
+        download(_("Pictures (ZIP)"), partial(as_zip, collection, ids), "pictures.zip", "chosen-zip")
         st.button(_("Clear the choice"), key="choose-none", on_click=preset, kwargs={"chosen": []}, type="tertiary")
         with st.popover(_("Open in"), icon=":material/open_in_new:"):
             _links(ids, written)

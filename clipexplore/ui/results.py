@@ -1,7 +1,7 @@
 """Results: pictures side by side, texts as bars, what their cosines mean, and downloads."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from clipexplore.images import contact_sheet, encode, open_picture
 from clipexplore.language import _, numeral
 from clipexplore.space import Context, Hit, Point, What
 from clipexplore.store.collection import Collection
-from clipexplore.store.export import zipped
+from clipexplore.store.export import forms_for, zipped
 from clipexplore.tables import csv_file, harmless, npy_file
 
 from .calls import Call, call
@@ -168,15 +168,17 @@ def show_distribution(context: Context | None, key: str) -> None:
 
 def for_other_tools(
     collection: Callable[[], Collection],
-    forms: Sequence[str],
+    pictures: bool,
     model: str,
     name: str,
     key: str,
     ids: list[str] | None = None,
 ) -> None:
-    """A collection, or some of its items, with the vectors of a model, in a form that another tool reads."""
+    """A collection that has pictures or not, or some of its items, with the vectors of a model, "" for none, in a form
+    that another tool reads.
+    """
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        form = st.selectbox(_("For other tools"), forms, key=f"form-{key}")
+        form = st.selectbox(_("For other tools"), forms_for(pictures, model), key=f"form-{key}")
         download("ZIP", lambda: zipped(collection(), form, model, ids), f"{name}-{form}.zip", f"out-{key}")
 
 

@@ -20,7 +20,6 @@ from clipexplore.paths import bytes_of
 from clipexplore.server.door import entrance
 from clipexplore.server.serving import address_for_others
 from clipexplore.settings import settings
-from clipexplore.store.export import forms_for
 
 from .browser import component, present_button
 from .calls import shown_code
@@ -106,8 +105,7 @@ def _for_other_tools() -> None:
     if ids is None and bytes_of(collection.folder) > min(MOST_BYTES, access().most_bytes):
         return
     model = model if model in collection.models else ""
-    forms = forms_for(collection.has_files, bool(model))
-    for_other_tools(lambda: collection, forms, model, collection.name, "share", ids)
+    for_other_tools(lambda: collection, collection.has_files, model, collection.name, "share", ids)
     count = len(ids or collection)
     says = ngettext("The ZIP has {count:,} item of {title}.", "The ZIP has {count:,} items of {title}.", count)
     st.caption(says.format(count=count, title=escape(collection.title)))

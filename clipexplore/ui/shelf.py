@@ -19,7 +19,6 @@ from clipexplore.models.catalog import UNNAMED
 from clipexplore.space import Hit
 from clipexplore.store import export, shelves
 from clipexplore.store.collection import Collection
-from clipexplore.store.export import forms_for
 from clipexplore.store.importing import REJECTED
 from clipexplore.store.shelves import Shelved
 
@@ -138,30 +137,30 @@ def _downloads(card: Shelved) -> None:
 
     Of a collection that is larger than what a visitor may bring, visitors get the CSV.
     """
-    forms: dict[str, Callable[[Path], bytes]] = {"csv": export.as_csv}
+    model = st.session_state["model"]
+    forms: dict[str, Callable[[Collection], bytes]] = {"csv": export.as_csv}
     if card.bytes < min(MOST_BYTES, access().most_bytes):
         forms["parquet"] = export.as_parquet
-        if (model := st.session_state["model"]) in card.models:
+        if model in card.models:
             forms["npy"] = partial(export.as_npy, model=model)
         if card.pictures and not card.bare:
             forms["zip"] = export.as_zip
     with st.container(horizontal=True, gap="small"):
         for form, make in forms.items():
-            download(form.upper(), partial(make, card.folder), f"{card.name}.{form}", f"{form}-{card.name}")
+            written = partial(_written, make, card.folder)
+            download(form.upper(), written, f"{card.name}.{form}", f"{form}-{card.name}")
     if len(forms) > 1:
-        _for_other_tools(card)
+        model = model if model in card.models else next(iter(card.models), "")
+        opened = partial(Collection.open, card.folder)
+        for_other_tools(opened, bool(card.pictures) and not card.bare, model, card.name, card.name)
     refused = card.folder / REJECTED
     if refused.is_file() and refused.stat().st_size > 20:  # more than its header
         key, label = f"refused-{card.name}", _("Refused files, and why")
         download(label, refused.read_bytes, REJECTED, key, "report", type="tertiary")
 
 
-def _for_other_tools(card: Shelved) -> None:
-    """The collection in a form that another tool reads."""
-    model = st.session_state["model"]
-    model = model if model in card.models else next(iter(card.models), "")
-    possible = forms_for(bool(card.pictures) and not card.bare, bool(model))
-    for_other_tools(lambda: Collection.open(card.folder), possible, model, card.name, card.name)
+def _written(make: Callable[[Collection], bytes], folder: Path) -> bytes:
+    return make(Collection.open(folder))
 
 
 def _try(act: Callable[[], object]) -> None:

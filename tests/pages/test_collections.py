@@ -409,11 +409,9 @@ def test_exports_are_read_again(tmp_path, home):
     fill(tmp_path / "in" / "dogs", 3, start=3)
     take(tmp_path / "it", tmp_path / "in")
     found = Collection.open(tmp_path / "it")
-    assert export.as_csv(tmp_path / "it").decode("utf-8-sig").splitlines()[1] == "p0000,,cats"
-    np.testing.assert_array_equal(
-        np.load(io.BytesIO(export.as_npy(tmp_path / "it", "toy"))), found.embeddings("toy", "pictures")
-    )
-    (tmp_path / "again.zip").write_bytes(export.as_zip(tmp_path / "it"))
+    assert export.as_csv(found).decode("utf-8-sig").splitlines()[1] == "p0000,,cats"
+    np.testing.assert_array_equal(np.load(io.BytesIO(export.as_npy(found, "toy"))), found.embeddings("toy", "pictures"))
+    (tmp_path / "again.zip").write_bytes(export.as_zip(found))
     take(tmp_path / "again", tmp_path / "again.zip")
     again = Collection.open(tmp_path / "again")
     assert (again.ids, again.captions, again.fields["label"].tolist()) == (
@@ -421,7 +419,7 @@ def test_exports_are_read_again(tmp_path, home):
         found.captions,
         found.fields["label"].tolist(),
     )
-    (tmp_path / "ready.parquet").write_bytes(export.as_parquet(tmp_path / "it"))
+    (tmp_path / "ready.parquet").write_bytes(export.as_parquet(found))
     take(tmp_path / "ready", tmp_path / "ready.parquet")
     assert Collection.open(tmp_path / "ready").fields["label"].tolist() == found.fields["label"].tolist()
 
@@ -430,11 +428,12 @@ EXPORTS = """
 import sys
 sys.path[:0] = ["tests", "."]
 from pathlib import Path
+from clipexplore.store.collection import Collection
 from clipexplore.store.export import as_csv, as_npy, as_parquet, as_zip
 print("begun", flush=True)
 while True:
-    for export in (as_csv, as_parquet, as_zip, lambda folder: as_npy(folder, "toy")):
-        export(Path(sys.argv[1]))
+    for export in (as_csv, as_parquet, as_zip, lambda collection: as_npy(collection, "toy")):
+        export(Collection.open(Path(sys.argv[1])))
         print("one more", flush=True)
 """
 
