@@ -7,7 +7,7 @@ files, archives, buckets
     Trees of named files: a folder, a ZIP or tar, an address.
 captions, json_stream, columns, arrays
     What is in one file: tables, JSON, Parquet and Arrow, numbers.
-folders, descriptions
+folders, descriptions, named_pictures
     Pictures, with what stands beside and in them, or as tables name them.
 coco, fiftyone, takeout, clip_retrieval, img2dataset, embedded_pictures
     What one tool writes.

@@ -18,17 +18,18 @@ from clipexplore.sources.captions import MOST_CAPTIONS, Row, Table, further_capt
 from clipexplore.sources.descriptions import pictures_of
 from clipexplore.sources.entries import Source
 from clipexplore.sources.files import Tree
-from clipexplore.sources.folders import named_pictures
 from clipexplore.sources.json_stream import values_of
+from clipexplore.sources.named_pictures import Places, named_pictures
 
-_FIRST = 20  # values of a file from which is seen whether it is one
+_BEFORE = ("info", "licenses", "type", "categories", "annotations")  # what may stand before `images`
 
 
 @dataclass
 class _Annotated:
-    """What is said of one picture; captions with the ids of their annotations, by which they are ordered."""
+    """What is said of one picture, first in one table; captions with the ids of their annotations, their order."""
 
     file: str
+    table: str
     captions: list[tuple[int, str]] = field(default_factory=list)
     things: Counter[str] = field(default_factory=Counter)
 
@@ -48,33 +49,38 @@ def read(tree: Tree, report: Report = silent) -> Source | None:
     if not names:
         return None
     annotated: dict[str, _Annotated] = {}
+    places = Places(tree.names)
     for name in names:
-        _take(tree, name, annotated, report)
-    count, said = sum(len(each.captions) for each in annotated.values()), len(annotated)
+        _take(tree, name, annotated, places, report)
+    count = sum(len(each.captions) for each in annotated.values())
     recognised = _("COCO's annotations: {names} say {captions:,} captions of {pictures:,} pictures.")
-    table = Table(said, True, lambda _report: _rows(annotated))
-    about = recognised.format(names=", ".join(names)[:200], captions=count, pictures=said)
-    return named_pictures(tree, {names[0]: table}, about)
+    tables = {name: Table.of(partial(_rows, annotated, name), report) for name in names}
+    about = recognised.format(names=", ".join(names)[:200], captions=count, pictures=len(annotated))
+    return named_pictures(tree, tables, about)
 
 
 def _is_coco(tree: Tree, name: str) -> bool:
     try:
-        first = zip(range(_FIRST), values_of(partial(tree.open, name), name), strict=False)
-        return any(
-            key == "images" and isinstance(value, dict) and "file_name" in value for _n, (key, _i, value) in first
-        )
+        for key, _inside, value in values_of(partial(tree.open, name), name):
+            if key == "images":
+                return isinstance(value, dict) and "file_name" in value
+            if key not in _BEFORE:
+                return False
     except InputError:
-        return False
+        pass
+    return False
 
 
-def _take(tree: Tree, name: str, annotated: dict[str, _Annotated], report: Report) -> None:
-    """Adds what a file of annotations says."""
+def _take(tree: Tree, name: str, annotated: dict[str, _Annotated], places: Places, report: Report) -> None:
+    """Adds what a file of annotations says; of one picture several files may."""
+    folder = str(PurePosixPath(name).parent).removeprefix(".")
     images, categories = dict[object, _Annotated](), dict[object, str]()
     every = partial(values_of, partial(tree.open, name), name, report)
     for key, _inside, value in every():
         if key == "images" and isinstance(value, dict) and "id" in value:
             file = str(value.get("file_name") or "")
-            images[value["id"]] = annotated.setdefault(PurePosixPath(file).name, _Annotated(file))
+            found = places.find(file, folder).files
+            images[value["id"]] = annotated.setdefault(found[0] if len(found) == 1 else file, _Annotated(file, name))
         elif key == "categories" and isinstance(value, dict):
             categories[value.get("id")] = str(value.get("name"))
     for key, _inside, value in every():
@@ -91,8 +97,8 @@ def _note(image: _Annotated, annotation: dict, categories: dict[object, str]) ->
         image.things[thing] += 1
 
 
-def _rows(annotated: dict[str, _Annotated]) -> Iterator[Row]:
-    for number, each in enumerate(annotated.values(), 1):
+def _rows(annotated: dict[str, _Annotated], table: str, _report: Report) -> Iterator[Row]:
+    for number, each in enumerate((each for each in annotated.values() if each.table == table), 1):
         captions = [caption for _id, caption in sorted(each.captions)]
         fields = further_captions(captions)
         if each.things:

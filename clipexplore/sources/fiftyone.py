@@ -15,8 +15,8 @@ from clipexplore.sources.captions import Row, Table, table_rows
 from clipexplore.sources.descriptions import pictures_of
 from clipexplore.sources.entries import Source
 from clipexplore.sources.files import Tree
-from clipexplore.sources.folders import named_pictures
 from clipexplore.sources.json_stream import values_of
+from clipexplore.sources.named_pictures import named_pictures
 
 _KEPT_BY_ITSELF = ("metadata", "_media_type", "_rand", "_dataset_id", "_id", "created_at", "last_modified_at")
 
@@ -37,12 +37,12 @@ def read(tree: Tree, report: Report = silent) -> Source | None:
                 table = Table.of(partial(rows, tree, name), report)
                 if table.count:
                     said = _("A folder that FiftyOne has exported: {name} tells of the pictures in data/.")
-                    return named_pictures(tree, {name: table}, said.format(name=name))
+                    return named_pictures(tree, {name: table}, said.format(name=name), [f"{folder}metadata.json"])
     return None
 
 
 def _labels(tree: Tree, name: str, report: Report) -> Iterator[Row]:
-    """The classes of pictures, which are named without their endings."""
+    """The classes of pictures, which are named without their endings: one, or those of several things."""
     folder = f"{name.removesuffix('labels.json')}data/"
     inside = [each.removeprefix(folder) for each in pictures_of(tree.names) if each.startswith(folder)]
     files = {each.rpartition(".")[0]: each for each in inside}
@@ -53,7 +53,8 @@ def _labels(tree: Tree, name: str, report: Report) -> Iterator[Row]:
             classes[str(len(classes))] = value
         elif key == "labels":
             number += 1
-            label = classes.get(str(value), value)
+            said = [_plain(each) for each in (value if isinstance(value, list) else [value])]
+            label = ", ".join(dict.fromkeys(str(classes.get(str(word), word)) for word in said if word is not None))
             yield Row(number, "", f"data/{files.get(stem, stem)}", fields={"label": label} if label else {})
 
 

@@ -1,11 +1,9 @@
-"""Pictures in folders: captioned by the files beside them, or by tables that name them; labelled by their folders."""
+"""Pictures in folders: captioned by the files beside them, labelled by their folders."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import PurePosixPath
@@ -14,7 +12,7 @@ from clipexplore.errors import InputError
 from clipexplore.images import suffixes
 from clipexplore.language import _
 from clipexplore.sources import img2dataset
-from clipexplore.sources.captions import TABLES, Row, Table
+from clipexplore.sources.captions import TABLES
 from clipexplore.sources.descriptions import Sidecars, pictures_of
 from clipexplore.sources.entries import Entry, Rejected, Source, with_directions
 from clipexplore.sources.files import Tree
@@ -72,7 +70,9 @@ def _said(tree: Tree, reports: Sequence[str]) -> str:
 def why_not(name: str) -> str:
     """Why a file was not used that is no picture."""
     if name.lower().endswith(TABLES):
-        return _("It names no pictures, so it was not used; give it a column file.")
+        return _(
+            "It was not used: a table at the top, or a metadata.csv in any folder, names pictures in a column file."
+        )
     kinds = ", ".join(suffixes())
     return _("It is not a picture of a known kind ({kinds}).").format(kinds=kinds)
 
@@ -86,97 +86,20 @@ def top_of(names: Sequence[str]) -> str:
 def labels_of(names: Iterable[str]) -> dict[str, dict[str, object]]:
     """The fields `label` and `split` of pictures by the folders they are in.
 
-    The folder next to a picture is its label; one that all pictures share says nothing of any, and no more do
-    `_unlabeled` and a shard. An outermost folder called train, test or the like is a split.
+    The folder next to a picture is its label, or the one above where all pictures share the name of that, as in
+    `cat/images/1.jpg`; one that all share says nothing of any, and no more do `_unlabeled` and a shard. An outermost
+    folder called train, test or the like is a split.
     """
     names, fields = list(names), {}
     top = top_of(names)
     folders = {name: PurePosixPath(name.removeprefix(top)).parts[:-1] for name in names}
     split = all(parts and _SPLIT.fullmatch(parts[0].lower()) for parts in folders.values())
     within = {name: parts[1:] if split else parts for name, parts in folders.items()}
-    shared = len({parts[-1] for parts in within.values() if parts}) == 1 and all(within.values())
+    while names and all(within.values()) and len({parts[-1] for parts in within.values()}) == 1:
+        within = {name: parts[:-1] for name, parts in within.items()}
     for name, parts in within.items():
         said: dict[str, object] = {"split": folders[name][0]} if split else {}
-        if parts and not shared and not _NO_LABEL.fullmatch(parts[-1].lower()):
+        if parts and not _NO_LABEL.fullmatch(parts[-1].lower()):
             said["label"] = parts[-1]
         fields[name] = said
     return fields
-
-
-# Named by tables
-
-
-def named_pictures(tree: Tree, tables: Mapping[str, Table], recognised: str) -> Source:
-    """The pictures of a tree that tables name, by the name of each table; pictures that none names are told."""
-    pictures = [*pictures_of(tree.names)]
-    places, fields = Places(tree.names), labels_of(pictures)
-
-    def rows() -> Iterator[Entry | Rejected]:
-        return (_entry(tree, places, table, row, fields) for table, every in tables.items() for row in every)
-
-    named = {each.name for each in rows() if isinstance(each, Entry)}
-    left = [name for name in pictures if name not in named]
-
-    def stream() -> Iterator[Entry | Rejected]:
-        yield from rows()
-        for name in left:
-            yield Rejected(name, _("{table} names it nowhere.").format(table=", ".join(tables)[:200]))
-
-    count = sum(table.count for table in tables.values()) + len(left)
-    return Source("pictures", count, stream, recognised=recognised)
-
-
-class Places:
-    """Finds the files that tables name, by the longest end that two paths share."""
-
-    def __init__(self, names: Iterable[str]):
-        self._by_end: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
-        for name in names:
-            parts = self._parts(name)
-            self._by_end[parts[-1]].append((parts, name))
-
-    def find(self, given: str, folder: str = "") -> list[str]:
-        """The files that a path may mean, seen from a folder: one if it is clear, none, or several that fit as well."""
-        for whole in (f"{folder}/{given}" if folder else given, given):
-            parts = self._parts(whole)
-            if not parts:
-                return []
-            found = [(_shared(parts, other), name) for other, name in self._by_end.get(parts[-1], ())]
-            most = max((shared for shared, _name in found), default=0)
-            best = [name for shared, name in found if shared == most]
-            exact = [name for name in best if self._parts(name) == parts]
-            if exact or len(best) == 1:
-                return exact[:1] or best
-        return best
-
-    @staticmethod
-    def _parts(name: str) -> tuple[str, ...]:
-        plain = unicodedata.normalize("NFC", name.replace("\\", "/"))
-        return tuple(part for part in plain.split("/") if part not in ("", "."))
-
-
-def _shared(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many parts two paths have in common, from the end."""
-    count = 0
-    for a, b in zip(reversed(one), reversed(other), strict=False):
-        if a != b:
-            break
-        count += 1
-    return count
-
-
-def _entry(
-    tree: Tree, places: Places, table: str, row: Row, fields: Mapping[str, Mapping[str, object]]
-) -> Entry | Rejected:
-    called = row.file or _("row {number}").format(number=row.number)
-    if row.wrong:
-        return Rejected(_("row {number}").format(number=row.number), row.wrong)
-    found = places.find(row.file, str(PurePosixPath(table).parent).removeprefix(".")) if row.file else []
-    if len(found) > 1:
-        message = _("{table} names it in row {number}, and it may be {one} or {other}; write more of its path.")
-        return Rejected(called, message.format(table=table, number=row.number, one=found[0], other=found[1]))
-    if not found:
-        message = _("{table} names it in row {number}, and it is not there.")
-        return Rejected(called, message.format(table=table, number=row.number))
-    split = {key: value for key, value in fields.get(found[0], {}).items() if key == "split"}
-    return Entry(found[0], row.caption, {**split, **row.fields}, row.id, read=tree.reader(found[0]))

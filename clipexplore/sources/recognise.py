@@ -21,7 +21,8 @@ from clipexplore.sources.columns import read_rows, unread
 from clipexplore.sources.descriptions import Sidecars, pictures_of
 from clipexplore.sources.entries import Entry, Rejected, Source
 from clipexplore.sources.files import OPERATOR, Alone, Caps, Folder, Tree, check_regular, opened
-from clipexplore.sources.folders import folder_of_pictures, named_pictures, top_of
+from clipexplore.sources.folders import folder_of_pictures, top_of
+from clipexplore.sources.named_pictures import Places, named_pictures
 from clipexplore.sources.vector_files import has_vectors, is_pair, open_pair, open_vectors
 
 VECTORS = (".npy", ".npz", ".parquet", ".safetensors", *FAISS)
@@ -180,17 +181,19 @@ def _no_pictures_in(name: str) -> InputError:
     return InputError(message.format(name=name))
 
 
-def _table_at_the_top(tree: Tree, report: Report) -> Source | None:
-    """Pictures that one table names, each row one item."""
+def _tables_at_the_top(tree: Tree, report: Report) -> Source | None:
+    """Pictures that tables name, each row one item."""
     top, beside = top_of(tree.names), Sidecars(tree).used(pictures_of(tree.names))
-    for name in tree.names:
-        inside = name.removeprefix(top)
-        if "/" in inside or name in beside or not name.lower().endswith(TABLES):
-            continue
-        if (table := _table(partial(tree.open, name), name, report)).names_files:
-            said = _("A folder in which {table} names pictures, each row one item.")
-            return named_pictures(tree, {name: table}, said.format(table=name))
-    return None
+    at_the_top = [name for name in tree.names if "/" not in name.removeprefix(top) and name not in beside]
+    tables = {name: _table(partial(tree.open, name), name, report) for name in at_the_top if _is_table(name)}
+    places = Places(tree.names)
+    naming = {name: each for name, each in tables.items() if any(places.find(row.file).files for row in each)}
+    said = _("A folder in which {table} names pictures, each row one item.")
+    return named_pictures(tree, naming, said.format(table=", ".join(naming)[:200])) if naming else None
+
+
+def _is_table(name: str) -> bool:
+    return name.lower().endswith(TABLES)
 
 
 def _table(open: Open, name: str, report: Report) -> Table:
@@ -275,7 +278,7 @@ TREES: tuple[Callable[[Tree, Report], Source | None], ...] = (
     fiftyone.read,
     coco.read,
     takeout.read,
-    _table_at_the_top,
+    _tables_at_the_top,
     lambda tree, _report: folder_of_pictures(tree),
 )
 

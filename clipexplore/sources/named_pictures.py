@@ -1,0 +1,179 @@
+"""Pictures that tables name: which file each row means, and what is left.
+
+A wrong picture under a caption is worse than none: what is not clear is refused.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from clipexplore.language import _
+from clipexplore.sources.captions import TABLES, Row, Table
+from clipexplore.sources.descriptions import Sidecars, pictures_of
+from clipexplore.sources.entries import Entry, Rejected, Source
+from clipexplore.sources.files import Tree
+from clipexplore.sources.folders import labels_of, why_not
+
+Parts = tuple[str, ...]  # of a path
+
+
+def named_pictures(tree: Tree, tables: Mapping[str, Table], recognised: str, used: Collection[str] = ()) -> Source:
+    """The pictures of a tree that tables name, by the name of each table; pictures that none names, and other tables,
+    are told.
+
+    Parameters
+    ----------
+    used
+        Further files that are no tables to be told.
+    """
+    pictures = [*pictures_of(tree.names)]
+    named = _Named(tree, tables, pictures)
+    left = [name for name in pictures if name not in named.best]
+    known = {*tables, *used, *Sidecars(tree).used(pictures)}
+    unused = [name for name in tree.names if name.lower().endswith(TABLES) and name not in known]
+
+    def stream() -> Iterator[Entry | Rejected]:
+        for table, every in tables.items():
+            yield from (named.entry(table, row) for row in every)
+        for name in left:
+            yield Rejected(name, _("{table} names it nowhere.").format(table=", ".join(tables)[:200]))
+        yield from (Rejected(name, why_not(name)) for name in unused)
+
+    count = sum(table.count for table in tables.values()) + len(left) + len(unused)
+    return Source("pictures", count, stream, recognised=recognised, notes=named.elsewhere())
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a path may mean: the files that fit best, and how many parts at its end each shares with the path."""
+
+    files: Sequence[str] = ()
+    path: Parts = ()
+    shared: int = 0
+
+
+class Places:
+    """Finds the files that tables name, by the longest end that two paths share."""
+
+    def __init__(self, names: Sequence[str]):
+        self._by_end: dict[str, list[tuple[Parts, str]]] = defaultdict(list)
+        self._folders: set[str] = set()
+        for name in names:
+            parts = _parts(name)
+            self._by_end[parts[-1]].append((parts, name))
+            self._folders.update(parts[:-1])
+        self._with_pictures = {_parts(name)[:-1] for name in pictures_of(names)}
+
+    def find(self, given: str, folder: str = "") -> Match:
+        """The files that a path may mean, seen from a folder: one if it is clear, none, or several that fit as well."""
+        best = self._best(_parts(f"{folder}/{given}"))
+        if len(best.files) == 1 or not folder or _parts(folder) in self._with_pictures:
+            return best
+        return self._best(_parts(given))
+
+    def _best(self, path: Parts) -> Match:
+        every = self._by_end.get(path[-1], ()) if path else ()
+        if exact := [name for parts, name in every if parts == path]:
+            return Match(exact[:1], path, len(path))
+        found = [(_shared(path, parts), name) for parts, name in every if self._fits(path, parts)]
+        most = max((shared for shared, _name in found), default=0)
+        return Match([name for shared, name in found if shared == most], path, most)
+
+    def _fits(self, path: Parts, parts: Parts) -> bool:
+        """Whether a file may be that of a path: not if the folder where they part is here, and the file not in it."""
+        rest = path[: -_shared(path, parts)]
+        return not rest or rest[-1] not in self._folders or rest[-1] in parts
+
+
+def _parts(name: str) -> Parts:
+    plain = unicodedata.normalize("NFC", name.replace("\\", "/"))
+    return tuple(part for part in plain.split("/") if part not in ("", "."))
+
+
+def _shared(one: Parts, other: Parts) -> int:
+    """How many parts two paths have in common, from the end."""
+    count = 0
+    for a, b in zip(reversed(one), reversed(other), strict=False):
+        if a != b:
+            break
+        count += 1
+    return count
+
+
+class _Named:
+    """The pictures of a tree that rows name.
+
+    Attributes
+    ----------
+    best
+        Of each picture the path that fits it best, with its table; none where two fit as well and are not the same.
+    """
+
+    def __init__(self, tree: Tree, tables: Mapping[str, Table], pictures: Iterable[str]):
+        self._tree, self._places, self._fields = tree, Places(tree.names), labels_of(pictures)
+        self.best: dict[str, tuple[Match, str] | None] = {}
+        shared: dict[str, int] = {}
+        for table, every in tables.items():
+            for row in every:
+                match = self._find(table, row)
+                if len(match.files) == 1 and match.shared >= shared.get(match.files[0], 0):
+                    self._note(match, table, shared)
+
+    def _note(self, match: Match, table: str, shared: dict[str, int]) -> None:
+        (file,) = match.files
+        known = self.best.get(file)
+        if match.shared > shared.get(file, 0):
+            self.best[file], shared[file] = (match, table), match.shared
+        elif known and not _agree(match.path, known[0].path):
+            self.best[file] = None
+
+    def elsewhere(self) -> tuple[str, ...]:
+        """A note where pictures are taken for paths with other folders."""
+        found = [(each[0].path, file) for file, each in self.best.items() if each]
+        moved = [(path, file) for path, file in found if not _agree(path, _parts(file))]
+        if not moved:
+            return ()
+        path, file = moved[0]
+        message = _("Pictures lie in other folders than their table says ({count:,}), such as {file} for {path}.")
+        return (message.format(count=len(moved), file=file, path="/".join(path)),)
+
+    def _find(self, table: str, row: Row) -> Match:
+        folder = str(PurePosixPath(table).parent).removeprefix(".")
+        return self._places.find(row.file, folder) if row.file and not row.wrong else Match()
+
+    def entry(self, table: str, row: Row) -> Entry | Rejected:
+        """What a row says of its picture."""
+        if row.wrong:
+            return Rejected(_("row {number}").format(number=row.number), row.wrong)
+        match = self._find(table, row)
+        if why := self._why_not(match, table, row.number):
+            return Rejected(row.file[:200] or _("row {number}").format(number=row.number), why)
+        (file,) = match.files
+        split = {key: value for key, value in self._fields.get(file, {}).items() if key == "split"}
+        return Entry(file, row.caption, {**split, **row.fields}, row.id, read=self._tree.reader(file))
+
+    def _why_not(self, match: Match, table: str, number: int) -> str:
+        """Why a match is not believed; "" where it is."""
+        if not match.files:
+            message = _("{table} names it in row {number}, and it is not there.")
+            return message.format(table=table, number=number)
+        if len(match.files) > 1:
+            message = _("{table} names it in row {number}, and it may be {one} or {other}; write more of its path.")
+            return message.format(table=table, number=number, one=match.files[0], other=match.files[1])
+        best = self.best[match.files[0]]
+        if best is None or not _agree(match.path, best[0].path):
+            message = _("{table} names it in row {number}, and only {file} is there, which another row may mean, too.")
+            return message.format(table=table, number=number, file=match.files[0])
+        if best[1] != table:
+            message = _("{table} names it in row {number}, and {other} names it, too; put what both say into one row.")
+            return message.format(table=table, number=number, other=best[1])
+        return ""
+
+
+def _agree(one: Parts, other: Parts) -> bool:
+    """Whether two paths may mean one file: one is the end of the other."""
+    return _shared(one, other) == min(len(one), len(other))
