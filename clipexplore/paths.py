@@ -12,6 +12,11 @@ _INSTALLED = Path(__file__).parent / "bundle"
 BUNDLE = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[1]
 
 
+def is_address(path: object) -> bool:
+    """Whether it names a place that fsspec reads, such as `s3://bucket/photos`, and no path of this machine."""
+    return "://" in str(path)
+
+
 def write_whole(path: Path, data: bytes, lasting: bool = False) -> None:
     """Writes a file, which is the one before until it is this one, whatever happens and whoever else writes it.
 

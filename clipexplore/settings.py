@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from clipexplore.errors import InputError
 from clipexplore.language import _
-from clipexplore.paths import BUNDLE
+from clipexplore.paths import BUNDLE, is_address
 
 CONFIG = "clipexplore.toml"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -70,7 +70,7 @@ class Settings:
 
     home: Path = Path("~/.clipexplore")
     assets: Path = BUNDLE / "assets"
-    roots: tuple[Path, ...] = ()
+    roots: tuple[Path | str, ...] = ()
     public_url: str = _text(_address, 'an address such as "https://clip.example.org" or "http://192.168.1.20:8501"')
     passcode: str = _text(_passcode, "what people can type, not only spaces")
     operator_code: str = _text(_code, "at least six characters that you can type")
@@ -166,7 +166,7 @@ def _from_text(each: Field, text: str) -> object:
         return float(text) if re.fullmatch(r"-?[0-9]+(\.[0-9]*)?(e-?[0-9]+)?", text) else text
     if each.type is bool:
         return {"true": True, "false": False}.get(text.lower(), text)
-    return text.split(os.pathsep) if each.type == tuple[Path, ...] else text
+    return re.split(rf"{os.pathsep}(?!//)", text) if each.type == tuple[Path | str, ...] else text
 
 
 def checked(name: str, text: str) -> str:
@@ -209,8 +209,10 @@ def _path(value: object, folder: Path) -> Path | None:
         return None
 
 
-def _paths(value: object, folder: Path) -> tuple[Path, ...] | None:
-    paths = [_path(each, folder) for each in value] if isinstance(value, list) else [None]
+def _places(value: object, folder: Path) -> tuple[Path | str, ...] | None:
+    """Folders, and addresses as they are."""
+    each_of = value if isinstance(value, list) else [None]
+    paths = [each if isinstance(each, str) and is_address(each) else _path(each, folder) for each in each_of]
     return tuple(path for path in paths if path) if None not in paths else None
 
 
@@ -228,7 +230,7 @@ def _is_number(value: object, kinds: type | tuple) -> bool:
 # For each type: the value read, or None for what is none of it, and the rule in words.
 _READERS: dict[Any, tuple[Callable[[Any, Path], Any], str]] = {
     Path: (_path, "the path of a folder in quotes"),
-    tuple[Path, ...]: (_paths, 'a list of folders, such as ["/data/photos"]'),
+    tuple[Path | str, ...]: (_places, 'a list of folders, such as ["/data/photos"]'),
     str: (lambda value, folder: value if isinstance(value, str) else None, "a text in quotes"),
     bool: (lambda value, folder: value if isinstance(value, bool) else None, "true or false"),
     tuple[dict, ...]: (lambda value, folder: _tables(value, folder), "tables, each under a line [[models]]"),
@@ -252,7 +254,7 @@ def _check_folders(result: Settings) -> None:
             ).format(path=result.home)
         )
     for root in result.roots:
-        if not root.is_dir():
+        if isinstance(root, Path) and not root.is_dir():
             raise InputError(
                 _("The folder {path} in roots does not exist; correct CLIPEXPLORE_ROOTS or the configuration.").format(
                     path=root

@@ -137,6 +137,13 @@ def test_values_of_every_type_are_read_from_both_places(folder):
     assert (found.roots, found.jobs_waiting, found.abandon_seconds) == ((folder / "assets", folder / "other"), 9, 2.5)
 
 
+def test_a_root_may_be_an_address(folder):
+    places = (folder / "assets", "s3://bucket/photos", folder / "other")
+    write(folder / "clipexplore.toml", 'roots = ["assets", "s3://bucket/photos", "other"]')
+    assert read_settings({}, folder).roots == places
+    assert read_settings({"CLIPEXPLORE_ROOTS": "assets:s3://bucket/photos:other"}, folder).roots == places
+
+
 def test_the_example_shows_every_key_at_its_default(folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder))
     example = Path(__file__).parent.parent / "clipexplore.example.toml"

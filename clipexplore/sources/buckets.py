@@ -13,11 +13,6 @@ from clipexplore.reports import Report, silent
 from clipexplore.sources.files import MAX_FILE, Caps, Tree, is_ignored, within
 
 
-def is_address(path: object) -> bool:
-    """Whether it names a place that fsspec reads, and no path of this machine."""
-    return "://" in str(path)
-
-
 class Bucket(Tree):
     """The files below an address, without hidden ones; or the one that it names.
 

@@ -11,11 +11,12 @@ from tempfile import TemporaryDirectory
 from clipexplore.errors import InputError, MissingError
 from clipexplore.images import suffixes
 from clipexplore.language import _
+from clipexplore.paths import is_address
 from clipexplore.reports import Report, silent
 from clipexplore.sources import clip_retrieval, coco, embedded_pictures, fiftyone, takeout, written_vectors
 from clipexplore.sources.archives import FolderOfTars, Tar, Zip
 from clipexplore.sources.arrays import FAISS
-from clipexplore.sources.buckets import Bucket, is_address
+from clipexplore.sources.buckets import Bucket
 from clipexplore.sources.captions import TABLES, Open, Row, Table, read_table
 from clipexplore.sources.columns import read_rows, unread
 from clipexplore.sources.descriptions import Sidecars, pictures_of

@@ -54,7 +54,7 @@ class Import:
     caption: str = ""
 
     def source(self, report: Report) -> Source:
-        found = open_source(Path(self.path), OPERATOR if self.trusted else Caps(), report)
+        found = open_source(self.path, OPERATOR if self.trusted else Caps(), report)
         return captioned_by(found, self.caption) if self.caption else found
 
 
@@ -271,9 +271,12 @@ def _look(job: Job, folder: Path, may_stop: bool) -> None:
             st.rerun()  # the whole page: the job that this part looks at is over
 
 
-def allowed_folders() -> list[Path]:
-    """The folders that the operator lets visitors make collections of, and those right below them."""
-    found = []
+def allowed_folders() -> list[Path | str]:
+    """The folders that the operator lets visitors make collections of, and those right below them; and addresses."""
+    found: list[Path | str] = []
     for root in settings().roots:
+        if isinstance(root, str):  # which nobody looks into before it is chosen
+            found.append(root)
+            continue
         found += [root, *sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))]
     return found

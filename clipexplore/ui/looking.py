@@ -24,7 +24,7 @@ from .session import visitor
 SLOT = "looking"
 
 
-def look_first(files: list, folder: Path | None) -> tuple[str, bool]:
+def look_first(files: list, folder: Path | str | None) -> tuple[str, bool]:
     """A button that shows what would be imported; gives the column that was chosen as the caption, "" for none, and
     whether vectors come ready-made, as far as that was looked at.
     """
@@ -46,7 +46,7 @@ def _trusted(files: list) -> bool:
         return False
 
 
-def _look(files: list, folder: Path | None, owner: str, trusted: bool, job: Job) -> Preview:
+def _look(files: list, folder: Path | str | None, owner: str, trusted: bool, job: Job) -> Preview:
     """The work of the lane; what was put down for it is not kept."""
     place = shelves.session_folder(owner) / f".look-{job.id}"
     try:

@@ -70,7 +70,7 @@ def _into(known: list[str]) -> tuple[str | None, str, bool]:
     return None, title, shared
 
 
-def _source() -> tuple[list, Path | None]:
+def _source() -> tuple[list, Path | str | None]:
     """What was dropped, or the folder that was chosen."""
     allowed = allowed_folders()
     kinds = ["files", "folder", *(["server"] if allowed else [])]
@@ -118,7 +118,7 @@ def _made_by() -> str:
     )
 
 
-def _begin(files: list, folder: Path | None, into: str | None, title: str, shared: bool, asked: Import) -> None:
+def _begin(files: list, folder: Path | str | None, into: str | None, title: str, shared: bool, asked: Import) -> None:
     try:
         room = room_for(sum(file.size for file in files))
         place = _place(into, title or _named(files, folder), shared)
@@ -132,9 +132,15 @@ def _begin(files: list, folder: Path | None, into: str | None, title: str, share
     st.rerun()
 
 
-def _named(files: list, folder: Path | None) -> str:
+def _named(files: list, folder: Path | str | None) -> str:
     """A title for who has typed none."""
-    return folder.name if folder else Path(files[0].name.replace("\\", "/")).stem if len(files) == 1 else _("Pictures")
+    return (
+        Path(folder).name
+        if folder
+        else Path(files[0].name.replace("\\", "/")).stem
+        if len(files) == 1
+        else _("Pictures")
+    )
 
 
 def _place(into: str | None, title: str, shared: bool) -> Path:

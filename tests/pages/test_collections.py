@@ -460,6 +460,21 @@ def test_exports_that_are_killed_at_twenty_random_moments_change_nothing(tmp_pat
         assert contents() == before
 
 
+def test_an_address_among_the_roots_is_imported_as_a_folder_is(tmp_path, monkeypatch):
+    fill(tmp_path / "bucket" / "birds", 3)
+    address = (tmp_path / "bucket").as_uri()
+    monkeypatch.setenv("CLIPEXPLORE_ROOTS", address)
+    settings.cache_clear()
+    app = open_page("collections")
+    app.segmented_control(key="making-from").set_value("server").run()
+    assert app.selectbox(key="making-folder").options == [address]
+    app.selectbox(key="making-folder").set_value(address).run()
+    (begin,) = [button for button in app.button if button.label == "Import"]
+    settle(begin.click().run())
+    assert names(app) == ["emoji-world", "my-bucket"] and not errors(app)
+    assert any("3 added" in each.value for each in app.success)
+
+
 def test_a_folder_of_the_server_only_below_the_roots(tmp_path, monkeypatch):
     assert imports.allowed_folders() == []
     fill(tmp_path / "data" / "birds", 3)

@@ -16,6 +16,7 @@ from fixtures_imports import contents, fill, take
 
 from clipexplore.__main__ import main
 from clipexplore.errors import InputError, MissingError, NetworkError
+from clipexplore.paths import is_address
 from clipexplore.sources import buckets, files
 from clipexplore.sources.preview import as_text, look
 from clipexplore.sources.recognise import open_source
@@ -140,4 +141,4 @@ def test_a_package_that_is_not_installed_is_named():
 
 
 def test_a_path_is_no_address():
-    assert not buckets.is_address(Path("/data/photos")) and buckets.is_address("s3://bucket/photos")
+    assert not is_address(Path("/data/photos")) and is_address("s3://bucket/photos")
