@@ -68,7 +68,7 @@ _MODULES = {
     "relevance_maps": "labs.relevance",
     "reliability": "labs.zeroshot",
     "report": "labs.zeroshot",
-    "search": "store.collection",
+    "search": "retrieval.nearest",
     "slerp": "vectors",
     "stability": "labs.concepts",
     "take_apart": "labs.apart",

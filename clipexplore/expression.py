@@ -315,3 +315,8 @@ class _Reader:
 
     def error(self, message: str, position: int) -> ExpressionError:
         return ExpressionError(message, self.text, position)
+
+
+def folded(text: str) -> str:
+    """A text as CLIP reads it: in small letters, with single spaces."""
+    return " ".join(text.lower().split())

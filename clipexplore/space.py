@@ -26,10 +26,11 @@ from clipexplore.models.families import Scale
 from clipexplore.names import define
 from clipexplore.points import Point, PointTerm
 from clipexplore.store import shelves
-from clipexplore.store.collection import Collection, open_for
+from clipexplore.store.collection import Collection
 from clipexplore.store.embedding import embed as embed_missing
 from clipexplore.store.embedding import missing
 from clipexplore.store.items import content_key
+from clipexplore.store.opening import open_for
 from clipexplore.store.shelves import BANKS, WORLD
 
 __all__ = ["Context", "Hit", "Point", "PointTerm", "Space", "What"]
@@ -71,7 +72,7 @@ class Space(Banks):
         self.world, self._embedder = world, embedder
         self.revision = collection.revision(model.key)
         for other in filter(None, (words, background, world)):
-            if model.key in other.manifest["models"]:  # else it is being embedded, and says so to whoever asks it
+            if model.key in other.models:  # else it is being embedded, and says so to whoever asks it
                 self._check_revision(other.title, other.revision(model.key))
         self._remembered: dict[str | bytes, Embedded] = {}  # by text, or content of a picture; the oldest first
         self._names: Mapping[str, Expression] = {}

@@ -21,8 +21,9 @@ from clipexplore.reports import Report, silent
 from clipexplore.settings import settings
 from clipexplore.sources.entries import Kind
 from clipexplore.space import Space
-from clipexplore.store.collection import Collection, open_for
+from clipexplore.store.collection import Collection
 from clipexplore.store.embedding import Embeds, embed_anchors, missing
+from clipexplore.store.opening import open_for
 
 MOST = 2000  # anchors; more of them change little
 KINDS: tuple[Kind, ...] = ("pictures", "captions")

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from clipexplore.errors import InputError
+from clipexplore.expression import folded
 from clipexplore.labs.zeroshot import (
     TEMPLATE_SETS,
     ClassReport,
@@ -28,7 +29,6 @@ from clipexplore.language import _
 from clipexplore.models.families import Scale
 from clipexplore.reports import Report, silent
 from clipexplore.space import Point, Space
-from clipexplore.store.readable import folded
 
 LEAST = 3  # pictures that a class of a collection needs
 MOST = 60  # classes of a collection: the most frequent

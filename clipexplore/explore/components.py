@@ -22,8 +22,9 @@ from clipexplore.maps.pca import (
     solve,
 )
 from clipexplore.reports import Report, silent
+from clipexplore.sources.entries import Kind
 from clipexplore.space import Hit, Point, Space, What
-from clipexplore.store.collection import Collection, Kind
+from clipexplore.store.collection import Collection
 
 CloudName = Literal["pictures", "captions", "both", "words"]
 

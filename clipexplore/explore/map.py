@@ -140,9 +140,13 @@ def _pca_layout(space: Space, x: int, y: int, solid: bool, report: Report = sile
 def _bundled_layout(space: Space) -> Layout:
     captions = space.background.embeddings(space.model.key, "captions")
     places = space.background.coordinates(space.model.key, "umap")
+    if places is None and space.background.waits_for_map(space.model.key):
+        message = _("The map of {title} by the model {model} is not fitted yet; the app does so in the background,")
+        message += _(" come back in a minute.")
+        raise MissingError(message.format(title=space.background.title, model=space.model.key))
     if places is None:
         raise MissingError(_("There is no UMAP of the background captions for this model; choose PCA or fit your own."))
-    stored = space.collection.map_of(space.model.key, "umap")
+    stored = space.collection.coordinates(space.model.key, "umap")
     coordinates = place(_among(captions, space), captions, places) if stored is None else stored
     anywhere = partial(place, background=captions, coordinates=places)
     trust, fitted = _judged(_items(space), coordinates), _judged(captions, places)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from clipexplore.errors import InputError
-from clipexplore.expression import Expression, Term
+from clipexplore.expression import Expression, Term, folded
 from clipexplore.labs.contrast import (
     Contrast,
     Negative,
@@ -19,7 +19,6 @@ from clipexplore.labs.contrast import (
 from clipexplore.language import _
 from clipexplore.space import Point, Space
 from clipexplore.store.collection import Collection
-from clipexplore.store.readable import folded
 from clipexplore.vectors import cosine_similarity
 
 HARDEST = 5  # negatives that are listed

@@ -5,8 +5,8 @@ database, items, stored
     and pictures; their vectors and maps.
 published
     The same as files that never change, which ship and which others read.
-readable, collection
-    What every page explores, whichever of the two it lies in; opened as it is, or as a model sees it.
+collection, opening
+    What every page explores, whichever of the two it lies in; and how a model sees it.
 importing, embedding
     New items from a source; vectors for what has none.
 shelves, kept, calendar

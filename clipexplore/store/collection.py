@@ -1,47 +1,57 @@
-"""Pictures and captions with their embeddings: what every page explores, as it is and as a model sees it.
-
-A published collection stays as it is; what further models made of it is in a database of its name in `home`.
-"""
+"""Pictures and captions with their embeddings: what every page explores."""
 
 from __future__ import annotations
 
-import logging
-import shutil
+import difflib
 from collections.abc import Collection as Some
-from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipexplore.errors import DamagedError, InputError, MissingError, NoRoomError
+from clipexplore.errors import InputError, MissingError
+from clipexplore.expression import folded
 from clipexplore.language import _
-from clipexplore.models import catalog
-from clipexplore.models.catalog import UNNAMED, Model
+from clipexplore.models.catalog import UNNAMED
 from clipexplore.models.embedder import READY_MADE
-from clipexplore.retrieval.nearest import Hits, search
-from clipexplore.settings import settings
-from clipexplore.sources.entries import Kind
+from clipexplore.sources.entries import KINDS, Kind, groups
 from clipexplore.store.database import FILE
 from clipexplore.store.items import check_items, content_key, items_of
-from clipexplore.store.published import ITEMS, MANIFEST, Published, publish
-from clipexplore.store.readable import Readable
-from clipexplore.store.repair import adopt, repair
+from clipexplore.store.published import MANIFEST, Published, publish
 from clipexplore.store.stored import Stored
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Collection", "Hits", "Kind", "open_for", "search"]  # searching is what one does with embeddings
-log = logging.getLogger(__name__)
 
+class Collection:
+    """Captioned items, with pictures or without, and what models made of them.
 
-class Collection(Readable):
-    """Captioned items, with pictures or without, and what models made of them: made, opened and changed.
+    It is either a database or a published folder, which stays as it is. What is stored is compared with its checksum
+    when it is read; any number of threads may read. What writes, `add_embeddings`, `add_map` and `remove`, is for one
+    writer at a time, and raises an InputError for a published collection and a NoRoomError where the disk refuses.
 
-    `add_embeddings`, `add_map` and `remove` are for one writer at a time; what is read is `Readable`.
+    Attributes
+    ----------
+    name, title
+        What it is called in links and in folders, and for people.
+    ids, captions
+        One str per row; ids are unique and can be written as `@id` in an expression.
+    fields
+        The further columns, a DataFrame of one row per item.
+    revisions
+        The revision of each model that is asked for: what another revision has made under its key does not count.
     """
+
+    def __init__(self, store: Stored | Published, revisions: dict[str, str] | None = None):
+        self.store, self.revisions = store, revisions or {}
+        self._arrays: dict[tuple[str, str], np.ndarray] = {}
+        self.name: str = store.facts["name"]
+        self.title: str = store.facts["title"]
+        self.ids, self.captions, self.fields = store.table()
+        self._rows = {id: row for row, id in enumerate(self.ids)}
 
     @classmethod
     def open(cls, folder: Path | str, verify: bool = False) -> Collection:
@@ -112,16 +122,148 @@ class Collection(Readable):
             made.show()
         return cls.open(folder)
 
-    def publish(self, folder: Path | str) -> Collection:
-        """Writes what other programs can read, Parquet and NPY files, to a new folder; gives the collection there.
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What is said of it: title, description, licence, counts, models ({key: {"revision", "dim"}}), …"""
+        return {**self.store.facts, "models": self.models}
+
+    @property
+    def models(self) -> dict[str, dict[str, Any]]:
+        """Revision and dimension of each model that has embedded all pictures or all captions."""
+        said = self.store.facts["models"]
+        found = {key: said[stored] for key in {**said, **self.revisions} if (stored := self._key(key))}
+        return {
+            key: {"revision": entry["revision"], "dim": entry["dim"]}
+            for key, entry in found.items()
+            if entry.get("digests", True)
+        }
+
+    @property
+    def folder(self) -> Path:
+        """Where it was opened, whatever model asked for it."""
+        return (self.store.base or self.store).folder
+
+    @property
+    def has_pictures(self) -> bool:
+        return self.store.facts["counts"]["pictures"] > 0
+
+    @property
+    def has_files(self) -> bool:
+        """Whether the pictures are here, and not only vectors of them."""
+        return self.has_pictures and not self.store.facts.get("bare")
+
+    @property
+    def contained(self) -> list[Kind]:
+        """What of the items is here, so that any model can embed it; empty captions are nothing."""
+        return [kind for kind in KINDS if (self.has_files if kind == "pictures" else any(self.captions))]
+
+    @property
+    def version(self) -> str:
+        """A few digits made from the content: other items, embeddings or maps have others."""
+        return self.store.version
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __contains__(self, id: str) -> bool:
+        return id in self._rows
+
+    def row(self, id: str) -> int:
+        """The row of an id.
 
         Raises
         ------
-        InputError
-            If the folder holds something.
-        NoRoomError
-            If the disk refuses.
+        MissingError
+            For an unknown id; the message names similar ones.
         """
+        if id not in self._rows:
+            similar = _(" or ").join(f"@{other}" for other in difflib.get_close_matches(id, self.ids, n=3))
+            remedy = _("did you mean {similar}?").format(similar=similar) if similar else _("search for it instead.")
+            raise MissingError(_("There is no @{id} in {title}; ").format(id=id, title=self.title) + remedy)
+        return self._rows[id]
+
+    def rows_captioned(self, text: str) -> list[int]:
+        """The rows with that caption, in their order; letter case and the number of spaces do not count, as in CLIP."""
+        return self._rows_by_caption.get(folded(text), [])
+
+    def picture(self, id: str) -> bytes:
+        """The encoded picture of an item, as it was stored.
+
+        Raises
+        ------
+        MissingError
+            For an unknown id, and where there are only texts or vectors.
+        """
+        row = self.row(id)
+        self._check_kind("pictures")
+        if not self.has_files:
+            message = _("The pictures of {title} are not here, only vectors of them.")
+            raise MissingError(message.format(title=self.title))
+        return self.store.picture(row)
+
+    def revision(self, model: str) -> str:
+        """The revision of the model that made the embeddings.
+
+        Raises
+        ------
+        MissingError
+            If that model has made none.
+        """
+        return self._model(model)["revision"]
+
+    def embedded(self, model: str) -> list[Kind]:
+        """What a model has embedded as a whole: "captions", "pictures"."""
+        return self.store.embedded(self._key(model))
+
+    def embeddings(self, model: str, kind: Kind) -> np.ndarray:
+        """Embeddings of the "pictures" or "captions" by a model: `(n, dim)`, float32, unit norm, read-only.
+
+        The row of an item without a caption is zero; `rows_embedded` has those of all others.
+
+        Raises
+        ------
+        MissingError
+            If that model has made none of that kind, and for pictures where there are texts only.
+        """
+        self._check_kind(kind)
+        self._model(model)
+        if (array := self._matrix(model, kind)) is None:
+            if kind not in self.contained and not self.store.facts.get("bare"):
+                raise MissingError(_("{title} has no captions; look at its pictures instead.").format(title=self.title))
+            message = _("The {kind} of {title} are not embedded by the model {model}; choose another model.")
+            raise MissingError(message.format(kind=kind, title=self.title, model=model))
+        return array
+
+    def rows_embedded(self, model: str, kind: Kind) -> np.ndarray:
+        """The rows `(m,)` that have an embedding, rising: not those with an empty caption. Raises as `embeddings`."""
+        array, key = self.embeddings(model, kind), (model, f"rows of {kind}")
+        if key not in self._arrays:
+            blank = [] if kind == "pictures" else [row for row, caption in enumerate(self.captions) if not caption]
+            some = np.ones(len(self), bool)
+            for block in groups(blank, 8192):
+                some[block] = array[block].any(axis=1)
+            self._arrays[key] = np.flatnonzero(some)
+        return self._arrays[key]
+
+    def lengths(self, model: str, kind: Kind) -> np.ndarray | None:
+        """How long the embeddings were before they were normalised, `(n,)` float32; None where that was not kept."""
+        return self.store.lengths(self._key(model), kind)
+
+    def coordinates(self, model: str, method: str) -> np.ndarray | None:
+        """The stored map of the items, `(n, 2)` float32; None where there is none."""
+        return self.store.coordinates(self._key(model), method)
+
+    def waits_for_map(self, model: str) -> bool:
+        """Whether what a model makes of a published collection is still to be made, or its map is."""
+        return self.store.base is not None and (not self.embedded(model) or self.coordinates(model, "umap") is None)
+
+    def reload(self) -> None:
+        """Takes in what another may have embedded meanwhile."""
+        self.store.reload()
+        self._arrays.clear()
+
+    def publish(self, folder: Path | str) -> Collection:
+        """Writes what other programs can read, Parquet and NPY files, to a new folder; gives the collection there."""
         publish(self, Path(folder))
         return Collection.open(folder)
 
@@ -140,21 +282,18 @@ class Collection(Readable):
         Raises
         ------
         InputError
-            For a row that cannot be normalised, a wrong number of rows, pictures where there are none, a published
-            collection.
-        NoRoomError
-            If the disk refuses.
+            For a row that cannot be normalised, a wrong number of rows, pictures where there are none.
         """
         self._check_kind(kind)
         store, unit = self.writable, normalize(array)
-        self._check_rows(unit, 2)
+        self._check_rows(unit)
         lengths = np.linalg.norm(array, axis=1) if keep_lengths else None
         with store.transaction():
             space = store.space(kind, revision, READY_MADE)
             store.name_spaces(model, revision, {kind: space})
             store.add_vectors(space, store.contents(kind), unit, lengths)
             store.show()
-        self._forget()
+        self._arrays.clear()
 
     def add_map(self, model: str, method: str, array: np.ndarray) -> None:
         """Stores a map `(n, 2)` of the items by the embeddings of a model.
@@ -162,12 +301,10 @@ class Collection(Readable):
         Raises
         ------
         InputError
-            If the model has made no embeddings, for a wrong shape, a published collection.
-        NoRoomError
-            If the disk refuses.
+            If the model has made no embeddings, and for a wrong shape.
         """
         self._model(model)
-        self._check_rows(array, 2)
+        self._check_rows(array)
         self.writable.add_map(self._key(model), method, np.asarray(array, np.float32))
 
     def remove(self, ids: Some[str]) -> Collection:
@@ -178,7 +315,7 @@ class Collection(Readable):
         MissingError
             For an unknown id.
         InputError
-            If none would be left, and for a published collection.
+            If none would be left.
         """
         store, rows = self.writable, sorted({self.row(id) for id in ids})
         if len(rows) == len(self):
@@ -190,115 +327,57 @@ class Collection(Readable):
 
     @property
     def writable(self) -> Stored:
-        """What it is stored in, if that can be added to.
-
-        Raises
-        ------
-        InputError
-            For a published collection.
-        """
+        """What it is stored in, if that can be added to; else an InputError."""
         if not isinstance(self.store, Stored):
             raise InputError(_("{title} is published and stays as it is.").format(title=self.title))
         return self.store
 
-    def _check_rows(self, array: np.ndarray, dimensions: int) -> None:
-        if array.ndim != dimensions or len(array) != len(self):
+    def _check_rows(self, array: np.ndarray) -> None:
+        if array.ndim != 2 or len(array) != len(self):
             message = _("The array is {shape}; give one row for each of the {items} items.")
             raise InputError(message.format(shape=array.shape, items=len(self)))
 
+    @cached_property
+    def _rows_by_caption(self) -> dict[str, list[int]]:
+        rows: dict[str, list[int]] = {}
+        for row, caption in enumerate(self.captions):
+            rows.setdefault(folded(caption), []).append(row)
+        return rows
 
-# As a model of the catalogue sees it
+    def _key(self, model: str) -> str:
+        """The key by which what a model made is stored, be it another of its revision; "" where it made nothing."""
+        said, revision = self.store.facts["models"], self.revisions.get(model)
+        if model in said and revision in (None, said[model]["revision"]):
+            return model
+        return next((key for key, each in said.items() if each["revision"] == revision), "")
 
+    def _model(self, model: str) -> dict[str, Any]:
+        if model not in self.models:
+            self.reload()  # it may have been embedded since this was opened
+        if model not in self.models:
+            raise self._not_embedded(model)
+        return self.models[model]
 
-def open_for(folder: Path, model: Model) -> Collection:
-    """The collection of a folder as that model sees it; whether its vectors are there already, `missing` tells.
+    def _not_embedded(self, model: str) -> MissingError:
+        if model in self.revisions:
+            message = _("The model {model} has not embedded {title} yet; the app does so in the background,")
+            return MissingError((message + _(" come back in some minutes.")).format(model=model, title=self.title))
+        known = ", ".join(self.models) or _("none yet")
+        if model == UNNAMED:
+            message = _("{title} has no vectors of an unnamed model, and none can be made; it is embedded by: {known}.")
+            return MissingError(message.format(title=self.title, known=known))
+        message = _("{title} is not embedded by the model {model}; it is by: {known}.")
+        return MissingError(message.format(title=self.title, model=model, known=known))
 
-    The unnamed model is that of the vectors which the collection brings and no model of this machine made.
+    def _matrix(self, model: str, kind: Kind) -> np.ndarray | None:
+        key = self._key(model)
+        if (key, kind) not in self._arrays and (array := self.store.matrix(key, kind)) is not None:
+            self._arrays[key, kind] = array
+        return self._arrays.get((key, kind))
 
-    A collection that an earlier version made is taken over, and a damaged one repaired.
-
-    Raises
-    ------
-    InputError
-        As `Collection.open`.
-    """
-    try:
-        adopt(folder)
-    except (NoRoomError, DamagedError) as error:
-        log.warning("the old collection is read as it is: %s", error)
-    try:
-        plain = Collection.open(folder)
-    except DamagedError:
-        if not (folder / FILE).exists():
-            raise
-        repair(folder)
-        plain = Collection.open(folder)
-    if model.key == UNNAMED:
-        return _as_unnamed(plain)
-    published = isinstance(plain.store, Published)
-    if published and (model.key in plain.models or not model.present and not _folder_beside(plain).exists()):
-        return plain
-    found = plain if isinstance(plain.store, Stored) else Collection(_beside(plain))
-    with suppress(OSError):  # a model whose weights are not here: what it made before counts
-        found.revisions[model.key] = model.clip.identity
-    return found
-
-
-def _as_unnamed(plain: Collection) -> Collection:
-    """A collection whose vectors of an unnamed model, else of one unknown, else of one not here, are the unnamed's.
-
-    The bundled ones are of named models all.
-    """
-    known = catalog.models()
-
-    def order(key: str) -> int:
-        return 0 if key == UNNAMED else 1 if key not in known else 2 + known[key].present
-
-    found = sorted((key for key in plain.models if order(key) < 3), key=order)
-    if found and not plain.folder.is_relative_to(settings().assets):
-        plain.revisions[UNNAMED] = plain.models[found[0]]["revision"]
-    return plain
-
-
-def _beside(plain: Collection) -> Stored:
-    """The database of what further models made of a published collection; its items follow those."""
-    published = plain.store
-    assert isinstance(published, Published)
-    folder = _folder_beside(plain)
-    kind: Kind = "pictures" if plain.has_files else "captions"
-    try:
-        store = Stored.open(folder)
-    except (MissingError, DamagedError):  # what is damaged can be made again
-        _forget_older()
-        store = Stored.create(folder, name=plain.name, title=plain.title, kind=kind)
-    store.base = published
-    if store.facts.get("follows") != published.facts["files"][ITEMS]["blake2b"]:
-        _follow(store, plain, published.facts["files"][ITEMS]["blake2b"])
-    return store
-
-
-def _folder_beside(plain: Collection) -> Path:
-    """Where the database beside a published collection is."""
-    published = plain.store.folder
-    bundled = published.is_relative_to(settings().assets)
-    name = plain.name if bundled else f"{plain.name}-{content_key(str(published)).hex()[:6]}"
-    return settings().home / "vectors" / name
-
-
-def _follow(store: Stored, plain: Collection, of: str) -> None:
-    """Gives a database the items of a published collection as they are now; vectors of what is still there stay."""
-    pictures = [content_key(plain.picture(id)) for id in plain.ids if plain.has_files]
-    rows = items_of(plain.ids, plain.captions, plain.fields, pictures)
-    with store.transaction():
-        store.run("DELETE FROM items")
-        store.append(rows, range(len(rows)), {})
-        store.prune()
-        store.say(follows=of)
-        store.show()
-
-
-def _forget_older() -> None:
-    """Deletes what models made of collections in the form of earlier versions; it is made again on demand."""
-    for path in (settings().home / "vectors").glob("*"):
-        if path.is_dir() and not (path / FILE).exists():
-            shutil.rmtree(path, ignore_errors=True)
+    def _check_kind(self, kind: Kind) -> None:
+        if kind not in KINDS:
+            raise ValueError(f"kind is {kind!r}")
+        if kind == "pictures" and not self.has_pictures:
+            message = _("{title} holds texts only; choose a collection with pictures.")
+            raise MissingError(message.format(title=self.title))

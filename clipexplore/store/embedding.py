@@ -165,12 +165,12 @@ def fit_maps(collection: Collection, background: Collection, model: Model, repor
         report(share, _("UMAP of the background captions"))
 
     known = background.embeddings(model.key, "captions")
-    if background.map_of(model.key, "umap") is None:
+    if background.coordinates(model.key, "umap") is None:
         background.add_map(model.key, "umap", fit_layout(known, report=say))
     places = background.coordinates(model.key, "umap")
     if (
         "pictures" in collection.embedded(model.key)
-        and collection.map_of(model.key, "umap") is None
+        and collection.coordinates(model.key, "umap") is None
         and places is not None
     ):
         pictures = onto(collection.embeddings(model.key, "pictures"), known)

@@ -97,7 +97,7 @@ class Outgoing:
         """Their places on the map of all items, `(n, 2)`: the stored one, else their two principal components."""
         from clipexplore.maps.pca import pca
 
-        if (stored := self.collection.map_of(self.model, "umap")) is not None:
+        if (stored := self.collection.coordinates(self.model, "umap")) is not None:
             return self.of_them(np.asarray(stored))
         every = replace(self, ids=self.collection.ids).own_vectors()
         return self.of_them(pca(every).transform(every) if len(every) > 1 else np.zeros((len(every), 2), np.float32))

@@ -39,6 +39,8 @@ _GROUPS = 64  # row groups kept in memory, a few hundred kilobytes each
 class Published:
     """A published collection, opened. Threads may share it; a file's checksum is compared at its first use."""
 
+    base = None  # what `Stored` may have
+
     def __init__(self, folder: Path):
         self.folder, self.facts = folder, read_manifest(folder)
         self._checked: set[str] = set()
@@ -59,6 +61,9 @@ class Published:
     def version(self) -> str:
         checksums = sorted(f"{name} {entry['blake2b']}" for name, entry in self.facts["files"].items())
         return blake2b("\n".join(checksums).encode(), digest_size=6).hexdigest()
+
+    def reload(self) -> None:
+        """Nothing changes here."""
 
     def verify(self) -> None:
         """Compares every file with its checksum."""
@@ -228,7 +233,7 @@ def _files(collection: Any) -> Iterator[tuple[str, bytes]]:
             yield f"embeddings/{model}/{kind}.npy", npy_file(collection.embeddings(model, kind).astype(np.float16))
             if (lengths := collection.lengths(model, kind)) is not None:
                 yield f"embeddings/{model}/{kind}.lengths.npy", npy_file(lengths[:, None])
-        if (places := collection.map_of(model, "umap")) is not None:
+        if (places := collection.coordinates(model, "umap")) is not None:
             yield f"maps/{model}/umap.npy", npy_file(places)
 
 

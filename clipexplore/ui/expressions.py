@@ -10,13 +10,12 @@ import streamlit as st
 
 from clipexplore.errors import InputError
 from clipexplore.explore.search import search, surprise
-from clipexplore.expression import MAX_CHARACTERS, Expression, ExpressionError, Term, format, notice
+from clipexplore.expression import MAX_CHARACTERS, Expression, ExpressionError, Term, folded, format, notice
 from clipexplore.images import open_picture
 from clipexplore.known import is_drawn
 from clipexplore.language import _, numeral
 from clipexplore.names import ids_like
 from clipexplore.space import Point, PointTerm, Space
-from clipexplore.store.readable import folded
 
 from .browser import component
 from .calls import as_typed, call

@@ -25,8 +25,9 @@ from clipexplore.models.weights import Weights
 from clipexplore.server import machine
 from clipexplore.space import Space
 from clipexplore.store import shelves
-from clipexplore.store.collection import Collection, open_for
+from clipexplore.store.collection import Collection
 from clipexplore.store.embedding import embed, fit_maps, missing
+from clipexplore.store.opening import open_for
 from clipexplore.store.shelves import version_of
 
 from .examples import WITHOUT_MODEL

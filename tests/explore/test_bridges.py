@@ -16,8 +16,9 @@ from clipexplore.labs.contrast import recall_at
 from clipexplore.models import catalog
 from clipexplore.models.bridge import Bridge
 from clipexplore.points import across_gap
-from clipexplore.store.collection import Collection, open_for
+from clipexplore.store.collection import Collection
 from clipexplore.store.embedding import embed
+from clipexplore.store.opening import open_for
 from clipexplore.vectors import normalize
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from clipexplore.__main__ import main
 from clipexplore.errors import InputError
+from clipexplore.explore.map import lay_out
 from clipexplore.images import encode, open_picture
 from clipexplore.models import catalog
 from clipexplore.models.catalog import Model
@@ -24,9 +25,10 @@ from clipexplore.settings import settings
 from clipexplore.sources.recognise import open_source
 from clipexplore.space import Space
 from clipexplore.store import shelves
-from clipexplore.store.collection import Collection, open_for
+from clipexplore.store.collection import Collection
 from clipexplore.store.embedding import AT_ONCE, cosines, embed, embed_missing, fit_maps, missing, ready_made, spaces_of
 from clipexplore.store.items import Item, content_key
+from clipexplore.store.opening import open_for
 from clipexplore.store.stored import Stored
 
 COUNT = 150
@@ -222,7 +224,7 @@ def test_maps_are_fitted_once(tmp_path, model, embedder, monkeypatch):
     )
     embed([world, background], model, embedder)
     with pytest.raises(InputError, match="map of Background by the model tiny is not fitted yet"):
-        background.coordinates("tiny", "umap")
+        lay_out(Space(model, world, background, background, embedder), "umap")
     seen = []
     fit_maps(world, background, model, lambda share, stage: seen.append(stage))
     assert background.coordinates("tiny", "umap").shape == (60, 2) == world.coordinates("tiny", "umap").shape and seen

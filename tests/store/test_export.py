@@ -129,7 +129,7 @@ def test_some_items_are_written_in_their_order(collection, form, tmp_path):
                 np.testing.assert_allclose(of[text], own[row], atol=1e-6)
     if form == "embedding-atlas":
         table = pyarrow.parquet.read_table(tmp_path / "out" / "dataset.parquet")
-        stored = collection.map_of("toy", "umap")[rows]
+        stored = collection.coordinates("toy", "umap")[rows]
         np.testing.assert_array_equal(np.stack([table["projection_x"], table["projection_y"]], 1), stored)
 
 

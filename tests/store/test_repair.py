@@ -21,9 +21,10 @@ from clipexplore.models.catalog import Model
 from clipexplore.models.weights import Weights
 from clipexplore.store import importing
 from clipexplore.store import repair as module
-from clipexplore.store.collection import Collection, open_for
+from clipexplore.store.collection import Collection
 from clipexplore.store.database import FILE, PAGE
 from clipexplore.store.embedding import embed_missing
+from clipexplore.store.opening import open_for
 from clipexplore.store.repair import ASIDE, adopt, repair
 
 OLDER = Path(__file__).parent / "older.zip"  # made by version 0.1: 16 items, and 8 of an import that was stopped
