@@ -2,6 +2,8 @@
 in the log.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from clipexplore.language import _
@@ -34,6 +36,35 @@ class NetworkError(InputError):
 
 class OutOfMemoryError(InputError):
     """The memory of a device or of the machine does not suffice."""
+
+
+@contextmanager
+def in_words(
+    sentence: str,
+    kind: type[InputError] = InputError,
+    but: Callable[[Exception], bool] = lambda error: False,
+    **values: object,
+) -> Iterator[None]:
+    """Around what a library reads of somebody's file: whatever it raises of a damaged one becomes one sentence.
+
+    Parameters
+    ----------
+    sentence
+        Says what is wrong, `{error}`, and what to do; the `values` are filled in too.
+    kind
+        The class of what is raised; an error that is a sentence already stays what it is.
+    but
+        Which other errors stay.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # damaged files raise anything, down to struct.error and bare exceptions
+        if but(error):
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise kind(sentence.format(**values, error=reason[:120])) from error
 
 
 def no_room(folder: Path, reason: OSError | str) -> NoRoomError:

@@ -9,13 +9,12 @@ import logging
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
-from functools import wraps
+from collections.abc import Callable, Hashable
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
-from clipexplore.errors import DamagedError, InputError, OutOfMemoryError
+from clipexplore.errors import DamagedError, OutOfMemoryError, in_words
 from clipexplore.language import _
 from clipexplore.models.devices import (
     default_device,
@@ -55,31 +54,8 @@ def one_at_a_time(*names: str) -> Callable[[Load], Load]:
     return alone
 
 
-@contextmanager
-def or_damaged(sentence: str, **values: object) -> Iterator[None]:
-    """Around what a library reads: whatever it raises for damaged files becomes one sentence.
-
-    An error that is a sentence already, and memory that runs out, stay what they are.
-
-    Parameters
-    ----------
-    sentence
-        Says what is damaged, `{error}`, and what to do; the `values` are filled in too.
-
-    Raises
-    ------
-    DamagedError
-        For everything else.
-    """
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # down to bare exceptions, as tokenizers raises them
-        if is_out_of_memory(error):
-            raise
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DamagedError(sentence.format(**values, error=reason)) from error
+#: `in_words` around what reads a model; memory that runs out says nothing of its files.
+or_damaged = partial(in_words, kind=DamagedError, but=is_out_of_memory)
 
 
 class Residents:

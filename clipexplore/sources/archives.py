@@ -11,13 +11,13 @@ import re
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from clipexplore.errors import InputError
+from clipexplore.errors import InputError, in_words
 from clipexplore.language import _, numeral
 from clipexplore.reports import Report, silent
 from clipexplore.sources.files import LOOK, MAX_FILE, Caps, Tree, is_ignored, within
@@ -39,7 +39,7 @@ class Zip(Tree):
 
     def __init__(self, file: Path, caps: Caps | None = None):
         self._caps, self._unpacked = caps or Caps(), 0
-        with _as_input_errors(file.name):
+        with _unpacking(file.name):
             self._zip = open_zip(file, self._caps.entries)
             entries = self._zip.infolist()
         self._check(file, entries)
@@ -59,8 +59,7 @@ class Zip(Tree):
 
     def _check_total(self, total: int, packed: int, name: str) -> None:
         if total > self._caps.total:
-            message = _("{name} unpacks to more than {most:,} MB, the most that is read; split it.")
-            raise InputError(message.format(name=name, most=self._caps.total // 10**6))
+            raise self._too_large(name)
         if total > self._caps.ratio * packed:
             message = _("{name} unpacks to {times:,} times its size, and at most {most} are believed; make it again.")
             raise InputError(message.format(name=name, times=total // packed, most=self._caps.ratio))
@@ -69,13 +68,16 @@ class Zip(Tree):
         if name.lower().endswith(_ARCHIVES):
             message = _("{name!r} is an archive inside an archive, which is not opened; unpack it first.")
             raise InputError(message.format(name=name))
-        with _as_input_errors(name), self._zip.open(self._entries[name]) as file:
+        with _unpacking(name), self._zip.open(self._entries[name]) as file:
             data = file.read(MAX_FILE + 1)  # whatever the entry says of its size
         self._unpacked += len(data)
         if self._unpacked > 2 * self._caps.total:  # a picture is read at most twice, a table some times
-            message = _("{name} unpacks to more than {most:,} MB, the most that is read; split it.")
-            raise InputError(message.format(name=_("The archive"), most=self._caps.total // 10**6))
+            raise self._too_large(_("The archive"))
         return within(data, name)
+
+    def _too_large(self, name: str) -> InputError:
+        message = _("{name} unpacks to more than {most:,} MB, the most that is read; split it.")
+        return InputError(message.format(name=name, most=self._caps.total // 10**6))
 
 
 class Tar(Tree):
@@ -212,15 +214,8 @@ def _name_of(entry: zipfile.ZipInfo) -> str:
     return entry.filename
 
 
-@contextmanager
-def _as_input_errors(name: str) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # noqa: BLE001 – a damaged archive raises anything, from BadZipFile to zlib.error and struct.error
-        message = _("{name!r} cannot be unpacked: it is damaged or of an unknown kind; make it again.")
-        raise InputError(message.format(name=name)) from error
+def _unpacking(name: str) -> AbstractContextManager[None]:
+    return in_words(_("{name!r} cannot be unpacked: it is damaged or of an unknown kind; make it again."), name=name)
 
 
 def _part(tree: Tree, archive: str, name: str, start: int, size: int) -> bytes:

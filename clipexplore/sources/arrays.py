@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
 
-from clipexplore.errors import InputError
+from clipexplore.errors import InputError, in_words
 from clipexplore.language import _
 from clipexplore.sources.archives import open_zip
 from clipexplore.sources.captions import Open
@@ -56,6 +57,12 @@ class Array:
     @property
     def row_bytes(self) -> int:
         return math.prod(self.shape[1:]) * self.dtype.itemsize
+
+
+def reading(name: str) -> AbstractContextManager[None]:
+    """Around whatever reads vectors: what it raises of a damaged file becomes one sentence."""
+    message = _("{name!r} cannot be read as vectors ({error}); save it again, without objects in it.")
+    return in_words(message, name=name)
 
 
 def open_npy(name: str, open: Open, size: int) -> Array:

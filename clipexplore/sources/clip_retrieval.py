@@ -17,7 +17,7 @@ import numpy as np
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.sources.arrays import Array, open_npy
+from clipexplore.sources.arrays import Array, open_npy, reading
 from clipexplore.sources.captions import table_rows
 from clipexplore.sources.columns import rows_of
 from clipexplore.sources.descriptions import tidy
@@ -67,13 +67,8 @@ def read(tree: Tree, report: Report = silent) -> Source | None:
 def _array(tree: Tree, name: str) -> Array:
     with tree.open(name) as file:
         size = file.seek(0, 2)
-    try:
+    with reading(name):
         found = open_npy(name, partial(tree.open, name), size)
-    except InputError:
-        raise
-    except Exception as error:  # noqa: BLE001 – a damaged file raises anything
-        message = _("{name!r} cannot be read as vectors ({error}); save it again, without objects in it.")
-        raise InputError(message.format(name=name, error=str(error)[:120])) from error
     if len(found.shape) != 2 or found.dtype.kind != "f":
         message = _(
             "The array in {name!r} is {dtype} of shape {shape}; give numbers (rows, dimensions), such as float32."

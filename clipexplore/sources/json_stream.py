@@ -6,11 +6,12 @@ import codecs
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from itertools import chain
 from json import JSONDecodeError, JSONDecoder
 from typing import IO, Any
 
-from clipexplore.errors import InputError
+from clipexplore.errors import InputError, in_words
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 
@@ -34,24 +35,19 @@ def values_of(open: Callable[[], IO[bytes]], name: str, report: Report = silent)
     InputError
         If it is no JSON in UTF-8, or one of these values has more than 5,000,000 characters.
     """
-    with open() as file:
+    with open() as file, _reading(name):
         text = _Text(file, name, report)
-        try:
-            if text.next() == "[":
-                yield from (("", "", value) for value in _list(text))
-            else:
-                for key in _keys(text):
-                    first = text.next()
-                    if first == "[":
-                        yield from ((key, "", value) for value in _list(text))
-                    elif first == "{":
-                        yield from ((key, inside, text.value()) for inside in _keys(text))
-                    else:
-                        yield key, "", text.value()
-        except InputError:
-            raise
-        except (ValueError, RecursionError) as error:
-            raise _unreadable(name, error) from error
+        if text.next() == "[":
+            yield from (("", "", value) for value in _list(text))
+        else:
+            for key in _keys(text):
+                first = text.next()
+                if first == "[":
+                    yield from ((key, "", value) for value in _list(text))
+                elif first == "{":
+                    yield from ((key, inside, text.value()) for inside in _keys(text))
+                else:
+                    yield key, "", text.value()
 
 
 def records(open: Callable[[], IO[bytes]], name: str, report: Report) -> Iterator[dict]:
@@ -66,7 +62,7 @@ def records(open: Callable[[], IO[bytes]], name: str, report: Report) -> Iterato
 def objects(lines: Iterator[str], name: str) -> Iterator[dict]:
     """The objects of a JSON list, or one of each line."""
     written = filter(str.strip, lines)
-    try:
+    with _reading(name):
         first = next(written, "")
         found: Iterable = map(json.loads, chain([first] if first else [], written))
         if first.lstrip().startswith("["):
@@ -77,15 +73,10 @@ def objects(lines: Iterator[str], name: str) -> Iterator[dict]:
                     raise InputError(message.format(name=name))
             found = json.loads(whole.getvalue())
         yield from (each for each in found if isinstance(each, dict))
-    except InputError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise _unreadable(name, error) from error
 
 
-def _unreadable(name: str, error: Exception) -> InputError:
-    message = _("{name!r} is no JSON that can be read ({error}); write it again.")
-    return InputError(message.format(name=name, error=str(error)[:120]))
+def _reading(name: str) -> AbstractContextManager[None]:
+    return in_words(_("{name!r} is no JSON that can be read ({error}); write it again."), name=name)
 
 
 class _Text:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import repeat
@@ -18,7 +17,7 @@ import numpy as np
 
 from clipexplore.errors import InputError
 from clipexplore.language import _
-from clipexplore.sources.arrays import Array, open_faiss, open_npy, open_npz, open_safetensors
+from clipexplore.sources.arrays import Array, open_faiss, open_npy, open_npz, open_safetensors, reading
 from clipexplore.sources.captions import (
     CAPTION,
     FILE,
@@ -54,7 +53,7 @@ def open_vectors(path: Path) -> Source:
         unpickled, or unpacks to many times its size.
     """
     ending = path.suffix.lower()
-    with _readable(path):
+    with reading(path.name):
         if ending == ".parquet":
             return _open_parquet(path)
         if ending == ".npz":
@@ -72,19 +71,8 @@ def _npy(path: Path) -> Array:
 
 def has_vectors(path: Path) -> bool:
     """Whether a Parquet file has a column of lists."""
-    with _readable(path):
+    with reading(path.name):
         return bool(nested(Parquet(path, path.name, path.stat().st_size).schema))
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # noqa: BLE001 – a damaged file raises anything, from zipfile.BadZipFile to pyarrow's own
-        message = _("{name!r} cannot be read as vectors ({error}); save it again, without objects in it.")
-        raise InputError(message.format(name=path.name, error=str(error)[:120])) from error
 
 
 def _no_weights(path: Path, found: dict[str, Array]) -> dict[str, Array]:
@@ -134,7 +122,7 @@ def open_pair(paths: Sequence[Path]) -> Source:
         As `open_vectors`.
     """
     by_name = {path.name: path for path in paths}
-    with _readable(paths[0]):
+    with reading(paths[0].name):
         arrays = {kind: _npy(by_name[name]) for kind, name in _said([*by_name]).items()}
         return _source(paths[0], arrays, {})
 
@@ -171,7 +159,7 @@ def _source(path: Path, vectors: Mapping[Kind, Array], columns: Mapping[str, Arr
             yield block, rows
 
     def stream() -> Iterator[Entry | Rejected]:
-        with _readable(path):
+        with reading(path.name):
             yield from _entries(path, blocks(), [*columns], None)
 
     return Source.of_vectors(vectors, shape[0], stream, shape[1])
@@ -210,7 +198,7 @@ def _open_parquet(path: Path) -> Source:
             yield {kind: vectors_of(batch[name], dim) for kind, name in named.items()}, dicts_of(batch, told)
 
     def stream() -> Iterator[Entry | Rejected]:
-        with _readable(path):
+        with reading(path.name):
             yield from _entries(path, blocks(), told, read)
 
     kind: Kind = "pictures" if read or "pictures" in named else "captions"
