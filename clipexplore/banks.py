@@ -147,6 +147,10 @@ class Banks:
         hits = [_listed(found, number, bank, what) for number in range(len(queries))]
         return hits if vectors.ndim == 2 else hits[0]
 
+    def embeddings(self, what: What | None = None) -> np.ndarray:
+        """Those of what is searched, `(n, dim)`, by default of the items, as `Collection.embeddings`."""
+        return self._bank(what or self.kind)[1]
+
     def cosines(self, vector: np.ndarray, what: What = "pictures") -> np.ndarray:
         """The cosines of a unit vector `(dim,)` with everything searched, `(n,)` float32 in [−1, 1], in row order."""
         return np.vecdot(self._bank(what)[1], vector)

@@ -174,8 +174,8 @@ def gap_of(space: Space, drawer: Drawer) -> np.ndarray | None:
         return None if stored is None else drawer.bridge.crossing(stored)
     if stored is not None or not {"pictures", "captions"} <= {*space.searchable}:
         return stored
-    pictures = space.collection.embeddings(space.model.key, "pictures")
-    captions = space.collection.embeddings(space.model.key, "captions")
+    pictures = space.embeddings("pictures")
+    captions = space.embeddings("captions")
     said = space.collection.rows_embedded(space.model.key, "captions")
     return pictures.mean(axis=0) - captions[said].mean(axis=0)
 

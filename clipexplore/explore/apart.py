@@ -86,13 +86,13 @@ def apart(space: Space, q: str, terms: int = 8, signed: bool = False) -> TakenAp
     InputError
         As `Space.point`, `centred` and `take_apart`.
     """
-    point, words = space.point(q), centred_bank(space)
+    point, words = space.point(q), bank(space)
     target = centred(space, point)
-    found = take_apart(target, words, terms, signed)
-    chosen = [bank_captions(space)[row] for row in found.rows]
+    found = take_apart(target, words.centred, terms, signed)
+    chosen = [words.captions[row] for row in found.rows]
     sums = zip(chosen, found.weights.tolist(), strict=True)
     written = Expression(tuple(Term(word, float(f"{weight:.2g}")) for word, weight in sums))
-    without = [_without(space, target, words, found, row, terms, signed) for row in found.rows.tolist()]
+    without = [_without(target, words, found, row, terms, signed) for row in found.rows.tolist()]
     stability = float(np.mean([each.stay for each in without]))
     return TakenApart(point, written, found.cosines, without, stability, *_unexplained(space, found.remainder))
 
@@ -141,21 +141,19 @@ def centred(space: Space, point: Point) -> np.ndarray:
     InputError
         For a point with pictures in it where neither the collection nor the bundled world has any.
     """
-    means = point.of_texts[-1] * _mean_of_words(space)
+    means = point.of_texts[-1] * bank(space).mean
     if point.weight_of_pictures:
         means = means + point.weight_of_pictures * _mean_of_pictures(space)
     return (point.vector - means / point.length).astype(np.float32)
 
 
-def _without(
-    space: Space, target: np.ndarray, words: np.ndarray, found: labs.Apart, row: int, terms: int, signed: bool
-) -> Without:
+def _without(target: np.ndarray, words: Bank, found: labs.Apart, row: int, terms: int, signed: bool) -> Without:
     """What becomes of a sum without the word of a row."""
-    again, captions = take_apart(target, words, terms, signed, without=[row]), bank_captions(space)
+    again = take_apart(target, words.centred, terms, signed, without=[row])
     others = [each for each in found.rows.tolist() if each != row]
     stay = np.isin(others, again.rows).mean() if others else 1.0
-    instead = [captions[each] for each in again.rows.tolist() if each not in others]
-    return Without(captions[row], float(again.cosines[-1]), float(stay), instead)
+    instead = [words.captions[each] for each in again.rows.tolist() if each not in others]
+    return Without(words.captions[row], float(again.cosines[-1]), float(stay), instead)
 
 
 def _unexplained(space: Space, remainder: np.ndarray) -> tuple[Point | None, list[Hit]]:
@@ -166,29 +164,33 @@ def _unexplained(space: Space, remainder: np.ndarray) -> tuple[Point | None, lis
     return drawn, space.search(normalize(remainder), "pictures", PICTURES)
 
 
-def bank_rows(space: Space) -> np.ndarray:
-    """The rows of the word bank that a point is taken apart into: the words that captions are made of, where it tells
-    them from those that are only said of things ("terrorism" of a bomb).
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """The words that a point is taken apart into: those that captions are made of, where the word bank tells them from
+    those that are only said of things ("terrorism" of a bomb).
+
+    Attributes
+    ----------
+    rows, captions
+        Of the word bank, `(n,)`.
+    centred, mean
+        The words without their mean, `(n, dim)` float32, and that, `(dim,)`.
     """
+
+    rows: np.ndarray
+    captions: list[str]
+    centred: np.ndarray
+    mean: np.ndarray
+
+
+@remembered(8)
+def bank(space: Space) -> Bank:
+    """That of a space."""
     source = space.words.fields.get("source")
-    return np.arange(len(space.words)) if source is None else np.flatnonzero(source == "captions")
-
-
-@remembered(8)
-def bank_captions(space: Space) -> list[str]:
-    """The words that points are taken apart into."""
-    return [space.words.captions[row] for row in bank_rows(space)]
-
-
-@remembered(8)
-def centred_bank(space: Space) -> np.ndarray:
-    """These words without their mean, `(n, dim)` float32."""
-    return space.words.embeddings(space.model.key, "captions")[bank_rows(space)] - _mean_of_words(space)
-
-
-@remembered(8)
-def _mean_of_words(space: Space) -> np.ndarray:
-    return space.words.embeddings(space.model.key, "captions")[bank_rows(space)].mean(axis=0)
+    rows = np.arange(len(space.words)) if source is None else np.flatnonzero(source == "captions")
+    vectors = space.embeddings("words")[rows]
+    mean = vectors.mean(axis=0)
+    return Bank(rows, [space.words.captions[row] for row in rows], vectors - mean, mean)
 
 
 @remembered(8)

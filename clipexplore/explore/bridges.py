@@ -62,7 +62,7 @@ def bridge_between(space: Space, other: Space, most: int = MOST, seed: int = 0) 
 
 def _rows(space: Space, kind: str, ids: list[str]) -> np.ndarray:
     rows = [space.collection.row(id) for id in ids]
-    return space.collection.embeddings(space.model.key, kind)[rows]  # type: ignore[arg-type]
+    return space.embeddings(kind)[rows]  # type: ignore[arg-type]
 
 
 class Carried(Collection):

@@ -251,7 +251,7 @@ def judge(
         When the field has fewer than two such values.
     """
     names, truth, known = _labels(space, field)
-    images, sets = space.collection.embeddings(space.model.key, "pictures"), {**TEMPLATE_SETS, "yours": templates}
+    images, sets = space.embeddings("pictures"), {**TEMPLATE_SETS, "yours": templates}
     verdicts: dict[str, Verdict] = {}
 
     def embed(texts: list[str]) -> np.ndarray:

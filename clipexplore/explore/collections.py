@@ -139,7 +139,7 @@ def least_alike(found: Neighbours) -> tuple[np.ndarray, np.ndarray]:
 @remembered(4)
 def _neighbours_of(space: Space, report: Report) -> Neighbours:
     """The neighbours of all items of a collection; a look by another cosine needs no other."""
-    embeddings = space.collection.embeddings(space.model.key, space.kind)
+    embeddings = space.embeddings()
     return neighbours(embeddings, report=lambda share: report(share, _("Comparing all with all")))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from clipexplore.errors import InputError, MissingError
-from clipexplore.explore.apart import bank_captions, bank_rows, centred, centred_bank
+from clipexplore.explore.apart import bank, centred
 from clipexplore.explore.classify import label_fields
 from clipexplore.explore.memory import remembered
 from clipexplore.labs import concepts as labs
@@ -212,8 +212,8 @@ def concept(space: Space, number: int) -> Concept:
     """
     found = dictionary(space)
     card = all_cards(space)[row_of(found, number)]
-    cosines = normalize(centred_bank(space)) @ found.directions[number - 1]
-    scores, rows = (cosines - cosines.mean()) / cosines.std(), bank_rows(space)
+    cosines = normalize(bank(space).centred) @ found.directions[number - 1]
+    scores, rows = (cosines - cosines.mean()) / cosines.std(), bank(space).rows
     words = [
         Hit.of(space.words, rows[place], "words", float(cosines[place]), float(scores[place]), rank)
         for rank, place in enumerate(np.argsort(-cosines, kind="stable")[:10], 1)
@@ -234,8 +234,8 @@ def all_cards(space: Space) -> list[Card]:
 def _cards(space: Space, stamp: tuple) -> list[Card]:
     found, points, ids = dictionary(space), _points(space), _ids(space)
     amounts = _amounts(space, stamp)
-    cosines = found.directions @ normalize(centred_bank(space)).T
-    names, values = bank_captions(space), _values(space, amounts)
+    cosines = found.directions @ normalize(bank(space).centred).T
+    names, values = bank(space).captions, _values(space, amounts)
     nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :WORDS]
     shares = np.diff(amounts.tocsc().indptr) / len(points)
     usual, pure, most = labs.usual_amounts(amounts), labs.purity(amounts, points), labs.lit(amounts, EXAMPLES)
@@ -290,7 +290,7 @@ def _taken(space: Space) -> range:
 
 
 def _points(space: Space) -> np.ndarray:
-    return space.collection.embeddings(space.model.key, "pictures")[_taken(space)]
+    return space.embeddings("pictures")[_taken(space)]
 
 
 def _ids(space: Space) -> list[str]:

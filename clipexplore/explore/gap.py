@@ -102,7 +102,7 @@ def gap(space: Space, seed: int = 0, closed: float = 0, logit_scale: float | Non
 @remembered(16)
 def _unmoved(space: Space, seed: int, scale: Scale) -> tuple[Batch, PCA, GapCurves]:
     """The pairs, the plane they are shown on, and the curves: all that a move of the slider leaves as it is."""
-    batch = drawn_pairs(space.collection, space.model.key, PAIRS, seed)
+    batch = drawn_pairs(space, PAIRS, seed)
     figures = [_figures(*close_gap(batch.images, batch.texts, share), scale) for share in STEPS]
     return batch, pca(np.concatenate([batch.images, batch.texts]), 2), GapCurves(*np.array(figures).T)
 

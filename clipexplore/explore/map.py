@@ -118,7 +118,7 @@ def lay_out(
 
 @remembered(16)
 def _components(space: Space, report: Report = silent) -> PCA:
-    embeddings = _items(space)
+    embeddings = space.embeddings()
     report(0, _("Finding components"))
     return pca(embeddings, min(COMPONENTS, *embeddings.shape))
 
@@ -129,10 +129,10 @@ def _pca_layout(space: Space, x: int, y: int, solid: bool, report: Report = sile
     axes = [x, y, min({1, 2, 3} - {x, y})] if solid else [x, y]
     rows = [min(axis, len(every.components)) - 1 for axis in axes]
     plane = replace(every, components=every.components[rows])
-    coordinates = plane.transform(_items(space))
+    coordinates = plane.transform(space.embeddings())
     shares = tuple(every.explained_variance_ratio[rows].tolist())
     report(0.5, _("Comparing with the true space"))
-    trust = _judged(_items(space), coordinates)
+    trust = _judged(space.embeddings(), coordinates)
     return Layout(coordinates, trust, plane.transform, tuple(row + 1 for row in rows), shares)
 
 
@@ -149,14 +149,14 @@ def _bundled_layout(space: Space) -> Layout:
     stored = space.collection.coordinates(space.model.key, "umap")
     coordinates = place(_among(captions, space), captions, places) if stored is None else stored
     anywhere = partial(place, background=captions, coordinates=places)
-    trust, fitted = _judged(_items(space), coordinates), _judged(captions, places)
+    trust, fitted = _judged(space.embeddings(), coordinates), _judged(captions, places)
     return Layout(coordinates, trust, anywhere, fitted=len(captions), fitted_trust=fitted)
 
 
 def _own_layout(
     space: Space, fit: str, n_neighbors: int, min_dist: float, seed: int, metric: str, fitter: str, report: Report
 ) -> Layout:
-    pictures = anchors = _items(space)
+    pictures = anchors = space.embeddings()
     query = None
     if fit != "collection":
         captions = space.background.embeddings(space.model.key, "captions")
@@ -178,14 +178,9 @@ def _own_layout(
     return Layout(*placed["neighbours"], anywhere, fitted=len(anchors), placed=several)
 
 
-def _items(space: Space) -> np.ndarray:
-    """The vectors of the pictures, or of the captions where there are no pictures."""
-    return space.collection.embeddings(space.model.key, space.kind)
-
-
 def _among(captions: np.ndarray, space: Space) -> np.ndarray:
     """The items where captions lie: pictures are moved across the gap."""
-    return onto(_items(space), captions) if space.kind == "pictures" else _items(space)
+    return onto(space.embeddings(), captions) if space.kind == "pictures" else space.embeddings()
 
 
 def _judged(x: np.ndarray, coordinates: np.ndarray) -> Trust:
@@ -203,7 +198,7 @@ def grouped(
 
     k-means makes `count` groups in the space; HDBSCAN makes about as many on the map, and leaves some pictures out.
     """
-    points = _items(space)
+    points = space.embeddings()
     report(0, _("Grouping"))  # how long that takes is not known
     if by == "k-means":
         groups = group(points, min(count, len(points)))
@@ -262,7 +257,7 @@ def region_of(space: Space, layout: Layout, region: str, rows: np.ndarray) -> Re
         return _around(space, layout, region.strip(), rows)
     corners = corners_of(region)
     held = rows[inside(layout.coordinates[rows, :2], corners)]
-    return Region(held, near(space, _middle(_items(space), held), held, LISTED), corners)
+    return Region(held, near(space, _middle(space.embeddings(), held), held, LISTED), corners)
 
 
 def _middle(pictures: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -279,7 +274,7 @@ def _around(space: Space, layout: Layout, region: str, rows: np.ndarray) -> Regi
     if row is None or row not in rows:
         return Region(listed, hits)
     others = rows[rows != row]
-    found = near(space, _items(space)[row], others, NEIGHBORS)
+    found = near(space, space.embeddings()[row], others, NEIGHBORS)
     nearest = np.array([space.collection.row(hit.id) for hit in found], int)
     distances = np.square(layout.coordinates[others] - layout.coordinates[row]).sum(axis=1)
     here = others[np.argsort(distances, kind="stable")[:NEIGHBORS]]

@@ -18,7 +18,6 @@ from clipexplore.labs.contrast import (
 )
 from clipexplore.language import _
 from clipexplore.space import Point, Space
-from clipexplore.store.collection import Collection
 from clipexplore.vectors import cosine_similarity
 
 HARDEST = 5  # negatives that are listed
@@ -151,11 +150,7 @@ def match(
     InputError
         As `Space.point` and `match_pairs`.
     """
-    pairs = (
-        own_pairs(space, image, captions)
-        if image or captions
-        else drawn_pairs(space.collection, space.model.key, n, seed)
-    )
+    pairs = own_pairs(space, image, captions) if image or captions else drawn_pairs(space, n, seed)
     batch, own = pairs.swapped(swap), space.scale
     vectors = batch.with_lengths() if dot else (batch.images, batch.texts)
     contrast = match_pairs(*vectors, logit_scale or own.logit_scale, normalized=not dot, logit_bias=own.logit_bias)
@@ -195,8 +190,9 @@ def own_pairs(space: Space, image: Sequence[str], captions: Sequence[str]) -> Ba
     )
 
 
-def drawn_pairs(collection: Collection, model: str, count: int, seed: int) -> Batch:
-    """Pairs of a collection by a seed, no caption twice: its second picture would be as right as the first."""
+def drawn_pairs(space: Space, count: int, seed: int) -> Batch:
+    """Pairs of the collection by a seed, no caption twice: its second picture would be as right as the first."""
+    collection, model = space.collection, space.model.key
     paired = collection.rows_embedded(model, "captions").tolist()
     names = [collection.captions[row] or f"@{collection.ids[row]}" for row in paired]
     rows = [paired[place] for place in different(names, count, seed)]
@@ -204,8 +200,8 @@ def drawn_pairs(collection: Collection, model: str, count: int, seed: int) -> Ba
     return Batch(
         [f"@{collection.ids[row]}" for row in rows],
         [str(Expression((Term(collection.captions[row] or collection.ids[row]),))) for row in rows],
-        collection.embeddings(model, "pictures")[rows],
-        collection.embeddings(model, "captions")[rows],
+        space.embeddings("pictures")[rows],
+        space.embeddings("captions")[rows],
         *_in_units([None if each is None else each[rows] for each in lengths], [np.ones(len(rows))] * 2),
     )
 

@@ -69,7 +69,7 @@ def take_apart(space: Space, objects: Sequence[str], values: Sequence[str], cell
         When `cell` does not hold each place once, `Space.point` refuses one, or there are fewer than two of a kind.
     """
     grid = grid_of(space, objects, values, cell)
-    rivals = space.collection.embeddings(space.model.key, grid.kind)
+    rivals = space.embeddings(grid.kind)
     rivals = rivals[:: -(-len(rivals) // RIVALS)]
     ranks = held_out_ranks(grid.vectors, rivals)
     return Compositionality(grid, parallelism(grid.vectors), additive(grid.vectors), ranks, len(rivals))

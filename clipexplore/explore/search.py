@@ -138,8 +138,10 @@ def least_of(space: Space, point: Point) -> float | None:
     """
     if not point.one_text or (learned := presence(space)) is None:
         return None
-    pictures = space.collection.embeddings(space.model.key, "pictures")
-    return float(learned.least(signs(point.vector[None], pictures, _bank(space), space.model.logit_scale))[0])
+    pictures = space.embeddings("pictures")
+    return float(
+        learned.least(signs(point.vector[None], pictures, space.embeddings("words"), space.model.logit_scale))[0]
+    )
 
 
 def _both_signs(space: Space, report: Report) -> tuple[np.ndarray, np.ndarray]:
@@ -156,7 +158,7 @@ def _both_signs(space: Space, report: Report) -> tuple[np.ndarray, np.ndarray]:
     for rows in np.array_split(np.flatnonzero(said), -(-len(texts) * len(collection) // AT_ONCE)):
         gone = shares[rows].toarray() | (_towards(vectors[rows], centre) @ about > ALIKE)
         enough = (~gone).sum(axis=1) >= min(LEFT, len(collection) // 2)
-        given = vectors[rows[enough]], pictures, _bank(space), space.model.logit_scale
+        given = vectors[rows[enough]], pictures, space.embeddings("words"), space.model.logit_scale
         here.append(signs(*given))
         held_out.append(signs(*given, gone[enough]))
         report(0.2 + 0.8 * sum(map(len, here)) / len(texts), says)
@@ -167,16 +169,12 @@ def _texts(space: Space, captions: np.ndarray) -> tuple[list[str], np.ndarray]:
     """Some of the captions and of the words of the bank, each once, and their vectors `(q, dim)`."""
     bank = space.words
     every = [*space.collection.captions, *bank.captions]
-    vectors = np.concatenate([captions, _bank(space)])
+    vectors = np.concatenate([captions, space.embeddings("words")])
     said = said_in(bank.captions, space.collection.captions)[0]
     rows = np.array(list({text.lower(): row for row, text in reversed(list(enumerate(every)))}.values()))
     rows = rows[np.concatenate([np.ones(len(captions), bool), said])[rows]]
     some = np.random.default_rng(0).permutation(np.sort(rows))[:TEXTS]
     return [every[row] for row in some], vectors[some]
-
-
-def _bank(space: Space) -> np.ndarray:
-    return space.words.embeddings(space.model.key, "captions")
 
 
 def _towards(vectors: np.ndarray, centre: np.ndarray) -> np.ndarray:

@@ -163,7 +163,7 @@ def agreement(
     count = len(space.collection)
     rows = np.sort(np.random.default_rng(0).permutation(count)[:MOST])
     report(0.1, None)
-    x, y = (each.collection.embeddings(each.model.key, of)[rows] for each in (space, theirs))
+    x, y = (each.embeddings(of)[rows] for each in (space, theirs))
     near = compare_neighbours(x, y, n_neighbors)
     report(0.5, None)
     whole = cka(x, y)
@@ -175,7 +175,7 @@ def agreement(
 
 
 def _figures(space: Space) -> Figures:
-    pairs = drawn_pairs(space.collection, space.model.key, PAIRS, 0)
+    pairs = drawn_pairs(space, PAIRS, 0)
     cosines = pairs.images @ pairs.texts.T
     length = float(np.linalg.norm(modality_gap(pairs.images, pairs.texts)))
     return Figures(space.model.key, pairs.images.shape[1], length, recall_at(cosines, 1), recall_at(cosines.T, 1))

@@ -47,7 +47,7 @@ class Collection:
 
     def __init__(self, store: Stored | Published, revisions: dict[str, str] | None = None):
         self.store, self.revisions = store, revisions or {}
-        self._arrays: dict[tuple[str, str], np.ndarray] = {}
+        self._arrays: dict[tuple[str, str], Any] = {}  # what was read, by model and what it is
         self.name: str = store.facts["name"]
         self.title: str = store.facts["title"]
         self.ids, self.captions, self.fields = store.table()
@@ -247,7 +247,10 @@ class Collection:
 
     def lengths(self, model: str, kind: Kind) -> np.ndarray | None:
         """How long the embeddings were before they were normalised, `(n,)` float32; None where that was not kept."""
-        return self.store.lengths(self._key(model), kind)
+        key = self._key(model)
+        if (key, f"lengths of {kind}") not in self._arrays:
+            self._arrays[key, f"lengths of {kind}"] = self.store.lengths(key, kind)
+        return self._arrays[key, f"lengths of {kind}"]
 
     def coordinates(self, model: str, method: str) -> np.ndarray | None:
         """The stored map of the items, `(n, 2)` float32; None where there is none."""

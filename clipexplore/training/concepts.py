@@ -216,7 +216,7 @@ def _nearest(space: Space, asked: Sequence[Change], moved: np.ndarray) -> dict[s
 
 
 def _pictures(space: Space) -> np.ndarray:
-    return space.collection.embeddings(space.model.key, "pictures")
+    return space.embeddings("pictures")
 
 
 def main() -> None:

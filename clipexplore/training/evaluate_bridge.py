@@ -38,7 +38,7 @@ def split(spaces: list[Space]) -> list[tuple[Vectors, Vectors]]:
     captions = spaces[0].collection.captions
     rows = np.random.default_rng(0).permutation(len(captions))
     anchors, others = rows[:ANCHORS], list({captions[row]: row for row in rows[:ANCHORS:-1]}.values())[:OTHERS]
-    vectors = [{kind: each.collection.embeddings(each.model.key, kind) for kind in KINDS} for each in spaces]
+    vectors = [{kind: each.embeddings(kind) for kind in KINDS} for each in spaces]
     return [tuple({kind: each[kind][rows] for kind in KINDS} for rows in (anchors, others)) for each in vectors]
 
 

@@ -53,7 +53,7 @@ def presence_figures(space: Space) -> dict[str, float]:
     learned = presence(space)
     assert learned is not None
     own = [one for _, one in emoji_world()]
-    pictures = space.collection.embeddings(space.model.key, "pictures")
+    pictures = space.embeddings("pictures")
     new = [scene(seed) for seed in range(FIRST, FIRST + SECOND)]
     return {
         "presence: kept, as measured by itself": learned.kept,
@@ -81,7 +81,7 @@ def _judged(
         zip(texts := sorted({text for one in asked for text in one.texts}), space.embed_texts(texts), strict=True)
     )
     points = normalize(np.stack([sum(vectors[text] for text in one.texts) for one in asked]))
-    given = points, pictures, space.words.embeddings(space.model.key, "captions"), space.model.logit_scale
+    given = points, pictures, space.embeddings("words"), space.model.logit_scale
     here, held_out = learned.here(signs(*given)), learned.here(signs(*given, gone(asked, scenes)))
     kinds = np.array([one.kind for one in asked])
     which = {"": np.isin(kinds, KINDS)} | {kind: kinds == kind for kind in dict.fromkeys(kinds.tolist())}

@@ -62,7 +62,7 @@ def _judged(space: Space, scenes: Sequence[Scene]) -> dict[str, float]:
     bank = word_bank()
     words = without_mean(space.embed_texts(bank))
     points = embed_scenes(space.embedder, list(scenes))
-    points = points - space.collection.embeddings(space.model.key, "pictures").mean(axis=0)
+    points = points - space.embeddings("pictures").mean(axis=0)
     found = [take_apart(point, words, TERMS) for point in points]
     first = [{bank[row] for row in each.rows[:SHOWN]} for each in found]
     named = [bool(some & element) for some, one in zip(first, scenes, strict=True) for element in elements(one)]
@@ -85,7 +85,7 @@ def without_mean(vectors: np.ndarray) -> np.ndarray:
 def seconds(space: Space, times: int = 20) -> float:
     """The median time of an answer."""
     words, took = without_mean(space.embed_texts(word_bank())), []
-    points = without_mean(space.collection.embeddings(space.model.key, "pictures"))
+    points = without_mean(space.embeddings("pictures"))
     for point in points[:: len(points) // times]:
         begun = time.perf_counter()
         take_apart(point, words, TERMS)

@@ -53,7 +53,7 @@ def show_film(walk: Walk, tracks: dict[str, Track] | None) -> None:
     What is shown is what was drawn, and until then the nearest pictures.
     """
     fit = walk.plane
-    pictures = space().collection.embeddings(space().model.key, space().kind)
+    pictures = space().embeddings()
     behind = fit.transform(pictures[:: max(1, -(-len(pictures) // MOST_BEHIND))])
     frames = {name: [_source(each) for each in track.pngs] for name, track in (tracks or {}).items()} or {
         _("nearest pictures"): [picture_url(hit.id) for hit in walk.pictures]

@@ -25,11 +25,9 @@ from clipexplore.vectors import normalize
 def space(key, pictures, captions, ids, name="world"):
     """A space whose collection holds these vectors."""
     vectors = {"pictures": pictures, "captions": captions}
-    collection = SimpleNamespace(
-        name=name, ids=ids, captions=ids, has_pictures=True, row=ids.index, embeddings=lambda model, kind: vectors[kind]
-    )
-    model = SimpleNamespace(key=key)
-    return SimpleNamespace(model=model, revision=f"{key}-1", collection=collection, searchable=[*vectors])
+    collection = SimpleNamespace(name=name, ids=ids, captions=ids, has_pictures=True, row=ids.index)
+    look = {"model": SimpleNamespace(key=key), "revision": f"{key}-1", "searchable": [*vectors]}
+    return SimpleNamespace(collection=collection, embeddings=vectors.__getitem__, **look)
 
 
 def two(count=60, name="world"):

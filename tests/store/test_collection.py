@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from clipexplore.errors import DamagedError, InputError, NoRoomError
 from clipexplore.expression import Term, parse
-from clipexplore.store import collection as module
 from clipexplore.store.collection import Collection
 from clipexplore.store.database import FILE
 from clipexplore.store.items import ID
@@ -406,9 +405,3 @@ def test_what_a_vector_was_made_for_goes_with_the_last_item(collection):
     assert counts == [3, 3, 6]
     with pytest.raises(InputError, match="Nothing would be left"):
         left.remove(left.ids)
-
-
-def test_search_is_found_here():
-    from clipexplore.retrieval import nearest
-
-    assert (module.search, module.Hits) == (nearest.search, nearest.Hits)
