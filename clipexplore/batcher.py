@@ -20,7 +20,7 @@ from clipexplore.errors import NoRoomError
 from clipexplore.language import _
 from clipexplore.models.devices import calibrate_threads
 from clipexplore.models.embedder import Embedder
-from clipexplore.models.residents import Residents, shared
+from clipexplore.models.residents import Residents, residents
 from clipexplore.models.revisions import Revisions
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class SharedEmbedder:
     residents : who keeps what is loaded
     """
 
-    def __init__(self, folder: Path, revisions: Revisions | None = None, residents: Residents = shared):
+    def __init__(self, folder: Path, revisions: Revisions | None = None, residents: Residents = residents):
         self._folder, self._revisions, self._residents = folder, revisions, residents
         self._texts = Batcher(lambda texts: self._model.embed_texts(texts))
         self._images = Batcher(lambda images: self._model.embed_images(images))

@@ -124,13 +124,13 @@ def drawing_assets(tmp_path, monkeypatch) -> Path:
     """The assets, with a small drawing model for the bundled CLIP among them, in use."""
     import streamlit as st
 
-    from clipexplore.models.residents import shared
+    from clipexplore.models.residents import residents
     from clipexplore.settings import settings
 
     build = partial(build_drawing_assets, tmp_path, settings().assets)
     # in turn with what a test before may still be loading: diffusers loads by changing how all modules are made
-    shared.get(tmp_path, build)
-    shared.drop(tmp_path)
+    residents.get(tmp_path, build)
+    residents.drop(tmp_path)
     monkeypatch.setenv("CLIPEXPLORE_ASSETS", str(tmp_path))
     settings.cache_clear()
     st.cache_resource.clear()

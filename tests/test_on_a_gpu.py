@@ -17,7 +17,7 @@ from clipexplore.errors import InputError
 from clipexplore.maps import umap
 from clipexplore.models.devices import default_device, free_memory
 from clipexplore.models.embedder import Embedder
-from clipexplore.models.residents import Residents, shared, size_of
+from clipexplore.models.residents import Residents, residents, size_of
 from clipexplore.retrieval.coarse import Coarse
 from clipexplore.retrieval.nearest import search
 from clipexplore.vectors import normalize
@@ -111,9 +111,11 @@ def test_few_steps_and_the_checker_draw_there_too(tiny_diffusion, tmp_path):
 
 
 def test_the_text_tower_is_one_copy_there(tiny_clip, tiny_diffusion):
-    shared.drop(("clip", tiny_clip))  # which another test may have loaded elsewhere
+    residents.drop(("clip", tiny_clip))  # which another test may have loaded elsewhere
     try:
-        embedder = shared.get(("clip", tiny_clip), lambda: Embedder.load(tiny_clip), needs=lambda: size_of(tiny_clip))
+        embedder = residents.get(
+            ("clip", tiny_clip), lambda: Embedder.load(tiny_clip), needs=lambda: size_of(tiny_clip)
+        )
         encoder = Renderer.load(tiny_diffusion, tiny_clip).pipeline.text_encoder
         assert {each.data_ptr() for each in encoder.parameters()} == {
             each.data_ptr() for each in embedder.text_model.parameters()
@@ -121,7 +123,7 @@ def test_the_text_tower_is_one_copy_there(tiny_clip, tiny_diffusion):
         with pytest.raises(InputError, match="needs about 1.0 GB of memory and 0.5 GB are free"):
             Residents().get("large", lambda: None, needs=lambda: FREE * 3 // 2)
     finally:
-        shared.drop(("clip", tiny_clip))
+        residents.drop(("clip", tiny_clip))
 
 
 def test_a_map_and_a_search_are_made_there(monkeypatch):

@@ -22,7 +22,7 @@ from clipexplore.draw.walks import changes
 from clipexplore.models.bridge import Bridge
 from clipexplore.models.catalog import Model
 from clipexplore.models.embedder import Embedder
-from clipexplore.models.residents import shared, size_of
+from clipexplore.models.residents import residents, size_of
 from clipexplore.models.weights import Weights
 from clipexplore.vectors import normalize
 
@@ -110,7 +110,7 @@ class Drawer:
             self._embedder()
         key = ("draw", *map(str, (self.folder, None if alone else clip, self.lora, self.checker, self.adapter)))
         load = partial(Renderer.load, self.folder, clip, lora=self.lora, checker=self.checker, adapter=self.adapter)
-        return shared.get(key, load, partial(size_of, self.folder))
+        return residents.get(key, load, partial(size_of, self.folder))
 
     def imagine(self, texts: Sequence[str], step: Callable[[], object] = lambda: None) -> dict[str, np.ndarray]:
         """By text the embedding of a picture of it `(dim,)`, as the prior imagines it; empty without a prior.
@@ -123,7 +123,7 @@ class Drawer:
         if self.prior is None or not texts:
             return {}
         load = partial(Prior.load, self.prior, self.clip.folder, self._embedder())
-        prior = shared.get(("prior", str(self.prior), str(self.clip.folder)), load, partial(size_of, self.prior))
+        prior = residents.get(("prior", str(self.prior), str(self.clip.folder)), load, partial(size_of, self.prior))
         return dict(zip(texts, prior.imagine(texts, step=step), strict=True))
 
     def _embedder(self) -> Embedder:

@@ -19,7 +19,7 @@ from clipexplore.errors import InputError, MissingError
 from clipexplore.language import _
 from clipexplore.models.cpu import has_amx, has_bfloat16
 from clipexplore.models.devices import default_device
-from clipexplore.models.residents import or_damaged, shared
+from clipexplore.models.residents import or_damaged, residents
 from clipexplore.models.weights import ADAPTER, variant_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def load_pipeline(
     pipeline = _prepared(pipeline, device)
     if lora is not None:
         _take_few_steps(pipeline, lora)
-    if clip is not None and kind != KANDINSKY and (embedder := shared.find(("clip", clip))):
+    if clip is not None and kind != KANDINSKY and (embedder := residents.find(("clip", clip))):
         share_weights(pipeline.text_encoder, embedder.text_model)
     return pipeline
 

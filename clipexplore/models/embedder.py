@@ -18,7 +18,7 @@ from clipexplore.models.cpu import has_bfloat16, pack
 from clipexplore.models.devices import default_device, default_dtype, if_memory_suffices
 from clipexplore.models.families import Family, Reader, Scale, family_of, read_scale
 from clipexplore.models.preparing import Picture, Preparer, batches_ahead
-from clipexplore.models.residents import Residents, one_at_a_time, shared, size_of
+from clipexplore.models.residents import Residents, one_at_a_time, residents, size_of
 from clipexplore.models.revisions import WEIGHTS, Revisions, revisions_of
 from clipexplore.vectors import normalize
 
@@ -113,7 +113,7 @@ class Embedder:
         return cls(family, model.to(place), reader, processor, read_scale(folder), revisions or revisions_of(folder))
 
     @classmethod
-    def resident(cls, folder: Path, revisions: Revisions | None = None, residents: Residents = shared) -> Embedder:
+    def resident(cls, folder: Path, revisions: Revisions | None = None, residents: Residents = residents) -> Embedder:
         """The model of a folder as `load` gives it, one copy for all of this process: loaded by whoever first asks."""
         load = partial(cls.load, folder, revisions=revisions)
         return residents.get(("clip", folder), load, partial(size_of, folder))

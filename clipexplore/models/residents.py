@@ -153,4 +153,4 @@ def _count_numbers(path: Path) -> int:
         return 0
 
 
-shared = Residents()
+residents = Residents()

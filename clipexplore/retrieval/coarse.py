@@ -46,7 +46,7 @@ class Damaged(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
+class Measures:
     """What is known of the rows, beside their whole numbers.
 
     Attributes
@@ -81,9 +81,9 @@ class Coarse:
         `(n, dim)` int8; may be a memory map.
     """
 
-    def __init__(self, codes: np.ndarray, facts: Facts):
-        self._codes, self._facts = codes, facts
-        self._unchecked = set(range(len(facts.checks)))
+    def __init__(self, codes: np.ndarray, measures: Measures):
+        self._codes, self._measures = codes, measures
+        self._unchecked = set(range(len(measures.checks)))
         one = slice(1)  # so that it is compiled before somebody waits
         score, _ = self._row_by_row(np.ones((1, codes.shape[1]), np.float32))
         score(one, np.zeros(1, np.float32), np.empty((1, len(codes[one])), np.float32))
@@ -106,8 +106,8 @@ class Coarse:
         """
         if not (files := _files(embeddings)):
             held = io.BytesIO()
-            facts = _encode(embeddings, held.write)
-            return cls(np.frombuffer(held.getbuffer(), np.int8).reshape(embeddings.shape), facts)
+            measures = _encode(embeddings, held.write)
+            return cls(np.frombuffer(held.getbuffer(), np.int8).reshape(embeddings.shape), measures)
         with suppress(Exception):  # whatever is wrong with the files, they are made again
             return cls(*_read(*files, embeddings.shape))
         _write(*files, embeddings)
@@ -123,11 +123,11 @@ class Coarse:
         Damaged
             If a file is not what was written.
         """
-        facts, exact = self._facts, queries.astype(np.float64)
+        measures, exact = self._measures, queries.astype(np.float64)
         few = len(queries) < MANY
         score, wrong = (self._row_by_row if few else self._products)(queries)
-        slack = _ROUNDING + wrong * float(facts.reach)
-        base = (exact @ facts.middle + slack).astype(np.float32)
+        slack = _ROUNDING + wrong * float(measures.reach)
+        base = (exact @ measures.middle + slack).astype(np.float32)
         finders = [Finder(k, 2 * slack) for _ in queries]
         at_once = BLOCK if few else BLOCK // 4
         # One room for the scores of every block: new memory for each would cost more than the search.
@@ -135,14 +135,14 @@ class Coarse:
         for start in range(0, len(self._codes) if len(queries) else 0, at_once):
             rows = slice(start, start + at_once)
             self._check(start // BLOCK)
-            errors = facts.errors[rows]
+            errors = measures.errors[rows]
             scores = room[: len(queries) * len(errors)].reshape(-1, len(errors))
             score(rows, base, scores)
             look(finders, scores, start, left_out, errors)
-        variance = np.einsum("qi,ij,qj->q", exact, facts.covariance, exact, optimize=True)
+        variance = np.einsum("qi,ij,qj->q", exact, measures.covariance, exact, optimize=True)
         return (
             [finder.rows for finder in finders],
-            (exact @ facts.mean).astype(np.float32),
+            (exact @ measures.mean).astype(np.float32),
             np.sqrt(variance.clip(0)).astype(np.float32),
         )
 
@@ -153,8 +153,8 @@ class Coarse:
         sums = np.empty(len(queries) * BLOCK, np.int32)
 
         def score(rows: slice, base: np.ndarray, out: np.ndarray) -> None:
-            own, facts = sums[: out.size].reshape(out.shape), self._facts
-            _score()(self._codes[rows], facts.scales[rows], facts.errors[rows], whole, steps, base, own, out)
+            own, measures = sums[: out.size].reshape(out.shape), self._measures
+            _score()(self._codes[rows], measures.scales[rows], measures.errors[rows], whole, steps, base, own, out)
 
         return score, float(wrong.max(initial=0))
 
@@ -186,14 +186,14 @@ class Coarse:
     ) -> None:
         """Makes scores of products with whole numbers."""
         product(self._codes[rows], out)
-        out *= self._facts.scales[rows]
-        out += self._facts.errors[rows]
+        out *= self._measures.scales[rows]
+        out += self._measures.errors[rows]
         out += base[:, None]
 
     def _check(self, block: int) -> None:
         """Compares a block with its checksum, once."""
         if block in self._unchecked:
-            if crc32(self._codes[block * BLOCK : (block + 1) * BLOCK].data) != self._facts.checks[block]:
+            if crc32(self._codes[block * BLOCK : (block + 1) * BLOCK].data) != self._measures.checks[block]:
                 raise Damaged
             self._unchecked.discard(block)
 
@@ -205,39 +205,39 @@ def forget(embeddings: np.ndarray) -> None:
 
 
 def _files(embeddings: np.ndarray) -> tuple[()] | tuple[Path, Path]:
-    """Where the whole numbers and the facts of a matrix are kept; nowhere if it is not mapped."""
+    """Where the whole numbers and the measures of a matrix are kept; nowhere if it is not mapped."""
     if (file := mapped_file(embeddings)) is None:
         return ()
     path = Path(str(file.filename))
     return path.with_suffix(".codes.npy"), path.with_suffix(".codes.npz")
 
 
-def _read(codes_file: Path, facts_file: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, Facts]:
-    with np.load(facts_file, allow_pickle=False) as stored:
-        facts = Facts(**stored)
+def _read(codes_file: Path, measures_file: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, Measures]:
+    with np.load(measures_file, allow_pickle=False) as stored:
+        measures = Measures(**stored)
     codes = np.asarray(np.load(codes_file, mmap_mode="r", allow_pickle=False))
-    if codes.shape != shape or codes.dtype != np.dtype(np.int8) or facts.scales.shape != shape[:1]:
+    if codes.shape != shape or codes.dtype != np.dtype(np.int8) or measures.scales.shape != shape[:1]:
         raise Damaged
-    return codes, facts
+    return codes, measures
 
 
-def _write(codes_file: Path, facts_file: Path, embeddings: np.ndarray) -> None:
-    """Writes the copy, the facts last, whose checksums tell whether the whole numbers are theirs."""
+def _write(codes_file: Path, measures_file: Path, embeddings: np.ndarray) -> None:
+    """Writes the copy, the measures last, whose checksums tell whether the whole numbers are theirs."""
     staged = codes_file.with_name(f"{os.getpid()}-{threading.get_ident()}.partial")
     try:
         with open(staged, "wb") as out:
             header = {"descr": "|i1", "fortran_order": False, "shape": embeddings.shape}
             np.lib.format.write_array_header_1_0(out, header)
-            facts = _encode(embeddings, out.write)
+            measures = _encode(embeddings, out.write)
         os.replace(staged, codes_file)
         with open(staged, "wb") as out:
-            np.savez(out, **vars(facts))
-        os.replace(staged, facts_file)
+            np.savez(out, **vars(measures))
+        os.replace(staged, measures_file)
     finally:
         staged.unlink(missing_ok=True)
 
 
-def _encode(embeddings: np.ndarray, write: Callable[[bytes], object]) -> Facts:
+def _encode(embeddings: np.ndarray, write: Callable[[bytes], object]) -> Measures:
     """Writes the whole numbers, a block at a time."""
     total, dim = embeddings.shape
     sample = np.asarray(embeddings[:: max(total // _SAMPLE, 1)], np.float32)
@@ -256,7 +256,7 @@ def _encode(embeddings: np.ndarray, write: Callable[[bytes], object]) -> Facts:
         write(data)
     mean /= max(total, 1)
     covariance = moment / max(total, 1) - np.outer(mean, mean)
-    return Facts(middle, scales, errors, np.array(reach), middle + mean, covariance, np.array(checks, np.uint32))
+    return Measures(middle, scales, errors, np.array(reach), middle + mean, covariance, np.array(checks, np.uint32))
 
 
 def _whole(vectors: np.ndarray, most: int, kind: type) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

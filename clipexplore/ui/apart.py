@@ -12,8 +12,8 @@ from clipexplore.space import Point
 
 from .expressions import EXCERPT, points_of
 from .gallery import gallery
-from .markdown import escape
-from .plots import ACCENT, chart, plain, short
+from .markdown import escape, plain, short
+from .plots import ACCENT, chart
 from .results import metrics, table
 from .widgets import text_line
 

@@ -7,8 +7,8 @@ from clipexplore.explore.components import GAP, Cloud, Fingerprint, Kept, Plane,
 from clipexplore.language import _, numeral
 from clipexplore.space import Hit
 
-from .markdown import escape
-from .plots import ACCENT, MUTED, OTHER, axis_titles, chart, marks, plain, sampled, scene
+from .markdown import escape, plain
+from .plots import ACCENT, MUTED, OTHER, axis_titles, chart, marks, sampled, scene
 from .results import hit_tiles, result_bars, table
 from .session import space
 from .widgets import row, slider, toggle

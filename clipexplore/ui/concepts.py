@@ -11,9 +11,9 @@ from clipexplore.space import Point
 
 from .calls import call
 from .gallery import gallery
-from .markdown import escape
+from .markdown import escape, plain
 from .page import measured, say_figures
-from .plots import ACCENT, MUTED, chart, plain
+from .plots import ACCENT, MUTED, chart
 from .results import metrics, result_bars, table, tiles
 from .session import preset, space
 from .titles import field_called

@@ -21,10 +21,9 @@ from .browser import component
 from .calls import as_typed, call
 from .examples import stand_in
 from .journey import carried
-from .markdown import escape
+from .markdown import escape, short
 from .names import name_box
 from .page import pages
-from .plots import short
 from .session import names, page_here, preset, run, space, speaking
 from .titles import titled
 from .uploads import picture_url

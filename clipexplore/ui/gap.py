@@ -6,8 +6,9 @@ import streamlit as st
 from clipexplore.explore.gap import STEPS, Gap
 from clipexplore.language import _, numeral
 
+from .markdown import plain
 from .match import ways
-from .plots import ACCENT, MUTED, OTHER, axis_titles, chart, plain
+from .plots import ACCENT, MUTED, OTHER, axis_titles, chart
 from .results import metrics
 
 LOSS = "#d64550"

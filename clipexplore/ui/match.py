@@ -12,8 +12,8 @@ from clipexplore.language import _, decimal_marks, numeral
 from clipexplore.tables import csv_file, harmless
 
 from .expressions import open_in, points_of
-from .markdown import escape
-from .plots import chart, plain
+from .markdown import escape, plain
+from .plots import chart
 from .session import names, space
 from .titles import called
 from .uploads import picture_url

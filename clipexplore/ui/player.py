@@ -23,8 +23,8 @@ from clipexplore.tables import csv_file, harmless, npy_file
 
 from .browser import component
 from .drawing import Track, say_withheld
-from .markdown import escape
-from .plots import ACCENT, MUTED, OTHER, chart, plain, short
+from .markdown import escape, plain, short
+from .plots import ACCENT, MUTED, OTHER, chart
 from .results import hit_tiles, tiles
 from .session import space
 from .uploads import picture_url

@@ -18,6 +18,7 @@ from plotly.colors import get_colorscale
 from clipexplore.language import _, decimal_marks, language
 
 from .browser import component
+from .markdown import plain, short
 
 HEIGHT_OF_BAR = 26  # pixels, as in browser/bars.js
 ACCENT, OTHER, MUTED = "#6c63d8", "#e0813a", "#9a9aa5"  # readable on light and on dark
@@ -37,22 +38,8 @@ CONFIG = {
 
 # Streamlit's frontend replaces these by the colours of its theme.
 COLORWAY = [f"#{number:06}" for number in range(1, 11)]
-_END = 8  # characters of an id
 
 _bars = component("bars", '<div class="bars"></div>', isolate_styles=False)
-
-
-def plain(label: str, most: int = 48) -> str:
-    """A label that Plotly shows as typed: it reads a little HTML; long ones are cut."""
-    return short(label, most).replace("&", "&amp;").replace("<", "&lt;")
-
-
-def short(label: str, most: int) -> str:
-    """A label of at most so many characters; of one id the end stays, which tells it from others of the same file."""
-    if len(label) <= most:
-        return label
-    end = label[-_END:] if label.startswith("@") and " " not in label else ""
-    return f"{label[: most - 1 - len(end)]}…{end}"
 
 
 def sampled(count: int, whole: int) -> str:

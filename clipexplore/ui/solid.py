@@ -7,7 +7,8 @@ from clipexplore.language import _
 from clipexplore.maps.place import inside
 
 from .cloud import HUES, RAMP, Overlay
-from .plots import ACCENT, MUTED, chart, marks, plain, sampled, scene
+from .markdown import plain
+from .plots import ACCENT, MUTED, chart, marks, sampled, scene
 from .shades import REST, Shades
 
 MOST = 20_000  # points; of more, every few are drawn

@@ -131,10 +131,10 @@ def test_the_text_tower_of_a_loaded_clip_is_shared_where_it_is_the_same(tiny_cli
     from fixtures_drawing import build_tiny_diffusion
 
     from clipexplore.models.embedder import Embedder
-    from clipexplore.models.residents import shared
+    from clipexplore.models.residents import residents
 
     folder = build_tiny_diffusion(tmp_path / "sd", tiny_clip)
-    embedder = shared.get(("clip", tiny_clip), lambda: Embedder.load(tiny_clip, device="cpu"))
+    embedder = residents.get(("clip", tiny_clip), lambda: Embedder.load(tiny_clip, device="cpu"))
     try:
         tower = {each.data_ptr() for each in embedder.text_model.parameters()}
         same = Renderer.load(folder, tiny_clip, device="cpu", dtype=torch.float32)
@@ -142,7 +142,7 @@ def test_the_text_tower_of_a_loaded_clip_is_shared_where_it_is_the_same(tiny_cli
         other = Renderer.load(folder, tiny_clip, device="cpu", dtype=torch.bfloat16)
         assert not {each.data_ptr() for each in other.pipeline.text_encoder.parameters()} & tower
     finally:
-        shared.drop(("clip", tiny_clip))
+        residents.drop(("clip", tiny_clip))
 
 
 def test_a_few_step_lora_changes_weights_sampler_and_defaults(tiny_diffusion, tmp_path):

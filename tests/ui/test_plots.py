@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from plotly.io import to_json
 from plotly.tools import return_figure_from_figure_or_data
 
-from clipexplore.ui.plots import COLORWAY, Unchecked, axis_titles, figure, plain
+from clipexplore.ui.markdown import plain
+from clipexplore.ui.plots import COLORWAY, Unchecked, axis_titles, figure
 
 
 @given(st.text(alphabet=st.one_of(st.sampled_from("<>&;/ab"), st.characters(codec="utf-8")), max_size=60))
