@@ -110,10 +110,13 @@ class Expression:
                     most=MAX_TERMS, count=len(self.terms)
                 )
             )
-        _check_length(format(self))
+        _check_length(str(self))
 
     def __str__(self) -> str:
-        return format(self)
+        """The one text for it, in links, labels and files: no quote, weight or space that is not needed."""
+        first, *others = self.terms
+        text = ("-" if first.weight < 0 else "") + _written(first)
+        return text + "".join(f" {'-' if term.weight < 0 else '+'} {_written(term)}" for term in others)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +128,7 @@ class Combined:
 
 
 def parse(text: str) -> Expression:
-    """The expression that a text stands for; `parse(format(e)) == e` for every expression.
+    """The expression that a text stands for; `parse(str(e)) == e` for every expression.
 
     Raises
     ------
@@ -134,13 +137,6 @@ def parse(text: str) -> Expression:
     """
     _check_length(text)
     return _Reader(text).expression()
-
-
-def format(expression: Expression) -> str:
-    """The one text for an expression, in links, labels and files: no quote, weight or space that is not needed."""
-    first, *others = expression.terms
-    text = ("-" if first.weight < 0 else "") + _written(first)
-    return text + "".join(f" {'-' if term.weight < 0 else '+'} {_written(term)}" for term in others)
 
 
 def combine(expression: Expression, vectors: np.ndarray) -> Combined:

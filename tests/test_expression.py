@@ -16,7 +16,6 @@ from clipexplore.expression import (
     ExpressionError,
     Term,
     combine,
-    format,
     notice,
     parse,
 )
@@ -188,7 +187,7 @@ def test_writes_one_spelling(text, written):
 @given(expressions)
 @example(Expression((Term(' "- 2*@\t"" '), Term("+", -0.3), Term("1.", 2), Term("man", -1, True))))
 def test_reads_what_it_has_written(expression):
-    assert parse(format(expression)) == expression
+    assert parse(str(expression)) == expression
 
 
 @given(st.one_of(awkward_texts, st.lists(awkward_texts, max_size=5).map(" + ".join)))
@@ -200,8 +199,8 @@ def test_any_text_is_an_expression_or_a_clear_error(text):
         assert 0 <= error.position < max(len(text), 1)
         assert "is empty" in str(error) or not text[error.position].isspace()
     else:
-        assert parse(format(expression)) == expression
-        assert format(parse(format(expression))) == format(expression)
+        assert parse(str(expression)) == expression
+        assert str(parse(str(expression))) == str(expression)
         notice(text)
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipexplore.errors import InputError
-from clipexplore.expression import Expression, Term, format, parse
+from clipexplore.expression import Expression, Term, parse
 from clipexplore.names import MAX_CHARACTERS, add, define, ids_like
 
 WORD = st.from_regex(r"[a-z0-9]([a-z0-9._-]{0,14}[a-z0-9])?", fullmatch=True).filter(
@@ -32,7 +32,7 @@ def test_lines_become_names_in_their_order():
 def test_what_was_named_is_defined(named):
     text = ""
     for name, meaning in named.items():
-        text = add(text, name, format(meaning))
+        text = add(text, name, str(meaning))
     assert define(text) == named
 
 

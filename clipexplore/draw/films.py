@@ -14,32 +14,33 @@ from clipexplore.images import contact_sheet, encode
 from clipexplore.language import _
 
 COLOURS = 256
+RATE = 10  # frames a second
 
 
-def gif(pictures: list[Image.Image], seconds: float = 0.1) -> bytes:
-    """An endless GIF, `seconds` a frame.
+def gif(pictures: list[Image.Image]) -> bytes:
+    """An endless GIF.
 
     Each frame gets its own colours first, which is thirty times as quick as leaving it to the writer.
     """
     indexed = [picture.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE) for picture in pictures]
-    return encode(indexed[0], "GIF", save_all=True, append_images=indexed[1:], duration=_milliseconds(seconds), loop=0)
+    return encode(indexed[0], "GIF", save_all=True, append_images=indexed[1:], duration=1000 // RATE, loop=0)
 
 
-def webp(pictures: list[Image.Image], seconds: float = 0.1) -> bytes:
-    """An endless animated WebP, `seconds` a frame."""
+def webp(pictures: list[Image.Image]) -> bytes:
+    """An endless animated WebP."""
     return encode(
         pictures[0],
         "WEBP",
         save_all=True,
         append_images=pictures[1:],
-        duration=_milliseconds(seconds),
+        duration=1000 // RATE,
         loop=0,
         quality=90,
     )
 
 
-def mp4(pictures: list[Image.Image], seconds: float = 0.1) -> bytes:
-    """An H.264 film, `seconds` a frame, which plays while it loads.
+def mp4(pictures: list[Image.Image]) -> bytes:
+    """An H.264 film, which plays while it loads.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def mp4(pictures: list[Image.Image], seconds: float = 0.1) -> bytes:
     with TemporaryDirectory() as folder:  # the index can be moved to the front only in a file
         path = Path(folder) / "walk.mp4"
         with av.open(str(path), "w", options={"movflags": "faststart"}) as film:
-            stream = film.add_stream("libx264", rate=max(1, round(1 / seconds)))
+            stream = film.add_stream("libx264", rate=RATE)
             stream.width, stream.height = (side // 2 * 2 for side in pictures[0].size)  # it takes even sides only
             stream.pix_fmt, stream.options = "yuv420p", {"crf": "16"}
             for picture in pictures:
@@ -84,7 +85,3 @@ def archive(pngs: list[bytes], recipe: dict[str, object]) -> bytes:
             file.writestr(f"frame-{number:03d}.png", png)
         file.writestr("recipe.json", json.dumps(recipe, indent=1, ensure_ascii=False))
     return out.getvalue()
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(20, round(seconds * 1000))  # browsers play what claims to be quicker slowly

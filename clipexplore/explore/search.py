@@ -13,7 +13,7 @@ import pandas as pd
 
 from clipexplore.errors import InputError
 from clipexplore.explore.memory import remembered
-from clipexplore.expression import Expression, Term, format
+from clipexplore.expression import Expression, Term
 from clipexplore.labs.presence import ALIKE, Presence, calibrate, said_in, signs
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
@@ -111,7 +111,7 @@ def surprise(space: Space, rng: Random) -> str:
         terms = [Term(space.collection.ids[row], is_id=True) for row in rng.sample(range(len(space.collection)), 2)]
     else:
         terms = [Term(space.words.captions[row]) for row in rng.sample(range(len(space.words)), 2)]
-    return format(Expression(tuple(terms)))
+    return str(Expression(tuple(terms)))
 
 
 @remembered(64)

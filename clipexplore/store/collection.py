@@ -225,9 +225,11 @@ class Collection:
         MissingError
             If that model has made none of that kind, and for pictures where there are texts only.
         """
-        self._check_kind(kind)
-        self._model(model)
         if (array := self._matrix(model, kind)) is None:
+            self._check_kind(kind)
+            self._model(model)
+            array = self._matrix(model, kind)
+        if array is None:
             if kind not in self.contained and not self.store.facts.get("bare"):
                 raise MissingError(_("{title} has no captions; look at its pictures instead.").format(title=self.title))
             message = _("The {kind} of {title} are not embedded by the model {model}; choose another model.")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from clipexplore import links
 from clipexplore.errors import InputError
-from clipexplore.expression import Expression, Term, format
+from clipexplore.expression import Expression, Term
 from clipexplore.language import _, language
 from clipexplore.models.catalog import UNNAMED
 from clipexplore.settings import settings
@@ -104,7 +104,7 @@ def _stand_ins(page: str) -> list[dict[str, str]]:
     one, two, three = _some()
     if page in ASKING:
         captions = space().collection.captions if "captions" in space().searchable else []
-        said = [format(Expression((Term(caption),))) for caption in captions[-1:] if caption]
+        said = [str(Expression((Term(caption),))) for caption in captions[-1:] if caption]
         return [{"q": each} for each in (one, f"{one} - {two}", f"{one} + {two}", *said)]
     if page == "interpolate":
         return [{"stops": f"{one}\n{two}"}, {"stops": f"{two}\n{three}"}]

@@ -10,7 +10,7 @@ import streamlit as st
 
 from clipexplore.errors import InputError
 from clipexplore.explore.search import search, surprise
-from clipexplore.expression import MAX_CHARACTERS, Expression, ExpressionError, Term, folded, format, notice
+from clipexplore.expression import MAX_CHARACTERS, Expression, ExpressionError, Term, folded, notice
 from clipexplore.images import open_picture
 from clipexplore.known import is_drawn
 from clipexplore.language import _, numeral
@@ -149,7 +149,7 @@ def points_of(lines: list[str]) -> list[Point]:
 def reversed_sum(expression: Expression) -> str:
     """The expression with every sign turned, what is added first: A − B becomes B − A."""
     turned = [replace(term, weight=-term.weight) for term in expression.terms]
-    return format(Expression(tuple(sorted(turned, key=lambda term: term.weight < 0))))
+    return str(Expression(tuple(sorted(turned, key=lambda term: term.weight < 0))))
 
 
 def change_of(points: list[Point]) -> Expression:

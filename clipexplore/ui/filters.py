@@ -9,9 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from clipexplore.explore.map import kept
+from clipexplore.explore.memory import remembered
 from clipexplore.explore.search import ANY
 from clipexplore.expression import MAX_CHARACTERS
 from clipexplore.language import _
+from clipexplore.space import Space
 
 from .expressions import point_of
 from .session import preset, space
@@ -35,7 +37,7 @@ def filter_box() -> np.ndarray:
 
 def _field_and_values(field: str, values: str, **look: str) -> tuple[str, list[str]]:
     """Widgets under these labels: a field, and some of its values."""
-    facet = select("facet", field, [ANY, *facets_here()], on_change=preset, kwargs={"only": []})
+    facet = select("facet", field, [ANY, *facets(space())], on_change=preset, kwargs={"only": []})
     known = values_of(space().collection.fields[facet]) if facet != ANY else []
     return facet, several("only", values, known, disabled=not known, **look)
 
@@ -55,18 +57,10 @@ def _like() -> tuple[np.ndarray | None, float]:
     return cosines, least
 
 
-def facets_here() -> list[str]:
-    """The fields of the explored collection whose values can be chosen from."""
-    return _facets(space().collection.fields, space().collection.version)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _facets(_fields: pd.DataFrame, collection: str) -> list[str]:
-    return facets(_fields)
-
-
-def facets(fields: pd.DataFrame) -> list[str]:
-    """The fields whose values can be chosen from: two to `MOST` of them."""
+@remembered(64)
+def facets(space: Space) -> list[str]:
+    """The fields of the collection whose values can be chosen from: two to `MOST` of them."""
+    fields = space.collection.fields
     return [name for name in fields.columns if 2 <= fields[name].nunique() <= MOST]
 
 

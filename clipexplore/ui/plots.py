@@ -134,29 +134,10 @@ def _named(labels: Sequence[str]) -> dict:
 
 
 def chart(
-    traces: dict | Iterable[dict],
-    alt: str,
-    key: str,
-    height: int = 420,
-    legend: str = "",
-    x: str | dict[str, Any] = "",
-    y: str | dict[str, Any] = "",
-    across: Iterable[dict] = (),
-    **layout: Any,
+    traces: dict | Iterable[dict], alt: str, key: str, height: int = 420, legend: str = "", **layout: Any
 ) -> None:
-    """A chart in the look of the app.
-
-    Parameters
-    ----------
-    legend
-        Where one stands: "above", "below", or nowhere.
-    x, y
-        The titles of the axes, or all that Plotly is to know of them.
-    across
-        Lines from end to end, upright at an `x` or level at a `y`; `text` stands beside the end of one that is upright,
-        and what else there is says how it looks.
-    """
-    drawn = figure(traces, height, legend, x, y, across, **layout)
+    """A chart in the look of the app, of what `figure` takes."""
+    drawn = figure(traces, height, legend, **layout)
     st.plotly_chart(Unchecked(drawn), key=key, config=CONFIG, alt=alt)
 
 
@@ -169,7 +150,18 @@ def figure(
     across: Iterable[dict] = (),
     **layout: Any,
 ) -> dict[str, Any]:
-    """What a chart shows, as Plotly's JSON schema has it."""
+    """What a chart shows, as Plotly's JSON schema has it.
+
+    Parameters
+    ----------
+    legend
+        Where one stands: "above", "below", or nowhere.
+    x, y
+        The titles of the axes, or all that Plotly is to know of them.
+    across
+        Lines from end to end, upright at an `x` or level at a `y`; `text` stands beside the end of one that is upright,
+        and what else there is says how it looks.
+    """
     for line in across:
         shape, *text = _across(**line)
         layout["shapes"] = [*layout.get("shapes", ()), shape]

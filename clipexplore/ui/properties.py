@@ -4,7 +4,6 @@ import numpy as np
 import streamlit as st
 
 from clipexplore.explore.properties import TOP, Compositionality, Grid, ValueStep
-from clipexplore.expression import format
 from clipexplore.language import _, numeral
 from clipexplore.space import Hit
 
@@ -97,7 +96,7 @@ def show_direction(found: ValueStep, objects: list[str], before: str, after: str
             "Their sum is a direction, as an expression:"
         )
         st.caption(escape(says.format(before=before, after=after, mean=found.agreement)))
-        st.code(format(found.direction.expression), language=None, wrap_lines=True)
+        st.code(str(found.direction.expression), language=None, wrap_lines=True)
     with right:
         st.subheader(escape(_("Most “{value}”").format(value=after)), anchor=False)
         _pictures(found.ahead)

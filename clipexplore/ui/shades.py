@@ -8,14 +8,14 @@ from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
 from clipexplore.explore.map import Grouping, Layout, grouped
+from clipexplore.explore.memory import remembered
 from clipexplore.language import _
-from clipexplore.space import Point
+from clipexplore.space import Point, Space
 
 from .expressions import expression_box
-from .filters import facets_here
+from .filters import facets
 from .progress import awaited
 from .session import space
 from .titles import called
@@ -55,7 +55,7 @@ class Coloring:
 
 def color_box() -> Coloring:
     """The widgets of what colours a map: the fields of the collection, and what is computed."""
-    collection, few = space().collection, facets_here()
+    collection, few = space().collection, facets(space())
     fields = [name for name in collection.fields.columns if name in few or on_scale(collection.fields[name])]
     name = select("color", _("Colour by"), [*fields, *(each for each in COMPUTED if each not in fields)])
     title = called("color", name)
@@ -65,7 +65,7 @@ def color_box() -> Coloring:
     if name == TRUST:
         return Coloring(title, _trust_shades)
     if name != GROUPS:
-        return Coloring(title, lambda layout: _field_shades(collection.fields[name], name, collection.version))
+        return Coloring(title, lambda layout: _field_shades(space(), name))
     by = choice(
         "by",
         _("Groups by"),
@@ -100,9 +100,9 @@ def on_scale(field: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(field) and field.nunique() > SHARES
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _field_shades(_field: pd.Series, name: str, collection: str) -> Shades:
-    return field_shades(_field)
+@remembered(64)
+def _field_shades(space: Space, name: str) -> Shades:
+    return field_shades(space.collection.fields[name])
 
 
 def field_shades(field: pd.Series) -> Shades:

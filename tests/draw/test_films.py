@@ -33,19 +33,15 @@ def decoded(data):
 
 @pytest.mark.parametrize(("write", "levels"), [(films.gif, 8), (films.webp, 20)])
 def test_an_animation_shows_every_frame_for_its_time(write, levels):
-    found = decoded(write(frames(), 0.15))
+    found = decoded(write(frames()))
     assert len(found) == 6
     for (shown, milliseconds), frame in zip(found, frames(), strict=True):
-        assert np.abs(shown - np.asarray(frame, int)).mean() < levels and milliseconds == 150
-
-
-def test_no_frame_is_shorter_than_browsers_play():
-    assert decoded(films.gif(frames(), 0.001))[0][1] == 20
+        assert np.abs(shown - np.asarray(frame, int)).mean() < levels and milliseconds == 100
 
 
 def test_a_film_shows_every_frame():
     av = pytest.importorskip("av")
-    with av.open(BytesIO(films.mp4(frames(), 0.1))) as film:
+    with av.open(BytesIO(films.mp4(frames()))) as film:
         shown = [frame.to_ndarray(format="rgb24").astype(int) for frame in film.decode(video=0)]
         assert film.streams.video[0].average_rate == 10
     assert len(shown) == 6 and all(
