@@ -5,7 +5,7 @@
 
 files, archives, buckets
     Trees of named files: a folder, a ZIP or tar, an address.
-captions, json_stream, columns, arrays
+rows, captions, json_stream, columns, arrays
     What is in one file: tables, JSON, Parquet and Arrow, numbers.
 folders, descriptions, named_pictures
     Pictures, with what stands beside and in them, or as tables name them.
@@ -13,6 +13,6 @@ coco, fiftyone, takeout, clip_retrieval, img2dataset, embedded_pictures
     What one tool writes.
 vector_files, written_vectors
     Vectors that are there already.
-preview
-    A look before an import.
+preview, remedies
+    A look before an import, and what to do with what is not read.
 """

@@ -18,11 +18,11 @@ from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.sources.arrays import Array, open_npy, reading
-from clipexplore.sources.captions import table_rows
 from clipexplore.sources.columns import rows_of
 from clipexplore.sources.descriptions import tidy
 from clipexplore.sources.entries import Entry, Kind, Rejected, Source, with_directions
 from clipexplore.sources.files import Tree
+from clipexplore.sources.rows import table_rows
 
 _PART = re.compile(r"(.*/)?(?P<folder>img_emb|text_emb|metadata)/(?P=folder)_(?P<number>\d+)\.(npy|parquet)")
 _KINDS: dict[str, Kind] = {"img_emb": "pictures", "text_emb": "captions"}

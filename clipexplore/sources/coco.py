@@ -14,12 +14,12 @@ from pathlib import PurePosixPath
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.sources.captions import MOST_CAPTIONS, Row, Table, further_captions, in_one_line
 from clipexplore.sources.descriptions import pictures_of
 from clipexplore.sources.entries import Source
 from clipexplore.sources.files import Tree
 from clipexplore.sources.json_stream import values_of
 from clipexplore.sources.named_pictures import Places, named_pictures
+from clipexplore.sources.rows import MOST_CAPTIONS, Row, Table, further_captions, in_one_line
 
 _BEFORE = ("info", "licenses", "type", "categories", "annotations")  # what may stand before `images`
 
@@ -90,6 +90,8 @@ def _take(tree: Tree, name: str, annotated: dict[str, _Annotated], places: Place
 
 def _note(image: _Annotated, annotation: dict, categories: dict[object, str]) -> None:
     number = annotation.get("id")
+    if annotation.get("is_rejected"):  # by those who made VizWiz: no caption of the picture
+        return
     if isinstance(caption := annotation.get("caption"), str):
         if len(image.captions) < MOST_CAPTIONS:
             image.captions.append((number if isinstance(number, int) else 0, in_one_line(caption)))

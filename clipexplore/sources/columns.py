@@ -21,19 +21,20 @@ import numpy as np
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.sources.captions import (
+from clipexplore.sources.captions import Open
+from clipexplore.sources.files import check_unpacked
+from clipexplore.sources.rows import (
     CAPTION,
     FILE,
     ID,
     MOST_FIELDS,
-    Open,
     Row,
     Table,
     check_columns,
     roles_of,
     table_rows,
+    unread,
 )
-from clipexplore.sources.files import check_unpacked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,30 +109,44 @@ def _inside(kind: pa.DataType) -> pa.DataType | None:
     import pyarrow.types as types
 
     is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
-    return kind.value_type if is_list else None
+    return kind.value_type if is_list or types.is_list_view(kind) or types.is_large_list_view(kind) else None
 
 
 def _is_text(kind: pa.DataType | None) -> bool:
     import pyarrow.types as types
 
-    return kind is not None and (types.is_string(kind) or types.is_large_string(kind))
+    return kind is not None and (types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def _is_nested(kind: pa.DataType) -> bool:
     import pyarrow.types as types
 
-    binary = types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
-    return types.is_nested(kind) or binary
+    return types.is_nested(kind) or is_binary(kind) or types.is_fixed_size_binary(kind)
+
+
+def is_binary(kind: pa.DataType) -> bool:
+    import pyarrow.types as types
+
+    return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
 
 
 def note_unread(schema: pa.Schema, read: Collection[str]) -> tuple[str, ...]:
-    """A note of the columns that are not read; those whose name begins with two underscores are some tool's own."""
-    names = [each for each in schema.names if each not in read and not each.startswith("__")]
-    message = _("Columns that are not read: {names}.")
-    return (message.format(names=", ".join(names)[:200]),) if names else ()
+    """Notes of the columns that are not read; those whose name begins with two underscores are some tool's own."""
+    left = [each for each in schema if each.name not in read and not each.name.startswith("__")]
+    lists = [each.name for each in left if holds_pictures(_inside(each.type))]
+    message = _("Lists of pictures in one row are not read: {names}. Write one picture a row.")
+    several = (message.format(names=", ".join(lists)[:200]),) if lists else ()
+    return unread([each.name for each in left if each.name not in lists]) + several
 
 
-def unread(open: Open, name: str) -> tuple[str, ...]:
+def holds_pictures(kind: pa.DataType | None) -> bool:
+    """Whether it is the struct of `bytes` and `path` that `datasets` has for a picture."""
+    import pyarrow.types as types
+
+    return kind is not None and types.is_struct(kind) and {"bytes", "path"} <= {each.name for each in kind}
+
+
+def unread_of(open: Open, name: str) -> tuple[str, ...]:
     """The same of a table without vectors, as `read_rows` reads it."""
     with readable(name), open() as file:
         schema = open_columns(file, name).schema
@@ -146,9 +161,9 @@ def needed(names: Sequence[str]) -> list[str]:
 
 
 def dim_of(columns: Columns, name: str) -> int:
-    """The length of the first list of a column; 0 where there is none."""
-    first = next(columns.batches([name], 1), [[None]])[0][0]
-    return len(first) if first is not None and first.is_valid else 0
+    """The length of the first list of a column that has any; 0 where there is none."""
+    every = (each for batch in columns.batches([name]) for each in batch[0])
+    return next((len(each) for each in every if each.is_valid and len(each)), 0)
 
 
 def dicts_of(batch: pa.RecordBatch, names: Sequence[str]) -> Iterator[dict]:
@@ -208,7 +223,10 @@ def read_rows(open: Open, name: str, report: Report = silent) -> Table:
 def _rows(open: Open, name: str, report: Report) -> Iterator[Row]:
     rows = rows_of(open, name, None, report)
     first = next(rows, None)
-    return table_rows([*first], chain([first], rows)) if first else iter(())
+    if first is None:
+        return iter(())
+    texts = [value if isinstance(value, str) else "" for value in first.values()]
+    return table_rows([*first], chain([first], rows), texts)
 
 
 @contextmanager
@@ -219,7 +237,7 @@ def readable(name: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        message = _("{name!r} is no Parquet or Arrow file that can be read ({error}); write it again.")
+        message = _("{name!r} is no Parquet or Arrow file that can be read ({error}); write it as Parquet.")
         raise InputError(message.format(name=name, error=str(error)[:120])) from error
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -21,15 +22,18 @@ from clipexplore.errors import InputError
 from clipexplore.images import metadata, suffixes
 from clipexplore.language import _
 from clipexplore.sources.arrays import open_npy
-from clipexplore.sources.captions import Row, in_one_line, table_rows
+from clipexplore.sources.captions import NUMBER
 from clipexplore.sources.entries import Kind
 from clipexplore.sources.files import Tree
+from clipexplore.sources.rows import CAPTION, Row, in_one_line, table_rows
 
 ENDINGS = (".txt", ".caption", ".json", ".xmp", ".cls")
 VECTORS: dict[str, Kind] = {".image_vectors.npy": "pictures", ".text_vectors.npy": "captions"}
+_NUMBERS = 5  # in a line that is no caption
 _MOST = 1_000_000  # bytes of a file beside a picture, and of XMP, that are read
 _DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _IPTC_CAPTION = (2, 120)
 _EXIF_DESCRIPTION, _WINDOWS = 0x010E, (0x9C9B, 0x9C9C, 0x9C9F)  # the latter: title, comment, subject
 #: What cameras and editors write by themselves into every file.
@@ -50,18 +54,23 @@ class Sidecars:
         self._tree = tree
         endings = (*ENDINGS, *VECTORS)
         self._names = {name.lower(): name for name in tree.names if name.lower().endswith(endings)}
+        whole, parts = {name.lower() for name in tree.names}, {_stem(name.lower()) for name in pictures_of(tree.names)}
+        self._parts = defaultdict[str, dict[str, str]](dict)  # of a key what the files are called: `a.caption.txt`
+        for name in self._names:
+            found = _PART.fullmatch(name)
+            if found and not name.endswith(tuple(VECTORS)) and not {_stem(name)} & (whole | parts):
+                self._parts[found["key"]][name] = found["part"]
 
     def of(self, picture: str) -> list[str]:
         """The names of those of a picture that say something, in the order of `ENDINGS`."""
-        stem, folder = picture.rpartition(".")[0], picture.rpartition("/")[0]
-        key = f"{folder}/{picture.rpartition('/')[2].split('.')[0]}".removeprefix("/")
+        stem, key = _stem(picture), _key(picture)
         found = {
             self._names[name]: None
             for ending in ENDINGS
             for name in (f"{stem}{ending}".lower(), f"{picture}{ending}".lower(), f"{key}{ending}".lower())
             if name in self._names
         }
-        return [*found]
+        return [*found, *(self._names[name] for name in self._parts.get(key.lower(), ()))]
 
     def used(self, pictures: Iterable[str]) -> set[str]:
         """Those that belong to some picture."""
@@ -78,8 +87,18 @@ class Sidecars:
         caption, fields, id = "", dict[str, object](), ""
         for name in self.of(picture):
             said = _read(self._tree.read(name)[:_MOST], name)
+            part = self._parts.get(_key(picture).lower(), {}).get(name.lower(), "")
+            if said.caption and part and name.lower().endswith(".txt") and (caption or part not in CAPTION):
+                said = Row(fields={"captions" if part in CAPTION else part: said.caption})
             caption, fields, id = caption or said.caption, {**said.fields, **fields}, id or said.id
         return Row(caption=caption, id=id, fields=fields)
+
+    def numbers(self, pictures: Iterable[str]) -> tuple[str, ...]:
+        """A note where the texts beside some pictures are numbers."""
+        texts = (name for picture in pictures for name in self.of(picture) if name.lower().endswith(".txt"))
+        found = next((name for name in texts if _is_numbers(_first_line(self._tree.read(name)))), "")
+        message = _("Numbers beside pictures, such as boxes of YOLO in {name}, are no captions and not read.")
+        return (message.format(name=found),) if found else ()
 
     def vectors(self, picture: str) -> dict[Kind, np.ndarray]:
         """The vectors `(dim,)` beside a picture, float32, by what they are of.
@@ -92,8 +111,22 @@ class Sidecars:
         return {kind: _vector(self._tree.read(name), name) for kind, name in self._vectors(picture).items()}
 
     def _vectors(self, picture: str) -> dict[Kind, str]:
-        stem = picture.rpartition(".")[0].lower()
+        stem = _stem(picture).lower()
         return {kind: self._names[stem + ending] for ending, kind in VECTORS.items() if stem + ending in self._names}
+
+
+#: A file of WebDataset whose name tells more of what it is: `folder/a.caption.txt`.
+_PART = re.compile(r"(?P<key>(?:.*/)?[^./]+)\.(?P<part>[^\W\d]\w*)\.\w+")
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _key(name: str) -> str:
+    """What files of one item have in common in a WebDataset: all before the first dot behind the folder."""
+    folder, slash, base = name.rpartition("/")
+    return f"{folder}{slash}{base.split('.')[0]}"
 
 
 def _vector(data: bytes, name: str) -> np.ndarray:
@@ -113,9 +146,15 @@ def _read(data: bytes, name: str) -> Row:
     if ending == "json":
         return _from_json(data)
     if ending == "xmp":
-        return Row(caption=in_xmp(data))
+        return Row(caption=in_xmp(data), fields=_tags(data))
     text = _first_line(data)
-    return Row(fields={"label": text}) if ending == "cls" else Row(caption=text)
+    return Row(fields={"label": text}) if ending == "cls" else Row(caption="" if _is_numbers(text) else text)
+
+
+def _is_numbers(text: str) -> bool:
+    """Whether a line is numbers alone, five or more, as YOLO has boxes."""
+    cells = text.split()
+    return len(cells) >= _NUMBERS and all(map(NUMBER.fullmatch, cells))
 
 
 def _first_line(data: bytes) -> str:
@@ -124,8 +163,8 @@ def _first_line(data: bytes) -> str:
     return next((in_one_line(line) for line in lines if line.strip()), "")
 
 
-#: What img2dataset writes of each picture and nobody looks at: that it was fetched, and how.
-_DULL = re.compile(r"status|error_message|exif|key|sha256|md5")
+#: What img2dataset writes of each picture and nobody looks at, that it was fetched and how; and LabelMe the picture.
+_DULL = re.compile(r"status|error_message|exif|key|sha256|md5|imageData")
 
 
 def _from_json(data: bytes) -> Row:
@@ -161,19 +200,31 @@ def description_in(data: bytes) -> str:
 
 
 def in_xmp(data: bytes) -> str:
-    """The description in XMP, "" where there is none; what defines entities is not read."""
-    if not data or len(data) > _MOST or b"<!" in data:
-        return ""
-    with suppress(ElementTree.ParseError, ValueError, LookupError):
-        root = ElementTree.fromstring(data.strip(b"\0 \r\n\t"))
-        for each in root.iter(f"{_DUBLIN_CORE}description"):
-            said = [item.text for item in each.iter(f"{_RDF}li")] or [each.text]
-            if text := next(filter(None, said), ""):
-                return text
-        for each in root.iter(f"{_RDF}Description"):
-            if said_here := each.get(f"{_DUBLIN_CORE}description"):
-                return said_here
+    """The description in XMP, that for any language before others; "" where there is none."""
+    root = _tree_of(data)
+    for each in root.iter(f"{_DUBLIN_CORE}description"):
+        texts = {item.get(_LANGUAGE): item.text for item in reversed([*each.iter(f"{_RDF}li")]) if item.text}
+        if text := texts.get("x-default") or next(iter(reversed(texts.values())), each.text):
+            return text
+    for each in root.iter(f"{_RDF}Description"):
+        if said_here := each.get(f"{_DUBLIN_CORE}description"):
+            return said_here
     return ""
+
+
+def _tags(data: bytes) -> dict[str, object]:
+    """The field of the keywords in XMP, as digiKam and Lightroom write them."""
+    every = _tree_of(data).iter(f"{_DUBLIN_CORE}subject")
+    words = dict.fromkeys(item.text for each in every for item in each.iter(f"{_RDF}li") if item.text)
+    return {"tags": ", ".join(words)} if words else {}
+
+
+def _tree_of(data: bytes) -> ElementTree.Element:
+    """What XMP says, nothing where it cannot be read; what defines entities is not."""
+    if data and len(data) <= _MOST and b"<!" not in data:
+        with suppress(ElementTree.ParseError, ValueError, LookupError):
+            return ElementTree.fromstring(data.strip(b"\0 \r\n\t"))
+    return ElementTree.Element("nothing")
 
 
 def _text(value: object) -> str:

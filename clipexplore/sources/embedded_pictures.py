@@ -24,11 +24,23 @@ from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.sources import img2dataset
-from clipexplore.sources.captions import Open, Row, table_rows
-from clipexplore.sources.columns import dicts_of, dim_of, needed, note_unread, open_columns, plain, readable, vectors_of
+from clipexplore.sources.captions import Open
+from clipexplore.sources.columns import (
+    dicts_of,
+    dim_of,
+    holds_pictures,
+    is_binary,
+    needed,
+    note_unread,
+    open_columns,
+    plain,
+    readable,
+    vectors_of,
+)
 from clipexplore.sources.descriptions import pictures_of, tidy
 from clipexplore.sources.entries import Entry, Kind, Rejected, Source, with_directions
-from clipexplore.sources.files import MAX_FILE, Tree
+from clipexplore.sources.files import MAX_FILE, Tree, check_here
+from clipexplore.sources.rows import Row, table_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,6 +91,7 @@ def _source(files: dict[str, Open]) -> Source | None:
     layouts, count, dims = dict[str, _Layout](), 0, set[int]()
     notes: dict[str, None] = {}
     for name, open in files.items():
+        check_here(open, name)
         with readable(name), open() as file:
             columns = open_columns(file, name)
             if (layout := _layout(columns.schema, name)) and len(columns):
@@ -134,11 +147,10 @@ def _features(schema: pa.Schema) -> dict[str, dict]:
 def _holds_pictures(column: pa.Field, feature: dict) -> bool:
     import pyarrow.types as types
 
+    said = feature.get("_type") == "Image"
     if types.is_struct(column.type):
-        inside = [each.name for each in column.type]
-        return "bytes" in inside and ("path" in inside or feature.get("_type") == "Image")
-    binary = types.is_binary(column.type) or types.is_large_binary(column.type)
-    return binary and (feature.get("_type") == "Image" or column.name.lower() in NAMES)
+        return holds_pictures(column.type) or said and "bytes" in [each.name for each in column.type]
+    return is_binary(column.type) and (said or column.name.lower() in NAMES)
 
 
 def _entries(open: Open, name: str, layout: _Layout, dim: int) -> Iterator[Entry | Rejected]:

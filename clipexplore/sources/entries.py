@@ -39,6 +39,11 @@ class Entry:
     read: Callable[[], bytes] | None = None
     vectors: Mapping[Kind, np.ndarray] = field(default_factory=dict)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing of it that could be embedded."""
+        return not (self.read or self.vectors or self.caption)
+
 
 @dataclass(frozen=True)
 class Rejected:

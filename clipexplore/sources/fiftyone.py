@@ -11,12 +11,12 @@ from functools import partial
 
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.sources.captions import Row, Table, table_rows
 from clipexplore.sources.descriptions import pictures_of
 from clipexplore.sources.entries import Source
 from clipexplore.sources.files import Tree
 from clipexplore.sources.json_stream import values_of
 from clipexplore.sources.named_pictures import named_pictures
+from clipexplore.sources.rows import Row, Table, table_rows
 
 _KEPT_BY_ITSELF = ("metadata", "_media_type", "_rand", "_dataset_id", "_id", "created_at", "last_modified_at")
 

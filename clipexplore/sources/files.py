@@ -16,6 +16,7 @@ from clipexplore.language import _
 from clipexplore.reports import Report, silent
 
 MAX_FILE = 20_000_000  # bytes; a picture may not be larger anyway
+_POINTER = b"version https://git-lfs."
 _IGNORED = ("__MACOSX", ".", "Thumbs.db", "desktop.ini")  # what systems leave in folders
 MULTIPLE, _BELIEVED = 4, 64_000_000  # of its size that a file of vectors unpacks to; bytes that any may unpack to
 LOOK = 256  # files between two looks at whether to go on
@@ -142,8 +143,20 @@ def opened(path: Path) -> Callable[[], IO[bytes]]:
     return lambda: open(path, "rb")
 
 
+def check_here(open: Callable[[], IO[bytes]], name: str) -> None:
+    """Raises an InputError for what stands in the place of a file where Git has not fetched it yet."""
+    with open() as file:
+        _check_head(file.read(len(_POINTER)), name)
+
+
+def _check_head(data: bytes, name: str) -> None:
+    if data.startswith(_POINTER):
+        raise InputError(_("{name!r} stands for a file that was not fetched; call: git lfs pull").format(name=name))
+
+
 def within(data: bytes, name: str) -> bytes:
-    """The content of a file, unless it is larger than any may be."""
+    """The content of a file, unless it is larger than any may be, or not here."""
+    _check_head(data, name)
     if len(data) > MAX_FILE:
         message = _("{name!r} is larger than {most} MB, the most that can be opened; make it smaller.")
         raise InputError(message.format(name=name, most=MAX_FILE // 10**6))

@@ -16,8 +16,10 @@ from clipexplore.sources.captions import TABLES
 from clipexplore.sources.descriptions import Sidecars, pictures_of
 from clipexplore.sources.entries import Entry, Rejected, Source, with_directions
 from clipexplore.sources.files import Tree
+from clipexplore.sources.remedies import remedy
 
 _SPLIT = re.compile(r"(train|training|test|testing|val|valid|validation|dev)(\d{4})?")  # COCO has train2017
+_LOOKED_AT = 8  # pictures whose texts are looked at for what they are
 _NO_LABEL = re.compile(r"_?unlabell?ed|.*\.tar|\d{5}")  # folders that say nothing: the last are shards of img2dataset
 
 
@@ -55,6 +57,7 @@ def folder_of_pictures(tree: Tree) -> Source | None:
     failed = sum(1 for name in reports for _each in img2dataset.failed(tree, name))
     by_img2dataset = pictures if img2dataset.statistics(tree) else []
     notes = img2dataset.letterboxed((sidecars.said(name).fields, partial(tree.read, name)) for name in by_img2dataset)
+    notes += sidecars.numbers(pictures[:_LOOKED_AT])
     count, said = len(left) + failed + len(pictures), _said(tree, reports)
     return Source("pictures", count, stream, next(iter(dims.values()), None), said, notes, vectors=tuple(dims))
 
@@ -73,6 +76,8 @@ def why_not(name: str) -> str:
         return _(
             "It was not used: a table at the top, or a metadata.csv in any folder, names pictures in a column file."
         )
+    if found := remedy(name):
+        return found
     kinds = ", ".join(suffixes())
     return _("It is not a picture of a known kind ({kinds}).").format(kinds=kinds)
 

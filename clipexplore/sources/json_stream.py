@@ -6,17 +6,19 @@ import codecs
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
-from itertools import chain
+from contextlib import AbstractContextManager, suppress
+from itertools import chain, groupby, islice
 from json import JSONDecodeError, JSONDecoder
 from typing import IO, Any
 
 from clipexplore.errors import InputError, in_words
+from clipexplore.images import suffixes
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 
 MOST_JSON = 5_000_000  # characters of one value
 _CHUNK = 1 << 16  # bytes
+_MOST_SAID = 1_000  # captions and fields of one file
 _SPACE = " \t\r\n"
 _GOES_ON = ("", ".", "e", "E", "+", "-")  # what may stand behind a number of which only the beginning was read
 _decode = JSONDecoder().raw_decode
@@ -48,15 +50,39 @@ def values_of(open: Callable[[], IO[bytes]], name: str, report: Report = silent)
                     yield from ((key, inside, text.value()) for inside in _keys(text))
                 else:
                     yield key, "", text.value()
+        text.end()
 
 
 def records(open: Callable[[], IO[bytes]], name: str, report: Report) -> Iterator[dict]:
-    """The objects in lists of a JSON file; of an object that says a text of each file, `{"a.jpg": "a cat"}`, these."""
-    for key, _inside, value in values_of(open, name, report):
-        if isinstance(value, dict):
-            yield value
-        elif isinstance(value, str) and "." in key:
-            yield {"file": key, "caption": value}
+    """The objects in lists of a JSON file, and its texts; of an object that says a text, several or an object of each
+    file, `{"a.jpg": "a cat"}`, these.
+    """
+    for key, every in groupby(values_of(open, name, report), lambda each: each[0]):
+        if key.lower().endswith(suffixes()):
+            yield _of_file(key, every)
+            continue
+        for _key, _inside, value in every:
+            if isinstance(value, dict):
+                yield value
+            elif isinstance(value, str) and not key:
+                yield {"caption": value}
+
+
+def _of_file(file: str, every: Iterable[tuple[str, str, Any]]) -> dict:
+    """What is said of a file: the fields of an object, or captions."""
+    said = [(inside, value) for _key, inside, value in islice(every, _MOST_SAID)]
+    fields = {inside: value for inside, value in said if inside}
+    texts = [value for inside, value in said if not inside]
+    return {"file": file, **({"caption": texts} if texts else {}), **fields}
+
+
+def is_one_a_line(open: Callable[[], IO[bytes]]) -> bool:
+    """Whether JSON of any ending holds one object a line, as `datasets`, pandas and DuckDB write it."""
+    with open() as file:
+        lines = [line for line in file.read(_CHUNK).splitlines() if line.strip()]
+    with suppress(ValueError, RecursionError):
+        return len(lines) > 1 and lines[1].lstrip().startswith(b"{") and isinstance(json.loads(lines[0]), dict)
+    return False
 
 
 def objects(lines: Iterator[str], name: str) -> Iterator[dict]:
@@ -105,6 +131,14 @@ class _Text:
             raise ValueError(f"{found!r} stands where one of {one_of!r} should")
         self._place += 1
         return found
+
+    def end(self) -> None:
+        """Raises a ValueError if there is more."""
+        while self._held[self._place :].isspace() or self._place == len(self._held):
+            self._place = len(self._held)
+            if not self._more():
+                return
+        raise ValueError("more stands behind its end")
 
     def value(self) -> Any:
         """The next value."""

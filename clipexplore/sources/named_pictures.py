@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from pathlib import PurePosixPath
 
 from clipexplore.language import _
-from clipexplore.sources.captions import TABLES, Row, Table
+from clipexplore.reports import Report
+from clipexplore.sources.captions import TABLES
 from clipexplore.sources.descriptions import Sidecars, pictures_of
 from clipexplore.sources.entries import Entry, Rejected, Source
 from clipexplore.sources.files import Tree
 from clipexplore.sources.folders import labels_of, why_not
+from clipexplore.sources.rows import Row, Table
 
 Parts = tuple[str, ...]  # of a path
+_LOOKED_AT = 20  # rows from which is seen whether a column names pictures
 
 
 def named_pictures(tree: Tree, tables: Mapping[str, Table], recognised: str, used: Collection[str] = ()) -> Source:
@@ -44,7 +49,8 @@ def named_pictures(tree: Tree, tables: Mapping[str, Table], recognised: str, use
         yield from (Rejected(name, why_not(name)) for name in unused)
 
     count = sum(table.count for table in tables.values()) + len(left) + len(unused)
-    return Source("pictures", count, stream, recognised=recognised, notes=named.elsewhere())
+    notes = tuple(dict.fromkeys(note for table in tables.values() for note in table.notes)) + named.elsewhere()
+    return Source("pictures", count, stream, recognised=recognised, notes=notes)
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,10 @@ class Places:
             parts = _parts(name)
             self._by_end[parts[-1]].append((parts, name))
             self._folders.update(parts[:-1])
+        for name in pictures_of(names):  # without its ending, too
+            *folders, last = _parts(name)
+            stem = last.rpartition(".")[0]
+            self._by_end[stem].append(((*folders, stem), name))
         self._with_pictures = {_parts(name)[:-1] for name in pictures_of(names)}
 
     def find(self, given: str, folder: str = "") -> Match:
@@ -104,6 +114,28 @@ def _shared(one: Parts, other: Parts) -> int:
     return count
 
 
+def naming(table: Table, places: Places) -> Table | None:
+    """A table that names pictures which are there: in its column of files, or else in one whose first cells most do."""
+    if table.names_files:
+        return table if any(places.find(row.file).files for row in table) else None
+    first = [row for row in islice(table, _LOOKED_AT) if not row.wrong]
+    for column in ("", *(first[0].fields if first else ())):
+        if 2 * sum(len(places.find(_cell(row, column)).files) == 1 for row in first) > len(first):
+            return replace(table, names_files=True, rows=partial(_by_column, table.rows, column))
+    return None
+
+
+def _by_column(rows: Callable[[Report], Iterator[Row]], column: str, report: Report) -> Iterator[Row]:
+    """Rows whose files stand in a column."""
+    return (replace(row, file=_cell(row, column)) for row in rows(report))
+
+
+def _cell(row: Row, column: str) -> str:
+    """What stands in a column; in that without a name the id."""
+    value = row.fields.get(column) if column else row.id
+    return "" if value is None else str(value)
+
+
 class _Named:
     """The pictures of a tree that rows name.
 
@@ -134,7 +166,7 @@ class _Named:
     def elsewhere(self) -> tuple[str, ...]:
         """A note where pictures are taken for paths with other folders."""
         found = [(each[0].path, file) for file, each in self.best.items() if each]
-        moved = [(path, file) for path, file in found if not _agree(path, _parts(file))]
+        moved = [(path, file) for path, file in found if not _agree(path[:-1], _parts(file)[:-1])]
         if not moved:
             return ()
         path, file = moved[0]

@@ -14,9 +14,9 @@ from clipexplore.images import encode, open_picture, thumbnail
 from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.reports import Report, silent
-from clipexplore.sources.captions import in_one_line
 from clipexplore.sources.descriptions import description_in
 from clipexplore.sources.entries import Entry, Kind, Rejected, Source
+from clipexplore.sources.rows import in_one_line
 
 SHOWN, MOST = 10, 2_000  # items that are shown, and entries that are looked at
 SIDE = 160  # pixels of a shown picture
@@ -79,14 +79,16 @@ def look(source: Source, report: Report = silent, most: int = MOST) -> Preview:
     for entry in islice(source, most):
         seen += 1
         report(seen / max(min(most, source.count), 1), _("Looking at {name}").format(name=entry.name))
-        if isinstance(entry, Entry) and len(shown) < SHOWN:
+        if isinstance(entry, Entry) and not entry.is_empty and len(shown) < SHOWN:
             entry = _show(entry, shown)
         if isinstance(entry, Rejected):
             refused[entry.reason].append(entry.name)
             continue
         captioned += bool(entry.caption)
+        if entry.is_empty:
+            refused[_("It has no caption.")].append(entry.name)
         for name, value in entry.fields.items():
-            if isinstance(value, str) and name not in ("label", "captions"):  # which are the further ones
+            if isinstance(value, str) and name not in ("label", "tags", "captions"):  # the further ones
                 texts[name].append(value)
     columns = tuple(name for name, values in texts.items() if _reads_like_captions(values))
     return Preview(source, seen, tuple(shown), _reasons(refused), columns, (*_questions(source, captioned, columns),))
@@ -108,7 +110,17 @@ def as_text(preview: Preview) -> str:
 
 
 def captioned_by(source: Source, column: str) -> Source:
-    """The source with a field in the place of its captions; these are the field `caption_before` from then on."""
+    """The source with a field in the place of its captions; these are the field `caption_before` from then on.
+
+    Raises
+    ------
+    InputError
+        If none of its first entries has such a field.
+    """
+    fields = dict.fromkeys(name for each in islice(source, MOST) if isinstance(each, Entry) for name in each.fields)
+    if column not in fields:
+        message = _("There is no column {name!r}; there are: {names}.")
+        raise InputError(message.format(name=column, names=", ".join(fields)[:500] or "–"))
 
     def stream() -> Iterator[Entry | Rejected]:
         for entry in source:

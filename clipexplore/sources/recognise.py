@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -17,13 +17,15 @@ from clipexplore.sources import clip_retrieval, coco, embedded_pictures, fiftyon
 from clipexplore.sources.archives import FolderOfTars, Tar, Zip
 from clipexplore.sources.arrays import FAISS
 from clipexplore.sources.buckets import Bucket
-from clipexplore.sources.captions import TABLES, Open, Row, Table, read_table
-from clipexplore.sources.columns import read_rows, unread
+from clipexplore.sources.captions import TABLES, Open, read_table
+from clipexplore.sources.columns import read_rows, unread_of
 from clipexplore.sources.descriptions import Sidecars, pictures_of
 from clipexplore.sources.entries import Entry, Rejected, Source
-from clipexplore.sources.files import OPERATOR, Alone, Caps, Folder, Tree, check_regular, opened
+from clipexplore.sources.files import OPERATOR, Alone, Caps, Folder, Tree, check_here, check_regular, opened
 from clipexplore.sources.folders import folder_of_pictures, top_of
-from clipexplore.sources.named_pictures import Places, named_pictures
+from clipexplore.sources.named_pictures import Places, named_pictures, naming
+from clipexplore.sources.remedies import remedy
+from clipexplore.sources.rows import Table
 from clipexplore.sources.vector_files import has_vectors, is_pair, open_pair, open_vectors
 
 VECTORS = (".npy", ".npz", ".parquet", ".safetensors", *FAISS)
@@ -59,9 +61,12 @@ def open_source(path: Path | str, caps: Caps | None = None, report: Report = sil
     if not path.exists():
         raise MissingError(_("{path!r} does not exist; check the path.").format(path=str(path)))
     check_regular(path, path.name)
+    check_here(opened(path), path.name)
     for reads in FILES.get(path.suffix.lower(), ()):
         if found := reads(path, caps, report):
             return found
+    if said := remedy(path.name):
+        raise InputError(said)
     message = _("{name!r} is none of: a folder, .zip, .tar, {endings}; choose one of these.")
     raise InputError(message.format(name=path.name, endings=", ".join((*TABLES, *VECTORS, ARROW))))
 
@@ -188,9 +193,9 @@ def _tables_at_the_top(tree: Tree, report: Report) -> Source | None:
     at_the_top = [name for name in tree.names if "/" not in name.removeprefix(top) and name not in beside]
     tables = {name: _table(partial(tree.open, name), name, report) for name in at_the_top if _is_table(name)}
     places = Places(tree.names)
-    naming = {name: each for name, each in tables.items() if any(places.find(row.file).files for row in each)}
+    found = {name: each for name, table in tables.items() if (each := naming(table, places))}
     said = _("A folder in which {table} names pictures, each row one item.")
-    return named_pictures(tree, naming, said.format(table=", ".join(naming)[:200])) if naming else None
+    return named_pictures(tree, found, said.format(table=", ".join(found)[:200])) if found else None
 
 
 def _is_table(name: str) -> bool:
@@ -203,6 +208,8 @@ def _table(open: Open, name: str, report: Report) -> Table:
 
 
 def _nothing(tree: Tree, title: str) -> InputError:
+    if found := next(filter(None, map(remedy, tree.names)), ""):
+        return InputError(found)
     tables = [name for name in tree.names if name.lower().endswith(TABLES)]
     hint = _("; for captions alone give {table!r} itself").format(table=tables[0]) if tables else _("; put some there")
     message = _("There are no pictures in {title!r} ({endings} are read){hint}.")
@@ -220,19 +227,22 @@ def _table_source(path: Path, _caps: Caps, report: Report) -> Source:
     if not table.count:
         message = _("{name!r} holds no captions; give one a line, or a column named caption.")
         raise InputError(message.format(name=path.name))
-    notes = unread(opened(path), path.name) if path.suffix.lower() == ".parquet" else ()
+    notes = table.notes + (unread_of(opened(path), path.name) if path.suffix.lower() == ".parquet" else ())
     if vectors := written_vectors.in_columns(path, table):
-        return _as_vectors(vectors)
-    return Source("captions", table.count, partial(_captions, path, table), None, _("Captions, one a row."), notes)
+        return replace(_as_vectors(vectors), notes=notes)
+    said = _("Captions, one a row.") if table.has_captions else _("A table without captions.")
+    return Source("captions", table.count, partial(_captions, path, table), None, said, notes)
 
 
 def _beside(tree: Tree, name: str, table: Table) -> Source:
-    return named_pictures(tree, {name: table}, _("A table that names the pictures beside it, each row one item."))
+    said = _("A table that names the pictures beside it, each row one item.")
+    return named_pictures(tree, {name: table}, said, used=tree.names)
 
 
-def _captions(path: Path, rows: Iterable[Row]) -> Iterator[Entry | Rejected]:
-    for row in rows:
-        if row.wrong or not row.caption:
+def _captions(path: Path, table: Table) -> Iterator[Entry | Rejected]:
+    """Its captions; where there are none what else it says, of which a column may be named as the caption."""
+    for row in table:
+        if row.wrong or table.has_captions and not row.caption:
             yield Rejected(_("row {number}").format(number=row.number), row.wrong or _("It has no caption."))
         else:
             yield Entry(f"{path.stem}-{row.number:05d}", row.caption, row.fields, row.id)

@@ -12,7 +12,7 @@ import json
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
@@ -21,11 +21,11 @@ from pathlib import PurePosixPath
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.sources.captions import in_one_line
 from clipexplore.sources.descriptions import pictures_of
 from clipexplore.sources.entries import Entry, Rejected, Source
 from clipexplore.sources.files import Tree
 from clipexplore.sources.folders import why_not
+from clipexplore.sources.rows import in_one_line
 
 _KEPT = 46  # characters of a name before .json
 _SUPPLEMENT = ".supplemental-metadata"
@@ -45,11 +45,12 @@ def read(tree: Tree, report: Report = silent) -> Source | None:
     written = [name for name in tree.names if name.lower().endswith(".json")]
     if not pictures or not any(_photo(tree, name) for name in islice(written, _FIRST)):
         return None
-    found, used = _sidecars(pictures, written), set[str]()
+    found = _sidecars(pictures, written)
     used = {*pictures, *found.values()}
     left = [name for name in tree.names if name not in used and not _of_an_album(tree, name)]
 
     def stream() -> Iterator[Entry | Rejected]:
+        albums = _albums(tree, found)
         for name in pictures:
             try:
                 said = _photo(tree, found[name]) if name in found else {}
@@ -57,7 +58,9 @@ def read(tree: Tree, report: Report = silent) -> Source | None:
                 yield Rejected(name, str(error))
                 continue
             caption = in_one_line(str(said.get("description") or ""))
-            yield Entry(name, caption, {**_album(name), **_fields(said)}, read=tree.reader(name))
+            every = albums.get(_taken(said)) if said else None
+            album = {"album": ", ".join(every)} if every else _album(name)
+            yield Entry(name, caption, {**album, **_fields(said)}, read=tree.reader(name))
         for name in left:
             yield Rejected(name, _why_left(name))
 
@@ -134,6 +137,21 @@ def _fields(said: dict) -> dict[str, object]:
         names = [str(each["name"]) for each in people if isinstance(each, dict) and each.get("name")]
         fields |= {"people": ", ".join(names)} if names else {}
     return fields
+
+
+def _albums(tree: Tree, found: Mapping[str, str]) -> dict[tuple[str, str], dict[str, None]]:
+    """The names of all albums that a photo is in, by what tells it from others; each has a copy of it."""
+    albums: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for picture, written in found.items():
+        if album := _album(picture).get("album"):
+            with suppress(InputError):
+                albums[_taken(_photo(tree, written))][str(album)] = None
+    return albums
+
+
+def _taken(said: dict) -> tuple[str, str]:
+    """What its camera called a photo, and when it was taken: the same in all folders."""
+    return str(said.get("title")), str(said.get("photoTakenTime"))
 
 
 def _album(name: str) -> dict[str, object]:

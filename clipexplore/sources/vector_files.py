@@ -18,22 +18,18 @@ import numpy as np
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.sources.arrays import Array, open_faiss, open_npy, open_npz, open_safetensors, reading
-from clipexplore.sources.captions import (
-    CAPTION,
-    FILE,
-    ID,
-    MOST_FIELDS,
-    MOST_LINE,
-)
-from clipexplore.sources.columns import Parquet, dicts_of, needed, nested, note_unread, plain, vectors_of
+from clipexplore.sources.captions import MOST_LINE
+from clipexplore.sources.columns import Parquet, dicts_of, dim_of, needed, nested, note_unread, plain, vectors_of
 from clipexplore.sources.entries import Entry, Kind, Rejected, Source, has_direction, with_directions
 from clipexplore.sources.files import Folder, check_unpacked, opened
+from clipexplore.sources.rows import CAPTION, FILE, ID, MOST_FIELDS
 
 NAMES = ("vectors", "embeddings", "vector", "embedding")  # of the array or the column, where it says no kind
-_KINDS: dict[Kind, re.Pattern[str]] = {  # what an array is called that says one: image_vectors, text_embedding, img_emb
-    "pictures": re.compile(r"(image|img|picture|photo|vision)s?_?(vec|emb|feat|proj)"),
-    "captions": re.compile(r"(text|txt|caption|sentence)s?_?(vec|emb|feat|proj)"),
+_KINDS: dict[Kind, re.Pattern[str]] = {  # what an array is called that says one: image_vectors, text_embedding, img
+    "pictures": re.compile(r"(image|img|picture|photo|vision)s?($|[_.]?(vec|emb|feat|proj|npy))"),
+    "captions": re.compile(r"(text|txt|caption|sentence)s?($|[_.]?(vec|emb|feat|proj|npy))"),
 }
+FEWEST = 5  # dimensions from which a list of numbers is taken for a vector whatever it is called
 MOST_DIMENSIONS = 16_384  # of a vector; the largest models have some thousands
 _BLOCK, _AT_ONCE = 8_192, 1 << 22  # rows, and bytes, that are read together
 _OF_ATLAS = ("FILE_NAME", "__row_index__")  # of embedding-atlas: the table that it read, on every row, and its rows
@@ -70,9 +66,15 @@ def _npy(path: Path) -> Array:
 
 
 def has_vectors(path: Path) -> bool:
-    """Whether a Parquet file has a column of lists."""
+    """Whether a Parquet file has a column of vectors."""
     with reading(path.name):
-        return bool(nested(Parquet(path, path.name, path.stat().st_size).schema))
+        return bool(_columns_of_vectors(Parquet(path, path.name, path.stat().st_size)))
+
+
+def _columns_of_vectors(columns: Parquet) -> dict[Kind, str]:
+    """Which of the columns of lists hold vectors of what."""
+    lists = nested(columns.schema)
+    return by_kind(lists, [name for name in lists if said_by([name]) or dim_of(columns, name) >= FEWEST])
 
 
 def _no_weights(path: Path, found: dict[str, Array]) -> dict[str, Array]:
@@ -98,19 +100,22 @@ def _of_arrays(path: Path, found: Mapping[str, Array]) -> Source:
     told = {
         name: array
         for name, array in found.items()
-        if array.shape == rows and array.dtype.kind in "Uifb" and array.row_bytes < MOST_LINE
+        if array.shape == rows and array.dtype.kind in "USifb" and array.row_bytes < MOST_LINE
     }
     texts = {name: told[name] for name in needed([*told])}
     check_unpacked(path.name, sum(each.nbytes for each in (*vectors.values(), *texts.values())), path.stat().st_size)
-    held = [name for name, array in found.items() if array.dtype.hasobject]
+    held, notes = [name for name, array in found.items() if array.dtype.hasobject], tuple[str, ...]()
     message = _("Not read, because they are arrays of Python objects: {names}. Save them as arrays of texts.")
-    notes = (message.format(names=", ".join(held)),) if held else ()
+    if held:
+        notes += (message.format(names=", ".join(held)),)
+    if left := [name for name in found if name not in (*named.values(), *texts, *held)]:
+        notes += (_("Arrays that are not read: {names}.").format(names=", ".join(left)[:200]),)
     return replace(_source(path, vectors, texts), notes=notes)
 
 
 def is_pair(names: Sequence[str]) -> bool:
     """Whether two files hold vectors of pictures and of texts, by their names: `image_vectors.npy`, `text_emb.npy`."""
-    return len(names) == len(_said(names)) == 2 and all(name.lower().endswith(".npy") for name in names)
+    return len(names) == len(said_by(names)) == 2 and all(name.lower().endswith(".npy") for name in names)
 
 
 def open_pair(paths: Sequence[Path]) -> Source:
@@ -123,17 +128,17 @@ def open_pair(paths: Sequence[Path]) -> Source:
     """
     by_name = {path.name: path for path in paths}
     with reading(paths[0].name):
-        arrays = {kind: _npy(by_name[name]) for kind, name in _said([*by_name]).items()}
+        arrays = {kind: _npy(by_name[name]) for kind, name in said_by([*by_name]).items()}
         return _source(paths[0], arrays, {})
 
 
 def by_kind(names: Sequence[str], likely: Sequence[str]) -> dict[Kind, str]:
     """Which of some arrays holds the vectors of which kind: by its name, else the first likely one, as texts."""
     plain = [*filter(names.__contains__, NAMES), *likely]
-    return _said(names) or ({"captions": plain[0]} if plain else {})
+    return said_by(likely) or ({"captions": plain[0]} if plain else {})
 
 
-def _said(names: Sequence[str]) -> dict[Kind, str]:
+def said_by(names: Sequence[str]) -> dict[Kind, str]:
     """Which names say that vectors are of a kind, the first of each."""
     return {kind: name for kind, pattern in _KINDS.items() for name in reversed(names) if pattern.match(name.lower())}
 
@@ -154,7 +159,7 @@ def _source(path: Path, vectors: Mapping[Kind, Array], columns: Mapping[str, Arr
     def blocks() -> Iterator[Block]:
         for each in zip(*(array.blocks(count) for array in (*vectors.values(), *columns.values())), strict=True):
             block = {kind: rows.astype(np.float32) for kind, rows in zip(vectors, each, strict=False)}
-            told = zip(*(rows.tolist() for rows in each[len(vectors) :]), strict=True)
+            told = zip(*(_plain(rows) for rows in each[len(vectors) :]), strict=True)
             rows = (dict(zip(columns, row, strict=True)) for row in told) if columns else repeat({})
             yield block, rows
 
@@ -163,6 +168,11 @@ def _source(path: Path, vectors: Mapping[Kind, Array], columns: Mapping[str, Arr
             yield from _entries(path, blocks(), [*columns], None)
 
     return Source.of_vectors(vectors, shape[0], stream, shape[1])
+
+
+def _plain(rows: np.ndarray) -> list:
+    """Texts and numbers of an array as those of Python."""
+    return [each.decode("utf-8", "replace") for each in rows.tolist()] if rows.dtype.kind == "S" else rows.tolist()
 
 
 def _one_shape(name: str, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -174,19 +184,17 @@ def _one_shape(name: str, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
 
 def _open_parquet(path: Path) -> Source:
     columns = Parquet(path, path.name, path.stat().st_size)
-    lists = nested(columns.schema)
-    named = by_kind(lists, lists)
-    if not named:
-        message = _("{name!r} has no column of vectors (lists of numbers); call it one of: {names}.")
-        raise InputError(message.format(name=path.name, names=", ".join((*NAMES, "image_vectors", "text_vectors"))))
     if not len(columns):
         message = _("{name!r} holds no rows; a collection needs at least one.")
         raise InputError(message.format(name=path.name))
+    named = _columns_of_vectors(columns)
+    if not named:
+        message = _("{name!r} has no column of vectors (lists of numbers); call it one of: {names}.")
+        raise InputError(message.format(name=path.name, names=", ".join((*NAMES, "image_vectors", "text_vectors"))))
     for name in named.values():
         check_dimensions(path.name, columns.values(name) // len(columns))
     check_unpacked(path.name, 4 * sum(map(columns.values, named.values())), path.stat().st_size)
-    first = next(columns.batches([*named.values()], 1))
-    dim = _one_shape(path.name, [(len(columns), len(first[name][0])) for name in named.values()])[1]
+    dim = _one_shape(path.name, [(len(columns), dim_of(columns, name)) for name in named.values()])[1]
     check_dimensions(path.name, dim)
     told = needed([name for name in plain(columns.schema) if name not in _OF_ATLAS])
     read = Folder(path.parent).read if any(name.lower() in FILE for name in told) else None

@@ -15,12 +15,14 @@ import numpy as np
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
-from clipexplore.sources.captions import NUMBER, Open, Row, Table, check_columns, lines_of, table_rows
-from clipexplore.sources.entries import Entry, Kind, Rejected, Source, with_directions
+from clipexplore.sources.captions import NUMBER, Open, lines_of
+from clipexplore.sources.entries import Entry, Rejected, Source, with_directions
 from clipexplore.sources.files import Tree, opened
-from clipexplore.sources.vector_files import by_kind, check_dimensions, rows_at_once
+from clipexplore.sources.rows import Row, Table, check_columns, table_rows
+from clipexplore.sources.vector_files import FEWEST, by_kind, check_dimensions, rows_at_once, said_by
 
 _FEWEST = 5  # numbers in a line that are a vector and no text, such as "1 2 3"
+_FIRST = 100  # rows of a table from which is seen whether it has vectors
 _SEPARATED = ("\t", ",", ";", None)  # numbers in a line; the last by blanks
 
 
@@ -49,9 +51,11 @@ def in_file(path: Path, report: Report) -> Source | None:
 
 def in_columns(path: Path, table: Table) -> Source | None:
     """The rows of a table with the vectors in its columns; None where there are none."""
-    if not (columns := _vector_columns(table)):
+    dims = _dims(table)
+    columns = by_kind([*dims], [name for name, dim in dims.items() if said_by([name]) or dim >= FEWEST])
+    if not columns:
         return None
-    dim = len(first) if (first := _vector_in(next(iter(table)).fields[next(iter(columns.values()))])) is not None else 0
+    dim = dims[next(iter(columns.values()))]
 
     def stream() -> Iterator[Entry | Rejected]:
         for row in table:
@@ -96,17 +100,22 @@ def open_tensors(tensors: Open, metadata: Open | None, name: str, report: Report
     return Source.of_vectors(["captions"], len(vectors), stream, vectors.shape[1])
 
 
-def _vector_columns(table: Table) -> dict[Kind, str]:
-    """The fields of a table that hold vectors, by their names and its first row: lists of numbers, or JSON of them."""
-    first = next(iter(table), None)
-    found = by_kind([*first.fields], []) if first else {}
-    return {kind: name for kind, name in found.items() if first and _vector_in(first.fields[name]) is not None}
+def _dims(table: Table) -> dict[str, int]:
+    """The fields of a table that hold vectors, by the first of its rows, with the length of the first one."""
+    found = dict[str, int]()
+    for row in islice(table, _FIRST):
+        for name, value in row.fields.items():
+            if name not in found and (vector := _vector_in(value)) is not None:
+                found[name] = len(vector)
+    return found
 
 
 def _vector_in(cell: object) -> np.ndarray | None:
-    """The vector `(dim,)` in a cell, float32; None where there is none."""
+    """The vector `(dim,)` in a cell, float32: a list of numbers, JSON of it, or as NumPy prints it; else None."""
     with suppress(ValueError, RecursionError):
-        found = json.loads(cell) if isinstance(cell, str) and cell.startswith("[") else cell
+        found = cell
+        if isinstance(cell, str) and cell.startswith("["):
+            found = json.loads(cell) if "," in cell else [*map(float, cell.strip("[]").split())]
         if isinstance(found, list) and found and all(type(each) in (int, float) for each in found):
             return np.array(found, np.float32)
     return None

@@ -13,7 +13,7 @@ import re
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -123,10 +123,12 @@ class Outgoing:
         called: Mapping[str, str],
         text: Callable[[str], str] = harmless,
         field: Callable[[str], str] = str,
+        taken: Iterable[str] = (),
         encoding: str = "utf-8",
     ) -> bytes:
-        """A CSV: the columns that their ids are written to in these ways, captions and fields."""
-        header = [*called, "caption", *map(field, map(str, self.collection.fields.columns))]
+        """A CSV: columns that the ids are written to in these ways, captions and fields, none called as one `taken`."""
+        fields = _apart(map(str, self.collection.fields.columns), {*called, "caption", *taken}, field)
+        header = [*called, "caption", *fields.values()]
         rows = ([*(way.format(id) for way in called.values()), *row.values()] for id, row in self.rows())
         return csv_file(header, (["" if cell is None else text(str(cell)) for cell in row] for row in rows), encoding)
 
@@ -144,7 +146,8 @@ class Outgoing:
         fields = pa.Table.from_pandas(self.collection.fields.iloc[rows], preserve_index=False).replace_schema_metadata()
         texts = {"id": self.ids, "caption": [self.collection.captions[row] for row in rows]}
         columns = {name: pa.chunked_array([pa.array(each, pa.string())]) for name, each in texts.items()}
-        columns |= dict(zip(fields.column_names, fields.columns, strict=True))
+        names = _apart(fields.column_names, {*columns, *more, "image"})
+        columns |= dict(zip(names.values(), fields.columns, strict=True))
         numbers = {
             name: pa.chunked_array([pa.array(each, pa.float32())]) for name, each in more.items() if each.ndim == 1
         }
@@ -166,6 +169,18 @@ class Outgoing:
                 file.write_table(pa.Table.from_arrays(row, schema=file.schema))
 
 
+def _apart(names: Iterable[str], taken: Iterable[str], called: Callable[[str], str] = str) -> dict[str, str]:
+    """What to call each of some names, so that none is as another or as one that is taken."""
+    found, used = dict[str, str](), set(taken)
+    for name in names:
+        other = called(name)
+        while other in used:
+            other += "_"
+        found[name] = other
+        used.add(other)
+    return found
+
+
 def huggingface(out: Outgoing, folder: Path) -> None:
     """One Parquet file with pictures inside, as `push_to_hub` writes it: huggingface.co/docs/datasets, "Image"."""
     path = folder / "data" / "train-00000-of-00001.parquet"
@@ -185,7 +200,7 @@ def embedding_atlas(out: Outgoing, folder: Path) -> None:
 
 def webdataset(out: Outgoing, folder: Path) -> None:
     """Tars of 1,000 items: a picture, caption as text, fields as JSON, vectors as NPY: webdataset.github.io."""
-    vectors = out.vectors()
+    vectors, keys = out.vectors(), _apart(out.ids, (), lambda id: id.replace(".", "_"))
     for shard, rows in enumerate(groups(out.rows(), SHARD)):
         with tarfile.open(folder / f"{shard:05d}.tar", "w") as archive:
             for number, (id, row) in enumerate(rows, shard * SHARD):
@@ -194,7 +209,7 @@ def webdataset(out: Outgoing, folder: Path) -> None:
                 files["json"] = json.dumps(fields, ensure_ascii=False, default=str).encode()
                 files |= {f"{name}.npy": npy_file(array[number]) for name, array in vectors.items()}
                 for ending, data in files.items():
-                    entry = tarfile.TarInfo(f"{id.replace('.', '_')}.{ending}")
+                    entry = tarfile.TarInfo(f"{keys[id]}.{ending}")
                     entry.size = len(data)
                     archive.addfile(entry, io.BytesIO(data))
 
@@ -226,11 +241,11 @@ def fiftyone(out: Outgoing, folder: Path) -> None:
     """A folder that FiftyOne imports as `fiftyone.types.CSVDataset`: docs.voxel51.com, "Importing datasets"."""
 
     def called(field: str) -> str:
-        name = re.sub(r"[.$]", "_", field).lstrip("_") or "field"
-        return f"{name}_" if name in _OF_FIFTYONE else name
+        return re.sub(r"[.$]", "_", field).lstrip("_") or "field"
 
     out.write_pictures(folder / "data")
-    (folder / "labels.csv").write_bytes(out.table({"filepath": "{}.webp", "id_here": "{}"}, str, called))
+    table = out.table({"filepath": "{}.webp", "id_here": "{}"}, str, called, _OF_FIFTYONE)
+    (folder / "labels.csv").write_bytes(table)
 
 
 def pictures_and_csv(out: Outgoing, folder: Path) -> None:

@@ -259,6 +259,8 @@ def _read(entry: Entry | Rejected, known: Mapping[bytes, str]) -> Fresh | Reject
     """What an entry holds; of a picture that is known already no more than its checksum."""
     if isinstance(entry, Rejected):
         return entry
+    if entry.is_empty:
+        return Rejected(entry.name, _("It has no caption."))
     try:
         data = entry.read() if entry.read else b""
         read = _by_label(Fresh(entry, _source_key(data, entry)), known)

@@ -267,3 +267,24 @@ def test_fiftyone_finds_every_picture_and_refuses_no_field(tmp_path):
         "a_b": "2",
         "price _": "3",
     }
+
+
+def test_names_that_a_form_would_make_alike_stay_apart(tmp_path):
+    fill(tmp_path / "in", 2)
+    rows = [
+        {"file": f"p{n:04d}.jpg", "id": id, "a.b": 1, "a$b": 2, "image_vectors": 3, "file_name": 4, "tags": 5}
+        for n, id in enumerate(("x.y", "x_y"))
+    ]
+    (tmp_path / "in" / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    take(tmp_path / "it", tmp_path / "in")
+    collection = Collection.open(tmp_path / "it")
+    headers = {}
+    for form in ("fiftyone", "csv", "huggingface", "webdataset"):
+        export(collection, form, tmp_path / form, "toy")
+        assert len([each for each in open_source(tmp_path / form) if isinstance(each, Entry)]) == 2
+    for name in ("fiftyone/labels.csv", "csv/metadata.csv"):
+        (headers[name],) = list(csv.reader((tmp_path / name).read_text().splitlines()))[:1]
+    headers["parquet"] = pyarrow.parquet.read_schema(next((tmp_path / "huggingface").rglob("*.parquet"))).names
+    for names in headers.values():
+        assert len({*names}) == len(names) >= 8, names
+    assert {"a_b", "a_b_", "tags_"} <= {*headers["fiftyone/labels.csv"]}
