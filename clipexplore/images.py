@@ -194,6 +194,15 @@ def metadata(data: bytes) -> Metadata:
         return Metadata()
 
 
+def text_in(data: bytes, keyword: str) -> str:
+    """What a PNG says under a keyword before its pixels, which are not decoded; "" where it says nothing."""
+    try:
+        with Image.open(BytesIO(data), formats=("PNG",)) as picture:
+            return str(picture.info.get(keyword, ""))
+    except Exception:  # noqa: BLE001 – as `open_picture`
+        return ""
+
+
 def is_webp(data: bytes) -> bool:
     """Whether the file says that it is one."""
     return data[:4] == b"RIFF" and data[8:12] == b"WEBP"

@@ -5,14 +5,13 @@ other programs for drawing read. Reading trusts nothing: only known keys of a pa
 """
 
 import json
-import struct
 from typing import Any
 
 from PIL import Image, PngImagePlugin
 
 from clipexplore import links
 from clipexplore.errors import InputError
-from clipexplore.images import encode
+from clipexplore.images import encode, text_in
 from clipexplore.language import _
 
 VERSION = 1
@@ -56,13 +55,12 @@ def from_png(data: bytes) -> tuple[str, dict[str, object]]:
         For anything that is no PNG of ours.
     """
     try:
-        stored = json.loads(_itxt(data))
+        stored = json.loads(text := text_in(data, KEYWORD))
         page, values = stored["page"], stored["link"]
         known = links.PAGES[page] | links.ALL
-        whole = stored["version"] == VERSION and all(
-            key in known and _fits(value, known[key]) for key, value in values.items()
-        )
-    except (ValueError, LookupError, TypeError, AttributeError, struct.error):
+        fits = all(key in known and _fits(value, known[key]) for key, value in values.items())
+        whole = fits and stored["version"] == VERSION and len(text) <= MOST_BYTES
+    except (ValueError, LookupError, TypeError, AttributeError):
         whole = False
     if not whole:
         raise InputError(_("This picture carries no settings that can be restored; give a PNG that was saved here."))
@@ -73,18 +71,3 @@ def _fits(value: Any, default: object) -> bool:
     if default is None or type(default) in (int, float):
         return value is None and default is None or type(value) in (int, float) and abs(value) < 2**33
     return type(value) is type(default) and len(str(value)) <= MOST_BYTES
-
-
-def _itxt(data: bytes) -> str:
-    """The text of our uncompressed iTXt chunk, found without decoding anything."""
-    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
-        raise ValueError("no PNG")
-    at = 8
-    while at + 8 <= len(data):
-        length, kind = struct.unpack(">I4s", data[at : at + 8])
-        body = data[at + 8 : at + 8 + min(length, MOST_BYTES + 64)]
-        keyword, _end, rest = body.partition(b"\0")
-        if kind == b"iTXt" and keyword == KEYWORD.encode() and length <= MOST_BYTES and rest[:1] == b"\0":
-            return rest[2:].split(b"\0", 2)[2].decode()
-        at += 12 + length
-    raise ValueError("no such chunk")

@@ -130,20 +130,13 @@ def _limited(here: np.ndarray, held_out: np.ndarray, false: float) -> np.ndarray
 
 def _separating(here: np.ndarray, held_out: np.ndarray) -> np.ndarray:
     """The weights `(5,)` of a logistic regression, slightly penalised, on standardised signs; turned back to theirs."""
-    from scipy.optimize import minimize
+    from sklearn.linear_model import LogisticRegression
 
     both, side = np.concatenate([here, held_out]), np.repeat([1.0, -1.0], [len(here), len(held_out)])
     centre, spread = both.mean(axis=0), both.std(axis=0) + 1e-12
     given = np.column_stack([(both - centre) / spread, np.ones(len(both))])
-
-    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
-        margins = side * (given @ weights)
-        pull = -side / (1 + np.exp(np.clip(margins, -500, 500)))
-        return float(np.logaddexp(0, -margins).mean() + _RIDGE * weights @ weights), (
-            pull @ given / len(given) + 2 * _RIDGE * weights
-        )
-
-    found = minimize(loss, np.zeros(given.shape[1]), jac=True, method="BFGS").x
+    regression = LogisticRegression(C=1 / (2 * _RIDGE * len(both)), fit_intercept=False, tol=1e-8, max_iter=1_000)
+    found = regression.fit(given, side).coef_[0]
     turned = found[:-1] / spread
     return np.append(turned, found[-1] - turned @ centre)
 
