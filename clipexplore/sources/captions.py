@@ -120,9 +120,14 @@ class _Header:
 
     @property
     def further(self) -> dict[str, int]:
-        """The places of the other columns."""
-        named = ((name.strip(), place) for place, name in enumerate(self.names) if place not in self.roles.values())
-        return {name: place for name, place in named if name}
+        """The places of the other columns; of two of one name the second has a `_` behind it."""
+        found: dict[str, int] = {}
+        for place, name in enumerate(map(str.strip, self.names)):
+            if name and place not in self.roles.values():
+                while name in found:
+                    name += "_"
+                found[name] = place
+        return found
 
 
 def _ways(lines: Lines, ending: str, report: Report) -> Iterator[Way]:

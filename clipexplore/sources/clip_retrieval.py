@@ -18,7 +18,7 @@ from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.sources.arrays import Array, open_npy, reading
-from clipexplore.sources.columns import rows_of
+from clipexplore.sources.columns import open_columns, readable, rows_of
 from clipexplore.sources.descriptions import tidy
 from clipexplore.sources.entries import Entry, Kind, Rejected, Source, with_directions
 from clipexplore.sources.files import Tree
@@ -53,6 +53,9 @@ def read(tree: Tree, report: Report = silent) -> Source | None:
         message = _("The vectors of pictures and of texts are not as many, or not of one length: {names}.")
         raise InputError(message.format(names=", ".join(next(iter(parts.values())).values())))
 
+    for part, some in zip(parts.values(), arrays, strict=True):
+        _check_metadata(tree, part, next(iter(some.values())))
+
     def stream() -> Iterator[Entry | Rejected]:
         for part, some in zip(parts.values(), arrays, strict=True):
             yield from _entries(tree, part, some)
@@ -75,6 +78,17 @@ def _array(tree: Tree, name: str) -> Array:
         )
         raise InputError(message.format(name=name, dtype=found.dtype, shape=found.shape))
     return found
+
+
+def _check_metadata(tree: Tree, part: Part, vectors: Array) -> None:
+    """Raises an InputError for a table that has not as many rows as there are vectors."""
+    if not (name := part.get("metadata")):
+        return
+    with readable(name), tree.open(name) as file:
+        rows = len(open_columns(file, name))
+    if rows != vectors.shape[0]:
+        message = _("{name!r} has {vectors} vectors and its metadata {rows} rows; export both again.")
+        raise InputError(message.format(name=vectors.name, vectors=vectors.shape[0], rows=rows))
 
 
 def _entries(tree: Tree, part: Part, arrays: dict[str, Array]) -> Iterator[Entry | Rejected]:

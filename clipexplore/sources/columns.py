@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -229,6 +230,12 @@ def _rows(open: Open, name: str, report: Report) -> Iterator[Row]:
     return table_rows([*first], chain([first], rows), texts)
 
 
+def _check_names(names: Sequence[str]) -> None:
+    check_columns(names)
+    if twice := next((name for name, count in Counter(names).items() if count > 1), None):
+        raise InputError(_("Two columns are called {name!r}; call one otherwise.").format(name=twice[:40]))
+
+
 @contextmanager
 def readable(name: str) -> Iterator[None]:
     """Raises an InputError for whatever pyarrow raises of a damaged file."""
@@ -250,7 +257,7 @@ class Parquet:
             message = _("{name!r} says that it has {rows:,} rows in {size:,} bytes, which is not believed; split it.")
             raise InputError(message.format(name=name, rows=whole.num_rows, size=size))
         self.schema: pa.Schema = whole.schema.to_arrow_schema()
-        check_columns(self.schema.names)
+        _check_names(self.schema.names)
         texts = [each.name for each in self.schema if _is_text(each.type)]
         # A text that all rows have takes no more room than once; nothing is read before it is asked for.
         self._file = parquet.ParquetFile(
@@ -306,7 +313,7 @@ class _Arrow:
                 sentence = _("{name!r} is compressed Arrow; write it without compression, or as Parquet.")
                 raise InputError(sentence.format(name=name))
         self.schema: pa.Schema = pa.ipc.open_stream(self._buffer).schema
-        check_columns(self.schema.names)
+        _check_names(self.schema.names)
         self._count = sum(batch.num_rows for batch in pa.ipc.open_stream(self._buffer))
 
     def __len__(self) -> int:

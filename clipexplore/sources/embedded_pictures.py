@@ -11,9 +11,9 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice, repeat
 from pathlib import PurePosixPath
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -49,6 +49,7 @@ ENDINGS = (".parquet", ".arrow")
 NAMES = ("image", "img", "picture", "jpg", "jpeg", "png", "webp", "image_bytes", "bytes")  # of plain binary columns
 VECTORS: dict[str, Kind] = {"image_vectors": "pictures", "vector": "pictures", "text_vectors": "captions"}
 _ROWS = 64  # at once: pictures are large
+_KEPT = re.compile(r"(.*/)?cache-\w+\.arrow")  # of `datasets`' map and filter
 _SPLIT = re.compile(r"(train|test|validation)-\d+-of-\d+.*")
 
 
@@ -79,12 +80,24 @@ def in_file(open: Open, name: str) -> Source | None:
 
 
 def in_tree(tree: Tree, report: Report = silent) -> Source | None:
-    """The pictures in the files of a tree that has none of its own, such as the shards of `push_to_hub`, or what
-    `save_to_disk` writes.
+    """The pictures in the files of a tree that has fewer of its own, such as the shards of `push_to_hub`, or what
+    `save_to_disk` writes; what it keeps there between two calls is none.
     """
-    if next(pictures_of(tree.names), None):
-        return None
-    return _source({name: partial(tree.open, name) for name in tree.names if name.lower().endswith(ENDINGS)})
+    files = [name for name in tree.names if name.lower().endswith(ENDINGS)]
+    found = _source({name: partial(tree.open, name) for name in files if not _KEPT.fullmatch(name)})
+    beside = [*pictures_of(tree.names)]
+    if not found or not beside:
+        return found
+    reason = _("It lies beside files that hold more pictures, so it was not used; give its folder.")
+    left = partial(map, Rejected, beside, repeat(reason))
+    stream = partial(_then, found.stream, left)
+    return replace(found, count=found.count + len(beside), stream=stream) if found.count >= len(beside) else None
+
+
+def _then(
+    first: Callable[[], Iterator[Entry | Rejected]], second: Callable[[], Iterator[Rejected]]
+) -> Iterator[Entry | Rejected]:
+    return chain(first(), second())
 
 
 def _source(files: dict[str, Open]) -> Source | None:

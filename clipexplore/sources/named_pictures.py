@@ -21,6 +21,7 @@ from clipexplore.sources.entries import Entry, Rejected, Source
 from clipexplore.sources.files import Tree
 from clipexplore.sources.folders import labels_of, why_not
 from clipexplore.sources.rows import Row, Table
+from clipexplore.sources.written_vectors import not_read
 
 Parts = tuple[str, ...]  # of a path
 _LOOKED_AT = 20  # rows from which is seen whether a column names pictures
@@ -49,7 +50,8 @@ def named_pictures(tree: Tree, tables: Mapping[str, Table], recognised: str, use
         yield from (Rejected(name, why_not(name)) for name in unused)
 
     count = sum(table.count for table in tables.values()) + len(left) + len(unused)
-    notes = tuple(dict.fromkeys(note for table in tables.values() for note in table.notes)) + named.elsewhere()
+    said = (note for table in tables.values() for note in (*table.notes, *not_read(table)))
+    notes = (*dict.fromkeys(said), *named.elsewhere())
     return Source("pictures", count, stream, recognised=recognised, notes=notes)
 
 

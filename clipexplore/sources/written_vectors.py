@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -16,13 +17,14 @@ from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.sources.captions import NUMBER, Open, lines_of
-from clipexplore.sources.entries import Entry, Rejected, Source, with_directions
+from clipexplore.sources.entries import Entry, Kind, Rejected, Source, with_directions
 from clipexplore.sources.files import Tree, opened
 from clipexplore.sources.rows import Row, Table, check_columns, table_rows
 from clipexplore.sources.vector_files import FEWEST, by_kind, check_dimensions, rows_at_once, said_by
 
 _FEWEST = 5  # numbers in a line that are a vector and no text, such as "1 2 3"
 _FIRST = 100  # rows of a table from which is seen whether it has vectors
+_CUT = re.compile(r"\[[-+.\de\s]+ \.\.\. [-+.\de\s]+\]$")  # a vector with three dots in its middle
 _SEPARATED = ("\t", ",", ";", None)  # numbers in a line; the last by blanks
 
 
@@ -51,8 +53,7 @@ def in_file(path: Path, report: Report) -> Source | None:
 
 def in_columns(path: Path, table: Table) -> Source | None:
     """The rows of a table with the vectors in its columns; None where there are none."""
-    dims = _dims(table)
-    columns = by_kind([*dims], [name for name, dim in dims.items() if said_by([name]) or dim >= FEWEST])
+    columns, dims = _vector_columns(table)
     if not columns:
         return None
     dim = dims[next(iter(columns.values()))]
@@ -100,14 +101,30 @@ def open_tensors(tensors: Open, metadata: Open | None, name: str, report: Report
     return Source.of_vectors(["captions"], len(vectors), stream, vectors.shape[1])
 
 
-def _dims(table: Table) -> dict[str, int]:
-    """The fields of a table that hold vectors, by the first of its rows, with the length of the first one."""
-    found = dict[str, int]()
+def not_read(table: Table) -> tuple[str, ...]:
+    """A note of the vectors in a table that names pictures, whose rows come without them."""
+    columns = _vector_columns(table)[0].values()
+    message = _("Vectors in columns of a text that names pictures are not read: {names}. Write it as Parquet.")
+    return (message.format(names=", ".join(columns)),) if columns else ()
+
+
+def _vector_columns(table: Table) -> tuple[dict[Kind, str], dict[str, int]]:
+    """Which fields of a table hold vectors of what, by its first rows; and the length of the first in each field.
+
+    Raises
+    ------
+    InputError
+        If they are cut short, as NumPy prints more than 1,000 numbers.
+    """
+    dims = dict[str, int]()
     for row in islice(table, _FIRST):
         for name, value in row.fields.items():
-            if name not in found and (vector := _vector_in(value)) is not None:
-                found[name] = len(vector)
-    return found
+            if name not in dims and (vector := _vector_in(value)) is not None:
+                dims[name] = len(vector)
+            elif isinstance(value, str) and _CUT.match(value):
+                message = _("The vectors in the column {name!r} were cut short when they were written; use Parquet.")
+                raise InputError(message.format(name=name))
+    return by_kind([*dims], [name for name, dim in dims.items() if said_by([name]) or dim >= FEWEST]), dims
 
 
 def _vector_in(cell: object) -> np.ndarray | None:

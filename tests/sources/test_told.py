@@ -139,6 +139,10 @@ def test_captions_that_vizwiz_rejects_are_none(tmp_path):
     assert read(tmp_path)[1] == [("a can", {})]
 
 
+def test_of_two_columns_of_one_name_both_are_kept(tmp_path):
+    assert table(tmp_path, "c.csv", "caption,tag,tag\na cat,1,2\n")[1] == [("a cat", {"tag": "1", "tag_": "2"})]
+
+
 # Vectors
 
 
@@ -148,6 +152,16 @@ def test_vectors_in_cells_as_json_and_as_numpy_prints_them(tmp_path, cells):
     text = "text,embedding\nnone,\n" + "".join(f'of {n},"{row}"\n' for n, row in enumerate(rows))
     source, taken, refused = table(tmp_path, "c.csv", text)
     assert source.dim == 8 and len(taken) == 4 and [*refused] == ["row 1"]
+
+
+def test_vectors_that_were_cut_short_are_refused(tmp_path):
+    with pytest.raises(InputError, match="in the column 'embedding' were cut short"):
+        table(tmp_path, "c.csv", "text,embedding\na cat,[1. -2.e-01 3. ... 1.5 1. 1.]\n")
+
+
+def test_vectors_in_a_table_of_pictures_are_told(tmp_path):
+    write(tmp_path, **{"a.jpg": jpeg(1), "c.csv": 'file,embedding\na.jpg,"[0.1, 0.2, 0.3]"\n'})
+    assert "names pictures are not read: embedding" in read(tmp_path)[0].notes[0]
 
 
 def test_arrays_that_are_not_read_are_told(tmp_path):
@@ -171,6 +185,21 @@ def test_a_vector_may_be_missing_in_the_first_row(tmp_path):
     assert source.dim == 8 and len(taken) == 3 and len(refused) == 1
 
 
+def test_two_columns_of_one_name_in_parquet_are_refused(tmp_path):
+    twice = pa.Table.from_arrays([pa.array(["a"])] * 3, names=["caption", "x", "x"])
+    pyarrow.parquet.write_table(twice, tmp_path / "c.parquet")
+    with pytest.raises(InputError, match="Two columns are called 'x'"):
+        open_source(tmp_path / "c.parquet")
+
+
+def test_clip_retrieval_has_a_row_for_each_vector(tmp_path):
+    np.save(file := io.BytesIO(), VECTORS)
+    pyarrow.parquet.write_table(pa.table({"caption": ["a", "b"]}), rows := io.BytesIO())
+    write(tmp_path, **{"img_emb/img_emb_0.npy": file.getvalue(), "metadata/metadata_0.parquet": rows.getvalue()})
+    with pytest.raises(InputError, match="has 4 vectors and its metadata 2 rows"):
+        open_source(tmp_path)
+
+
 def test_boxes_are_no_vectors_whatever_they_are_called(tmp_path):
     source, taken, _ = parquet(tmp_path / "c.parquet", caption=["a cat"], bbox=[[1.0, 2.0, 3.0, 4.0]])
     assert source.dim is None and taken == [("a cat", {})] and source.notes == ("Columns that are not read: bbox.",)
@@ -182,6 +211,17 @@ def test_pictures_in_views_and_in_lists(tmp_path):
     lists = [[{"bytes": jpeg(1), "path": "1.jpg"}, {"bytes": jpeg(2), "path": "2.jpg"}]]
     source, _, _ = parquet(tmp_path / "l.parquet", text=["a cat"], images=lists)
     assert source.notes == ("Lists of pictures in one row are not read: images. Write one picture a row.",)
+
+
+def test_pictures_of_a_page_beside_parquet_are_told(tmp_path):
+    write(tmp_path, **{"README/teaser.png": jpeg(9, format="PNG"), "data/cache-0a1f.arrow": b"of datasets"})
+    rows = [{"bytes": jpeg(number), "path": f"{number}.jpg"} for number in range(2)]
+    pyarrow.parquet.write_table(pa.table({"text": ["a cat", "a dog"], "image": rows}), tmp_path / "data" / "t.parquet")
+    _, taken, refused = read(tmp_path)
+    assert [said for said, _fields in taken] == ["a cat", "a dog"]
+    assert "files that hold more pictures" in refused["README/teaser.png"]
+    write(tmp_path, **{f"img/{number}.png": jpeg(number, format="PNG") for number in range(4)})
+    assert len(read(tmp_path)[1]) == 5
 
 
 # Beside pictures
