@@ -64,6 +64,7 @@ def clouds(space: Space) -> list[CloudName]:
     return [of for of in get_args(CloudName) if {*wanted[of]} <= {*there}]
 
 
+@remembered(12)
 def cloud(space: Space, of: CloudName = "pictures", center: bool = True, standardize: bool = False) -> Cloud:
     """The pictures or captions of the collection, both, or the words of the word bank, projected as `pca` is told to.
 
@@ -72,11 +73,6 @@ def cloud(space: Space, of: CloudName = "pictures", center: bool = True, standar
     InputError
         When there are fewer than two points, or all are the same.
     """
-    return _cloud(space, of, center, standardize)
-
-
-@remembered(12)
-def _cloud(space: Space, of: CloudName, center: bool, standardize: bool) -> Cloud:
     kinds: tuple[What, ...] = ("pictures", "captions") if of == "both" else (of,)
     banks = [space.words if kind == "words" else space.collection for kind in kinds]
     stored: list[Kind] = ["pictures" if kind == "pictures" else "captions" for kind in kinds]

@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import update_wrapper
+from inspect import signature
 from typing import Any, Generic, TypeVar
 
 from clipexplore.space import Space
@@ -47,31 +48,34 @@ class Recent(Generic[T]):
 class Remembered(Generic[T]):
     """A `function(space, *arguments)` that keeps its last `size` results; whoever gets one only reads it.
 
-    A result is known by the revision of the model, the collection's content and the positional, hashable arguments.
-    Keyword arguments, such as `report`, change no result; the visitor's names and uploads must not be read.
+    A result is known by the revision of the model, the collection's content and the other, hashable arguments but
+    `report`, which changes none; the visitor's names and uploads must not be read.
     """
 
     def __init__(self, function: Callable[..., T], size: int):
         update_wrapper(self, function)
-        self._function = function
+        self._function, self._signature = function, signature(function)
         self._results = Recent[tuple[T]](size)  # in a tuple, since a result may be None
 
-    def __call__(self, space: Space, *arguments: Hashable, **others: Any) -> T:
-        key = _key(space, arguments)
+    def __call__(self, *arguments: Any, **others: Any) -> T:
+        key = self._key(*arguments, **others)
         if (kept := self._results.get(key)) is None:
-            kept = (self._function(space, *arguments, **others),)  # without a lock: nobody waits for another's result
+            kept = (self._function(*arguments, **others),)  # without a lock: nobody waits for another's result
             self._results.put(key, kept)
         return kept[0]
 
-    def known(self, space: Space, *arguments: Hashable) -> bool:
+    def known(self, *arguments: Any, **others: Any) -> bool:
         """Whether a result is kept, so that it is there at once."""
-        return _key(space, arguments) in self._results
+        return self._key(*arguments, **others) in self._results
+
+    def _key(self, *arguments: Any, **others: Any) -> Hashable:
+        given = self._signature.bind(*arguments, **others)
+        given.apply_defaults()
+        space: Space = given.arguments["space"]
+        rest = (value for name, value in given.arguments.items() if name not in ("space", "report"))
+        return space.model.key, space.revision, space.collection.name, space.collection.version, *rest
 
 
 def remembered(size: int) -> Callable[[Callable[..., T]], Remembered[T]]:
     """Keeps the last `size` results of a function, see `Remembered`."""
     return lambda function: Remembered(function, size)
-
-
-def _key(space: Space, arguments: tuple[Hashable, ...]) -> Hashable:
-    return space.model.key, space.revision, space.collection.name, space.collection.version, *arguments
