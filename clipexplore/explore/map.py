@@ -25,6 +25,7 @@ from clipexplore.maps.trust import Trust, trust_in
 from clipexplore.maps.umap import fit_layout
 from clipexplore.reports import Report, silent
 from clipexplore.space import Hit, Point, Space
+from clipexplore.store.opening import waits_for_map
 
 Method = Literal["pca", "umap", "own"]
 Placing = Literal["neighbours", "transform"]
@@ -140,7 +141,7 @@ def _pca_layout(space: Space, x: int, y: int, solid: bool, report: Report = sile
 def _bundled_layout(space: Space) -> Layout:
     captions = space.background.embeddings(space.model.key, "captions")
     places = space.background.coordinates(space.model.key, "umap")
-    if places is None and space.background.waits_for_map(space.model.key):
+    if places is None and waits_for_map(space.background, space.model.key):
         message = _("The map of {title} by the model {model} is not fitted yet; the app does so in the background,")
         message += _(" come back in a minute.")
         raise MissingError(message.format(title=space.background.title, model=space.model.key))

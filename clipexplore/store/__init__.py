@@ -5,8 +5,8 @@ database, items, stored
     and pictures; their vectors and maps.
 published
     The same as files that never change, which ship and which others read.
-collection, opening
-    What every page explores, whichever of the two it lies in; and how a model sees it.
+collection, absent, opening
+    What every page explores, whichever of the two it lies in; what it says of what it lacks; and how a model sees it.
 importing, embedding
     New items from a source; vectors for what has none.
 shelves, kept, calendar

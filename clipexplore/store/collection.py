@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection as Some
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipexplore.errors import InputError, MissingError
+from clipexplore.errors import InputError
 from clipexplore.expression import folded
 from clipexplore.language import _
-from clipexplore.models.catalog import UNNAMED
 from clipexplore.models.embedder import READY_MADE
 from clipexplore.sources.entries import KINDS, Kind, groups
+from clipexplore.store import absent
 from clipexplore.store.database import FILE
 from clipexplore.store.items import check_items, content_key, items_of
 from clipexplore.store.published import MANIFEST, Published, publish
@@ -132,11 +131,8 @@ class Collection:
         """Revision and dimension of each model that has embedded all pictures or all captions."""
         said = self.store.facts["models"]
         found = {key: said[stored] for key in {**said, **self.revisions} if (stored := self._key(key))}
-        return {
-            key: {"revision": entry["revision"], "dim": entry["dim"]}
-            for key, entry in found.items()
-            if entry.get("digests", True)
-        }
+        made = {key: each for key, each in found.items() if each.get("digests", True)}
+        return {key: {part: each[part] for part in ("revision", "dim")} for key, each in made.items()}
 
     @property
     def folder(self) -> Path:
@@ -177,9 +173,7 @@ class Collection:
             For an unknown id; the message names similar ones.
         """
         if id not in self._rows:
-            similar = _(" or ").join(f"@{other}" for other in difflib.get_close_matches(id, self.ids, n=3))
-            remedy = _("did you mean {similar}?").format(similar=similar) if similar else _("search for it instead.")
-            raise MissingError(_("There is no @{id} in {title}; ").format(id=id, title=self.title) + remedy)
+            raise absent.no_item(id, self.title, self.ids)
         return self._rows[id]
 
     def rows_captioned(self, text: str) -> list[int]:
@@ -197,18 +191,11 @@ class Collection:
         row = self.row(id)
         self._check_kind("pictures")
         if not self.has_files:
-            message = _("The pictures of {title} are not here, only vectors of them.")
-            raise MissingError(message.format(title=self.title))
+            raise absent.no_files(self.title)
         return self.store.picture(row)
 
     def revision(self, model: str) -> str:
-        """The revision of the model that made the embeddings.
-
-        Raises
-        ------
-        MissingError
-            If that model has made none.
-        """
+        """The revision of the model that made the embeddings. Raises as `embeddings`."""
         return self._model(model)["revision"]
 
     def embedded(self, model: str) -> list[Kind]:
@@ -230,10 +217,8 @@ class Collection:
             self._model(model)
             array = self._matrix(model, kind)
         if array is None:
-            if kind not in self.contained and not self.store.facts.get("bare"):
-                raise MissingError(_("{title} has no captions; look at its pictures instead.").format(title=self.title))
-            message = _("The {kind} of {title} are not embedded by the model {model}; choose another model.")
-            raise MissingError(message.format(kind=kind, title=self.title, model=model))
+            there = kind in self.contained or bool(self.store.facts.get("bare"))
+            raise absent.none_of_kind(self.title, model, kind, there)
         return array
 
     def rows_embedded(self, model: str, kind: Kind) -> np.ndarray:
@@ -258,10 +243,6 @@ class Collection:
         """The stored map of the items, `(n, 2)` float32; None where there is none."""
         return self.store.coordinates(self._key(model), method)
 
-    def waits_for_map(self, model: str) -> bool:
-        """Whether what a model makes of a published collection is still to be made, or its map is."""
-        return self.store.base is not None and (not self.embedded(model) or self.coordinates(model, "umap") is None)
-
     def reload(self) -> None:
         """Takes in what another may have embedded meanwhile."""
         self.store.reload()
@@ -275,14 +256,8 @@ class Collection:
     def add_embeddings(
         self, model: str, revision: str, kind: Kind, array: np.ndarray, keep_lengths: bool = False
     ) -> None:
-        """Stores the embeddings `(n, dim)` of the "pictures" or "captions", normalised.
-
-        Embeddings and maps that another revision of the model has made are dropped: they are of another space.
-
-        Parameters
-        ----------
-        keep_lengths
-            Whether to store how long they are before they are normalised, too.
+        """Stores the embeddings `(n, dim)` of the "pictures" or "captions", normalised; with `keep_lengths` also how
+        long they were before. What another revision of the model has made is dropped: it is of another space.
 
         Raises
         ------
@@ -301,13 +276,7 @@ class Collection:
         self._arrays.clear()
 
     def add_map(self, model: str, method: str, array: np.ndarray) -> None:
-        """Stores a map `(n, 2)` of the items by the embeddings of a model.
-
-        Raises
-        ------
-        InputError
-            If the model has made no embeddings, and for a wrong shape.
-        """
+        """Stores a map `(n, 2)` of the items by the embeddings of a model, which raises as these."""
         self._model(model)
         self._check_rows(array)
         self.writable.add_map(self._key(model), method, np.asarray(array, np.float32))
@@ -360,19 +329,8 @@ class Collection:
         if model not in self.models:
             self.reload()  # it may have been embedded since this was opened
         if model not in self.models:
-            raise self._not_embedded(model)
+            raise absent.not_embedded(self.title, model, model in self.revisions, self.models)
         return self.models[model]
-
-    def _not_embedded(self, model: str) -> MissingError:
-        if model in self.revisions:
-            message = _("The model {model} has not embedded {title} yet; the app does so in the background,")
-            return MissingError((message + _(" come back in some minutes.")).format(model=model, title=self.title))
-        known = ", ".join(self.models) or _("none yet")
-        if model == UNNAMED:
-            message = _("{title} has no vectors of an unnamed model, and none can be made; it is embedded by: {known}.")
-            return MissingError(message.format(title=self.title, known=known))
-        message = _("{title} is not embedded by the model {model}; it is by: {known}.")
-        return MissingError(message.format(title=self.title, model=model, known=known))
 
     def _matrix(self, model: str, kind: Kind) -> np.ndarray | None:
         key = self._key(model)
@@ -384,5 +342,4 @@ class Collection:
         if kind not in KINDS:
             raise ValueError(f"kind is {kind!r}")
         if kind == "pictures" and not self.has_pictures:
-            message = _("{title} holds texts only; choose a collection with pictures.")
-            raise MissingError(message.format(title=self.title))
+            raise absent.no_pictures(self.title)

@@ -59,6 +59,12 @@ def open_for(folder: Path, model: Model) -> Collection:
     return found
 
 
+def waits_for_map(collection: Collection, model: str) -> bool:
+    """Whether what a model makes of a published collection is still to be made, or its map is."""
+    made = collection.embedded(model) and collection.coordinates(model, "umap") is not None
+    return collection.store.base is not None and not made
+
+
 def _as_unnamed(plain: Collection) -> Collection:
     """A collection whose vectors of an unnamed model, else of one unknown, else of one not here, are the unnamed's.
 

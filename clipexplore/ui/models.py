@@ -27,7 +27,7 @@ from clipexplore.space import Space
 from clipexplore.store import shelves
 from clipexplore.store.collection import Collection
 from clipexplore.store.embedding import embed, fit_maps, missing
-from clipexplore.store.opening import open_for
+from clipexplore.store.opening import open_for, waits_for_map
 from clipexplore.store.shelves import version_of
 
 from .examples import WITHOUT_MODEL
@@ -167,7 +167,7 @@ def _go_on(model: Model, this: tuple) -> bool:
     """Marks what is ready, and lets the rest follow in the background."""
     _prepared().add(this)
     here = space()
-    if here.can_embed and here.background.waits_for_map(model.key):
+    if here.can_embed and waits_for_map(here.background, model.key):
         with suppress(InputError):  # a full queue: the rest is made when somebody else comes
             lane("rest").submit(partial(_rest, here, embedder(model.key)), ("rest", model.clip.identity, *this))
     return True
