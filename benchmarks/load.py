@@ -187,7 +187,8 @@ async def room(
 
 def measure(name: str, options: argparse.Namespace, *flags: str) -> float:
     """One server, one room; prints a line and gives the 95th percentile in seconds."""
-    with server(ROOT / "app.py", *flags, ready="/readyz", log=options.log) as (address, process):
+    unasked = {"CLIPEXPLORE_ASK_SECONDS": "1000000"}  # what is drawn `--beside` begins at once
+    with server(ROOT / "app.py", *flags, ready="/readyz", log=options.log, **unasked) as (address, process):
         everything = argparse.Namespace(pages=options.pages, reruns=1, pause=0, beside=None)
         asyncio.run(
             room(address, everything, 1, math.inf, 2 * len(options.pages))

@@ -132,7 +132,13 @@ def main() -> None:
     wanted = parser.parse_args().what
     with (
         tempfile.TemporaryDirectory() as home,
-        server(ROOT / "app.py", ready="/readyz", log=(log := Path(home) / "log"), CLIPEXPLORE_HOME=home) as (
+        server(
+            ROOT / "app.py",
+            ready="/readyz",
+            log=(log := Path(home) / "log"),
+            CLIPEXPLORE_HOME=home,
+            CLIPEXPLORE_ASK_SECONDS="1000000",
+        ) as (
             address,
             _,
         ),

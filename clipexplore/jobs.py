@@ -74,6 +74,14 @@ class Job:
         with self._lane._lock:
             return None if self._ended.is_set() else self._lane._seconds_left(self)
 
+    @property
+    def span(self) -> float | None:
+        """Seconds that all the work takes at its own pace, without what was loaded before; None until it has one."""
+        with self._lane._lock:
+            if self._first and self.progress > self._first[0]:
+                return (self._lane._seconds_worked(self) - self._first[1]) / (self.progress - self._first[0])
+            return None
+
     def touch(self, watcher: Callable[[], float] | None = None) -> None:
         """Somebody looks at this job: now, and until the time (`time.monotonic`) that `watcher()` gives when asked."""
         with self._lane._lock:
@@ -284,9 +292,8 @@ class Lane:
         worked = self._seconds_worked(job)
         if job._left is not None:
             return job._left
-        if job._first and job.progress > job._first[0]:  # without what was loaded before
-            done, seconds = job.progress - job._first[0], worked - job._first[1]
-            return seconds * (1 - job.progress) / done
+        if job.span is not None:
+            return job.span * (1 - job.progress)
         if job.progress > 0:
             return worked * (1 - job.progress) / job.progress
         return None if typical is None else max(typical - worked, 0.0)

@@ -83,6 +83,7 @@ class Settings:
     walk_steps: int = _number(48_000, 1, 10**9)
     jobs_waiting: int = _number(64, 1, 10_000)
     abandon_seconds: float = _number(20.0, 1, 86_400)
+    ask_seconds: float = _number(60.0, 0, 10**9)
     cluster: str = _text(
         _cluster, 'the host and port of the head of a Ray cluster, such as "10.0.0.5:6379" or "ray://10.0.0.5:10001"'
     )

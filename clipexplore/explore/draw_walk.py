@@ -22,6 +22,7 @@ from clipexplore.draw.drawer import (
     gap_of,
     weights_for,
 )
+from clipexplore.draw.pace import Effort
 from clipexplore.draw.schedulers import OWN
 from clipexplore.draw.walks import PreviewReport, prompt_path
 from clipexplore.errors import InputError, MissingError
@@ -100,6 +101,24 @@ class WalkDrawing:
             "guidance_scale": float(sampling["guidance_scale"]),
             "scheduler": sampling["scheduler"],
         }
+
+    @property
+    def pictures(self) -> float:
+        """How many are drawn in all; more than the frames of an even walk whose places are to be found."""
+        found = even.SHARE if "even" in self.curves and not self.places else 1
+        return self.frames * found * len(self.curves)
+
+    @property
+    def steps(self) -> int:
+        """How many steps of one frame that takes."""
+        steps = self.sampling["num_inference_steps"] or self.drawer.settings["num_inference_steps"]
+        return int(self.pictures * steps)
+
+    @property
+    def effort(self) -> Effort:
+        """What drawing it asks of a machine."""
+        how = (self.sampling[name] for name in ("num_inference_steps", "guidance_scale"))
+        return Effort.of(self.drawer, self.pictures, *how)
 
     @cached_property
     def ready(self) -> dict[str, Drawn] | None:

@@ -27,7 +27,8 @@ from .concepts import (
     turn_box,
     turned_as_points,
 )
-from .drawing import draw_points, draw_toggle, hits_as_points, sum_as_points
+from .drawing import draw_toggle
+from .drawn_points import draw_points, hits_as_points, sum_as_points
 from .expressions import (
     change_of,
     complete,

@@ -1,5 +1,4 @@
-"""Drawing for visitors: the one lane of the device, what it has drawn already, and points drawn wherever they are
-shown.
+"""Drawing for visitors: the one lane of the device, and what it has drawn already.
 
 A script only asks and looks. The pipeline runs on the lane "render", is loaded there when first needed and kept for
 everybody. What was drawn is kept by everything it depends on, so that the same question is answered at once.
@@ -14,31 +13,28 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from clipexplore.draw.drawer import Drawer, Drawn, DrawnFrom, drawing_vectors, gap_of, weights_for
+from clipexplore.draw.drawer import Drawer, Drawn, DrawnFrom, weights_for
+from clipexplore.draw.pace import Effort
 from clipexplore.draw.walks import PreviewReport
 from clipexplore.errors import InputError
 from clipexplore.explore.bridges import drawer_for
 from clipexplore.explore.draw_walk import TrackShown
 from clipexplore.explore.memory import Recent
-from clipexplore.expression import Expression, Term
 from clipexplore.images import data_url, encode
 from clipexplore.jobs import Job
-from clipexplore.language import _
-from clipexplore.points import across_gap
-from clipexplore.space import Hit, Point
+from clipexplore.language import _, duration
+from clipexplore.settings import settings
 
-from .expressions import resolved, show_error
 from .fetching import offer_weights
 from .markdown import escape
 from .progress import awaited
-from .session import access, page_here, space
+from .session import access, space
 from .titles import titled
 from .widgets import toggle
 
 LANE = "render"
 MOST_KEPT = 200_000_000  # bytes: of 128 pixels some ten thousand pictures, of 512 some five hundred
 Steps = Generator[None, None, dict[str, Drawn]]  # a drawing at work, which gives way at each of its yields
-HITS = 3  # results that are drawn beside a query
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,10 +150,12 @@ def drawn(
     draw: Callable[[PreviewReport, TrackShown], Steps],
     tracks: Iterable[str],
     key: Hashable,
+    effort: Effort,
     slot: str,
     show: Callable[[Job], None] | None = None,
 ) -> dict[str, Track] | None:
-    """The drawings of each track; None, with the progress on screen, until they are all there.
+    """The drawings of each track; None, with the progress on screen, until they are all there. What takes long is asked
+    for first, with how long; where nothing has been drawn here yet, that is known after two steps.
 
     Parameters
     ----------
@@ -170,8 +168,39 @@ def drawn(
     """
     if (tracks_kept := _kept().get(key)) is not None:
         return tracks_kept
-    work = partial(draw_tracks, draw=draw, names=tuple(tracks), keep=partial(_kept().put, key))
+    agreed = st.session_state.get(f"agreed-{slot}") == key
+    if not agreed and (seconds := effort.seconds) is not None:
+        if seconds > settings().ask_seconds:
+            _ask(seconds, key, slot)
+            return None
+        st.session_state[f"agreed-{slot}"] = key
+    keep, paced = partial(_kept().put, key), partial(_note_pace, effort, agreed)
+    work = partial(draw_tracks, draw=draw, names=tuple(tracks), keep=keep, paced=paced)
     return cast(dict[str, Track] | None, awaited(work, key, slot, on=LANE, show=show or show_emerging))
+
+
+def _ask(seconds: float, key: Hashable, slot: str) -> None:
+    """How long a drawing takes, and the button that begins it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.info(_takes(seconds), icon=":material/hourglass_empty:")
+        st.button(_("Draw it"), key=f"agree-{slot}", on_click=_agree, args=(key, slot), icon=":material/brush:")
+
+
+def _takes(seconds: float) -> str:
+    return _("Drawing this takes about {time} here.").format(time=duration(seconds))
+
+
+def _agree(key: Hashable, slot: str) -> None:
+    st.session_state[f"agreed-{slot}"] = key
+    st.session_state.pop(f"fit-{slot}", None)
+
+
+def _note_pace(effort: Effort, agreed: bool, seconds: float) -> None:
+    """Notes how long a drawing takes; ends what turns out to take long while nobody has agreed to that."""
+    is_news = effort.seconds is None
+    effort.takes(seconds)
+    if is_news and not agreed and seconds > settings().ask_seconds:
+        raise InputError(_takes(seconds))
 
 
 def draw_tracks(
@@ -179,8 +208,11 @@ def draw_tracks(
     draw: Callable[[PreviewReport, TrackShown], Steps],
     names: tuple[str, ...],
     keep: Callable[[dict[str, Track]], None],
+    paced: Callable[[float], object] = lambda seconds: None,
 ) -> Generator[None, None, dict[str, Track]]:
-    """On the lane: draws every track, reports each step and each frame, and gives way after each batch."""
+    """On the lane: draws every track, reports each step and each frame, and gives way after each batch; `paced` is
+    called with the seconds that all of it takes, as soon as that shows.
+    """
     job.report(0.0, _("Loading the drawing model"))
     done: dict[str, dict[int, bytes]] = {name: {} for name in names}
 
@@ -191,6 +223,8 @@ def draw_tracks(
         stage = _("Drawing · {count} done").format(count=sum(map(len, done.values())))
         seen = look(encode(preview, "PNG") if preview else None) if preview or job.preview is None else None
         job.report(share, stage, seen)
+        if (seconds := job.span) is not None:
+            paced(seconds)
 
     def shown(name: str, row: int, picture: Image.Image) -> None:
         done[name][row] = encode(picture, "PNG")
@@ -229,69 +263,6 @@ def show_emerging(job: Job) -> None:
             st.image(data_url(job.preview.emerging), width=128, alt=_("emerging"))
 
 
-def draw_points(points: dict[str, Point]) -> None:
-    """Pictures of points by their label, each with the cosine of its re-embedding; texts also without the shift
-    across the gap, and as the model's own prior imagines them, where it has one.
-    """
-    artist = drawer("joint")
-    if artist is None:
-        say_cannot("joint")
-        return
-    say_bridge(artist)
-    here = space()
-    gap = gap_of(here, artist)
-    moved = {label: across_gap(point, gap) for label, point in points.items()}
-    plain = {label: point.vector for label, point in points.items() if not np.array_equal(moved[label], point.vector)}
-    rows = np.stack([*moved.values(), *plain.values()])
-    asked = {label: point for label, point in points.items() if artist.prior and point.texts}
-
-    def draw(report: PreviewReport, shown: TrackShown) -> Steps:
-        watch = {"report": report, "shown": partial(shown, "points")}
-        texts = list(dict.fromkeys(text for point in asked.values() for text in point.texts))
-        imagined = artist.imagine(texts, partial(report, 0.0, None))
-        targets = np.stack([*rows, *(point.with_pictures(imagined) for point in asked.values())])
-        return {"points": (yield from drawing_vectors(here, artist, targets, seed=0, **watch))}
-
-    tracks = drawn(draw, ("points",), (artist.name, "points", rows.tobytes()), f"{page_here()}-drawn")
-    if tracks is None:
-        return
-    track = tracks["points"]
-    st.caption(
-        _(
-            "Each picture was drawn from the vector alone, all from the same noise. The cosine says how near CLIP "
-            "finds the drawing to what was to be drawn."
-        )
-    )
-    say_withheld(track)
-    _show_drawings(track, 0, moved, {label: point.vector for label, point in points.items()})
-    if plain:
-        st.caption(_("The same without moving texts across the gap:"))
-        _show_drawings(track, len(moved), plain, plain)
-    if asked:
-        st.caption(
-            _("The same with the pictures that the model’s own prior, trained for that, imagines for the texts:")
-        )
-        imagined = dict(zip(asked, cast(np.ndarray, track.targets)[len(rows) :], strict=True))
-        _show_drawings(track, len(rows), imagined, {label: point.vector for label, point in asked.items()})
-
-
-def _show_drawings(track: Track, first: int, targets: dict[str, np.ndarray], points: dict[str, np.ndarray]) -> None:
-    """Drawings from number `first` on, each with its cosine to what was drawn, and to a point that was moved."""
-    embeddings = cast(np.ndarray, track.embeddings)
-    with st.grid("auto", min_column_width=150, gap="small"):
-        for number, (label, target) in enumerate(targets.items(), first):
-            again, point = embeddings[number], points[label]
-            says = _("{cosine:.2f} to what was drawn").format(cosine=float(again @ target))
-            if target is not point:
-                own = _("(moved across the gap), {cosine:.2f} to the text’s own vector")
-                says += " " + own.format(cosine=float(again @ point))
-            with st.container(gap=None):
-                alt = _("Drawing of {label}").format(label=label)
-                st.image(track.pngs[number], output_format="PNG", width="stretch", alt=alt)
-                st.caption(f"**{escape(label)}**")
-                st.caption(says)
-
-
 def draw_toggle(kinds: tuple[DrawnFrom, ...] = ("joint",)) -> bool:
     """Whether what is shown here is also drawn; part of the link.
 
@@ -310,24 +281,3 @@ def draw_toggle(kinds: tuple[DrawnFrom, ...] = ("joint",)) -> bool:
             "0.4*@man-top-hat - 0.3*snow`."
         ),
     )
-
-
-def hits_as_points(point: Point, hits: list[Hit]) -> dict[str, Point]:
-    """The point that was searched for and the first of its results, by what they are called."""
-    points = {str(point.expression): point}
-    for hit in hits[:HITS]:
-        term = Term(hit.id, is_id=True) if hit.kind == "pictures" else Term(hit.caption)
-        points.setdefault(str(Expression((term,))), resolved(Expression((term,))))
-    return points
-
-
-def sum_as_points(point: Point, onto: str) -> dict[str, Point]:
-    """The terms of a sum each by itself, the sum, and the sum added to another expression."""
-    parts = [Expression((Term(term.text, 1.0, term.is_id),)) for term in point.expression.terms[:4]]
-    points = {str(part): resolved(part) for part in parts} | {str(point.expression): point}
-    try:
-        whole = Expression((*point.expression.terms, *resolved(onto).expression.terms))
-        points[str(whole)] = resolved(whole)
-    except InputError as error:
-        show_error(error, onto)
-    return points

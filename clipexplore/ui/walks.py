@@ -12,15 +12,12 @@ import numpy as np
 import streamlit as st
 
 from clipexplore import links
-from clipexplore.draw.drawer import DrawnFrom
-from clipexplore.draw.even import SHARE
 from clipexplore.draw.recipe import from_png
 from clipexplore.draw.renderer import RANGES
 from clipexplore.draw.schedulers import OWN, SCHEDULERS
 from clipexplore.draw.walks import coarse_to_fine
 from clipexplore.errors import InputError
 from clipexplore.explore.draw_walk import WalkDrawing, draw_walk, drawn_from, kind_of
-from clipexplore.explore.interpolate import curves_of
 from clipexplore.images import data_url
 from clipexplore.jobs import Job
 from clipexplore.language import _
@@ -174,7 +171,8 @@ def walk_drawing(route: Arguments, points: list[Point], settings: Arguments | No
     if (artist := drawer(kind)) is None:
         say_cannot(kind)
         return None
-    if (steps := _steps_of(route, settings, kind)) > (most := access().most_steps):
+    drawing = call(draw_walk, **route, **settings, checked=access().must_check)
+    if (steps := drawing.result.steps) > (most := access().most_steps):
         says = _(
             "This walk takes {steps:,} steps (frames × steps × curves), and at most {most:,} are drawn here; choose "
             "fewer frames or steps."
@@ -192,16 +190,7 @@ def walk_drawing(route: Arguments, points: list[Point], settings: Arguments | No
         if artist.reads_both:
             says += " " + _("This model is given the point of each frame too, moved to where pictures lie.")
         st.caption(says)
-    return call(draw_walk, **route, **settings, checked=access().must_check)
-
-
-def _steps_of(route: Arguments, settings: Arguments, kind: DrawnFrom) -> int:
-    """How many steps of one frame a walk takes in all."""
-    artist = drawer(kind)
-    assert artist is not None
-    steps = settings["num_inference_steps"] or artist.settings["num_inference_steps"]
-    found = SHARE if route["curve"] == "even" and not route["places"] else 1
-    return int(route["frames"] * found * steps * len(curves_of(route["curve"])))
+    return drawing
 
 
 def _why_not(wanted: str, points: list[Point]) -> str:
@@ -227,7 +216,7 @@ def drawn_walk(drawing: Call[WalkDrawing]) -> dict[str, Track] | None:
     if walk.ready:
         return at_once(walk.ready, walk.key)
     show = partial(_show_arriving, count=walk.frames)
-    return drawn(walk.drawing, map(str, walk.curves), walk.key, "walk", show=show)
+    return drawn(walk.drawing, map(str, walk.curves), walk.key, walk.effort, "walk", show=show)
 
 
 def _show_arriving(job: Job, count: int) -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from clipexplore import Embedder, Space, links
 from clipexplore.access import Caller
+from clipexplore.draw import pace
 from clipexplore.draw.recipe import from_png
 from clipexplore.explore.bridges import drawer_for
 from clipexplore.images import open_picture
@@ -144,7 +145,35 @@ def test_memory_that_runs_out_is_a_sentence_and_the_same_once_more_is_drawn(draw
     assert len(player(app.run())["tracks"][0]["frames"]) == 9 and not errors(app)
 
 
-def test_the_longest_walk_is_begun_who_cancels_is_out_of_it_at_once_and_others_go_on(drawing_assets):
+@pytest.mark.parametrize(
+    ("page", "link", "slot"),
+    [
+        ("interpolate", {"stops": "cat\ndog", "seed": "3"}, "walk"),
+        ("search", {"draw": "true"}, "search-drawn"),
+        ("arithmetic", {"draw": "true"}, "arithmetic-drawn"),
+        ("map", {"draw": "true", "points": "cat"}, "map-drawn"),
+    ],
+)
+def test_what_takes_long_is_asked_for_with_how_long_it_takes(drawing_assets, monkeypatch, page, link, slot):
+    monkeypatch.setenv("CLIPEXPLORE_ASK_SECONDS", "0")
+    settings.cache_clear()
+    monkeypatch.setattr(pace, "_paces", {})
+    app = open_page(page, link)
+    job = app.session_state[f"fit-{slot}"]  # nothing has been drawn, so how long it takes shows at its second step
+    assert job.wait(120) and job.state == "failed" and 0 < job.progress < 1
+    app.run()
+    assert re.search(r"Drawing this takes about \d+ s here\.", infos(app)) and not app.warning
+    other = open_page(page, link)  # now that is known before it is begun
+    assert "takes about" in infos(other) and f"fit-{slot}" not in other.session_state
+    app.button(key=f"agree-{slot}").click().run()
+    assert (job := app.session_state[f"fit-{slot}"]).wait(120) and job.state == "done"
+    assert "takes about" not in infos(app.run()) and not errors(app)
+    assert "takes about" not in infos(open_page(page, link)), "what is drawn is there"
+
+
+def test_the_longest_walk_is_begun_who_cancels_is_out_of_it_at_once_and_others_go_on(drawing_assets, monkeypatch):
+    monkeypatch.setenv("CLIPEXPLORE_ASK_SECONDS", "1000000")
+    settings.cache_clear()
     link = {"frames": "240", "num_inference_steps": "100", "curve": "both", "seed": "9"}
     first, second = open_page("interpolate", link), open_page("interpolate", link)
     job = first.session_state["fit-walk"]
