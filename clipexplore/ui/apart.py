@@ -15,7 +15,7 @@ from .gallery import gallery
 from .markdown import escape, plain, short
 from .plots import ACCENT, chart
 from .results import metrics, table
-from .widgets import text_line
+from .widgets import text_line, with_comma
 
 Name = tuple[str, bool]  # the text of a term, and whether it is an id
 
@@ -55,7 +55,7 @@ def _sliders(found: dict[Name, float], weights: dict[Name, float]) -> None:
             key = f"weight-{number}"
             if st.session_state.get(key) != weight:  # the sum is what counts, also when it was typed
                 st.session_state[key] = weight
-            given: dict = dict(step=0.01, key=key, on_change=_weigh, args=(key, name, weights))
+            given: dict = dict(step=0.01, key=key, format=with_comma(), on_change=_weigh, args=(key, name, weights))
             st.slider(_written(name), float(least), float(most), **given)
 
 

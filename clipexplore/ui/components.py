@@ -11,6 +11,7 @@ from .markdown import escape, plain
 from .plots import ACCENT, MUTED, OTHER, axis_titles, chart, marks, sampled, scene
 from .results import hit_tiles, result_bars, table
 from .session import space
+from .titles import called
 from .widgets import row, slider, toggle
 
 SHOWN = 100  # components of a spectrum
@@ -109,7 +110,7 @@ def show_plane(found: Plane, of: str) -> None:
                 type="scatter3d" if solid else "scattergl",
                 **dict(zip("xyz", found.coordinates[rows].T, strict=False)),
                 mode="markers",
-                name=kind,
+                name=called("of", kind),
                 text=[plain(found.cloud.captions[row]) for row in rows],
                 hovertemplate="%{text}<extra></extra>",
                 marker=dict(size=3 if solid else 6, color=color, opacity=0.7),
@@ -124,7 +125,9 @@ def show_plane(found: Plane, of: str) -> None:
     if not solid:
         axes |= {name: dict(title=title, zeroline=False) for name, title in zip("xy", titles, strict=True)}
     key, alt = "plane-3d" if solid else "plane", _("Map of {count:,} {of} along the chosen components")
-    chart(traces, alt.format(count=len(found.coordinates), of=of), key, height=620, legend="above", **axes)
+    chart(
+        traces, alt.format(count=len(found.coordinates), of=called("of", of)), key, height=620, legend="above", **axes
+    )
 
 
 def show_walk(found: Traversal, component: int) -> None:

@@ -16,9 +16,9 @@ from .page import measured, say_figures
 from .plots import ACCENT, MUTED, chart
 from .results import metrics, result_bars, table, tiles
 from .session import preset, space
-from .titles import field_called
+from .titles import field_called, value_called
 from .uploads import picture_url
-from .widgets import toggle
+from .widgets import toggle, with_comma
 
 
 def concepts_ready() -> bool:
@@ -120,7 +120,7 @@ def _figures(card: Card) -> str:
         parts.append(_("stability {stability:.2f}").format(stability=card.stability))
     if card.value:
         field, _colon, value = card.value.partition(": ")
-        value = escape(f"{field_called(field)}: {value}")
+        value = escape(f"{field_called(field)}: {value_called(value)}")
         parts.append(_("{value}, F1 {f1:.2f}").format(value=value, f1=card.f1))
     return " · ".join(parts)
 
@@ -165,7 +165,8 @@ def turn_box(turned: str, found: Turned, cards: list[Card]) -> None:
                 st.session_state[key] = min(max(after, 0.0), HIGHEST)
             name = f"{plain(card.words[0], 24)} · {card.number}"
             name = f"**{escape(name)}**" if card.number in amounts else escape(name)
-            st.slider(name, 0.0, HIGHEST, step=0.05, key=key, on_change=_slid, args=(card.number, key), format="%.2f ×")
+            given: dict = dict(step=0.05, key=key, on_change=_slid, args=(card.number, key))
+            st.slider(name, 0.0, HIGHEST, format=with_comma() or "%.2f ×", **given)
     names = {f"{card.words[0]} · {card.number}": card.number for card in sorted(cards, key=lambda card: card.words)}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(

@@ -26,7 +26,7 @@ from .journey import carried
 from .markdown import escape
 from .page import show_errors
 from .session import page_here, preset, run, space, speaking
-from .titles import field_called
+from .titles import field_called, value_called
 from .uploads import picture_url
 from .widgets import download
 
@@ -153,8 +153,8 @@ def _fields(id: str) -> str:
     collection = space().collection
     if id not in collection:
         return ""
-    values = collection.fields.iloc[collection.row(id)].dropna()
-    said = {field_called(str(name)): str(value) for name, value in values.items() if value != ""}
+    values = collection.fields.iloc[collection.row(id)].drop("boxes", errors="ignore").dropna()
+    said = {field_called(str(name)): value_called(str(value)) for name, value in values.items() if value != ""}
     return " · ".join(f"{escape(name)} **{escape(value)}**" for name, value in said.items())
 
 

@@ -38,6 +38,7 @@ STREAMLIT = "1.67"  # for which it was checked what is asked of the runtime here
 # The server imports the pages' functions before there is a runtime, of which each would warn.
 logging.getLogger("streamlit.runtime.caching.cache_data_api").setLevel(logging.ERROR)
 Spoken = TypeVar("Spoken", bound=Callable)
+Choice = TypeVar("Choice", str, list[str])
 
 
 def visitor() -> str:
@@ -144,10 +145,12 @@ def by_history() -> bool:
     return bool(context and context.is_history_navigation)
 
 
-def standing(key: str, default: str) -> str:
-    """What a choice stands at: see `widgets.linked`."""
+def standing(key: str, default: Choice) -> Choice:
+    """What a choice stands at, of one option or, where the default is a list, of several: see `widgets.linked`."""
     if key in st.session_state and not by_history():
         return st.session_state[key]
+    if isinstance(default, list):
+        return st.query_params.get_all(key) or default
     return st.query_params.get(key, default)
 
 
@@ -156,7 +159,12 @@ def speak() -> None:
     anything is said.
     """
     chosen = standing("lang", links.ALL["lang"])
-    language.set(chosen if chosen in LANGUAGES else (st.context.locale or "en")[:2].lower())
+    language.set(chosen if chosen in LANGUAGES else browsers_language())
+
+
+def browsers_language() -> str:
+    """An ISO 639 code; English where the browser does not say."""
+    return (st.context.locale or "en")[:2].lower()
 
 
 def speaking(run: Spoken) -> Spoken:

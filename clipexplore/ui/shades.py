@@ -11,14 +11,14 @@ import pandas as pd
 
 from clipexplore.explore.map import Grouping, Layout, grouped
 from clipexplore.explore.memory import remembered
-from clipexplore.language import _
+from clipexplore.language import _, language
 from clipexplore.space import Point, Space
 
 from .expressions import expression_box
 from .filters import facets
 from .progress import awaited
 from .session import space
-from .titles import called
+from .titles import called, value_called
 from .widgets import choice, select, slider
 
 REST = 255  # the colour of points without a named value
@@ -65,7 +65,7 @@ def color_box() -> Coloring:
     if name == TRUST:
         return Coloring(title, _trust_shades)
     if name != GROUPS:
-        return Coloring(title, lambda layout: _field_shades(space(), name))
+        return Coloring(title, lambda layout: _field_shades(space(), name, language.get()))
     by = choice(
         "by",
         _("Groups by"),
@@ -101,8 +101,9 @@ def on_scale(field: pd.Series) -> bool:
 
 
 @remembered(64)
-def _field_shades(space: Space, name: str) -> Shades:
-    return field_shades(space.collection.fields[name])
+def _field_shades(space: Space, name: str, language: str) -> Shades:
+    shades = field_shades(space.collection.fields[name])
+    return replace(shades, names=list(map(value_called, shades.names)))
 
 
 def field_shades(field: pd.Series) -> Shades:

@@ -18,6 +18,7 @@ from clipexplore.settings import settings
 
 from .markdown import escape
 from .session import access, caller, speaking
+from .titles import called
 
 EVERY = 3  # seconds between two looks
 
@@ -146,7 +147,7 @@ def _lane_row(lane: jobs.Lane) -> dict[str, object]:
     all_jobs = lane.jobs
     begun = [job for job in all_jobs if job.state == "running"]
     return {
-        _("queue"): lane.name,
+        _("queue"): called("lane", lane.name),
         _("at work"): (begun[0].stage or _("a job")) if begun else "–",
         _("done"): begun[0].progress if begun else None,
         _("waiting"): len(all_jobs) - min(1, len(begun)),

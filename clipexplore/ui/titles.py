@@ -4,6 +4,7 @@ which is the models of the catalogue, their terms, and the bundled collection.
 What an operator or a visitor has added stays as it was written.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -14,6 +15,7 @@ from clipexplore.language import LANGUAGES, _, language
 from clipexplore.lessons import lessons
 from clipexplore.models import catalog
 from clipexplore.models.catalog import Model
+from clipexplore.settings import settings
 from clipexplore.store.shelves import WORLD
 
 
@@ -23,6 +25,8 @@ def called(key: str, option: str) -> str:
         return lessons()[option].title if option in lessons() else option
     if key in ("model", "other"):
         return titled(catalog.get(option))
+    if key == "only":
+        return value_called(option)
     if name := _names(language.get()).get(key, {}).get(option):
         return name
     return field_called(option) if key in ("facet", "color", "field") else option
@@ -43,6 +47,22 @@ def titled(model: Model) -> str:
 def field_called(name: str) -> str:
     """The name of a field of the explored collection: the bundled one's are ours, those of any other are data."""
     return _names(language.get())["fields"].get(name, name) if st.session_state.get("collection") == WORLD else name
+
+
+def value_called(value: str) -> str:
+    """The name of what a field of the explored collection holds: the bundled one's few values are ours, all else is
+    data.
+    """
+    names = _values().get(value, {}) if st.session_state.get("collection") == WORLD else {}
+    return names.get(language.get(), value)
+
+
+@cache
+def _values() -> dict[str, dict[str, str]]:
+    """By code, the names of the values that the fields of the bundled collection have, but for those of single things,
+    which stand in captions too.
+    """
+    return json.loads((settings().assets / "values.json").read_text(encoding="utf-8"))
 
 
 def described(name: str, otherwise: str) -> str:
@@ -106,6 +126,19 @@ def _names(code: str) -> dict[str, dict[str, str]]:
         "source": {"collection": _("collection"), "digits": _("digits")},
         "look": {"sample": _("sample"), "duplicates": _("duplicates"), "outliers": _("outliers")},
         "making-from": {"files": _("files"), "folder": _("folder"), "server": _("server")},
+        "lane": {
+            "warm-up": _("warm-up"),
+            "quick": _("quick work"),
+            "render": _("drawings"),
+            "fit": _("maps and concepts"),
+            "classes": _("classes"),
+            "large": _("large collections"),
+            "embed": _("embeddings"),
+            "fetch": _("downloads"),
+            "import": _("imports"),
+            "rest": _("what can wait"),
+            "sheets": _("pictures of maps"),
+        },
         "lang": {"auto": _("Your browser’s"), **LANGUAGES},
         "titles": {
             "emoji-2": _("Emoji World, another training"),
@@ -161,6 +194,5 @@ def _names(code: str) -> dict[str, dict[str, str]]:
             "wearer": _("wearer"),
             "headwear": _("headwear"),
             "eyewear": _("eyewear"),
-            "boxes": _("boxes"),
         },
     }

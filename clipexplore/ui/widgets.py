@@ -14,9 +14,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from clipexplore import links
-from clipexplore.language import LANGUAGES, _
+from clipexplore.language import LANGUAGES, THOUSANDS, _, language
 
-from .session import page_here, run, standing
+from .session import browsers_language, page_here, run, standing
 from .titles import naming
 
 
@@ -73,9 +73,15 @@ def select(key: str, label: str, options: Sequence[str], otherwise: int = 0, **l
 
 
 def several(key: str, label: str, options: Sequence[str], **look: Any) -> list[str]:
-    """Any number of options."""
-    chosen = [value for value in default_of(key) if value in options]
-    return st.multiselect(label, options, chosen, key=key, bind="query-params", **look)
+    """Any number of options; none is the default."""
+    run().choices.add(key)
+    st.session_state[key] = [value for value in standing(key, default_of(key)) if value in options]
+    chosen = st.multiselect(label, options, key=key, format_func=naming(key, options), **look)
+    if not chosen:
+        st.query_params.pop(key, None)
+    elif st.query_params.get_all(key) != chosen:
+        st.query_params[key] = chosen
+    return chosen
 
 
 def toggle(key: str, label: str, **look: Any) -> bool:
@@ -83,8 +89,16 @@ def toggle(key: str, label: str, **look: Any) -> bool:
     return st.toggle(label, default_of(key), key=key, bind="query-params", **look)
 
 
+def with_comma() -> str | None:
+    """The format of a slider's numbers where they have a comma. Streamlit asks the browser how its language writes
+    numbers, so there is none where the visitor reads another.
+    """
+    return "localized" if language.get() in THOUSANDS and language.get() == browsers_language() else None
+
+
 def slider(key: str, label: str, least: Any, most: Any, **look: Any) -> Any:
     """A number from a range, int or float as its ends are."""
+    look = look | {"format": with_comma()} if isinstance(least, float) else look
     return st.slider(label, least, most, default_of(key), key=key, bind="query-params", **look)
 
 

@@ -3,16 +3,19 @@
 import gettext
 import shutil
 
+import pandas as pd
 import pytest
-from helpers import PAGES, visit
+from helpers import PAGES, cloud, visit
 
 from clipexplore import language as speech
 from clipexplore import links
 from clipexplore.models import catalog
 from clipexplore.settings import settings
+from clipexplore.store.collection import Collection
 from clipexplore.store.shelves import WORLD, explorable, folders
+from clipexplore.ui.filters import facets, values_of
 from clipexplore.ui.session import speaking
-from clipexplore.ui.titles import _names, terms_of_use, titled
+from clipexplore.ui.titles import _names, _values, terms_of_use, titled
 
 # what is called the same in every language
 PROPER = {"PCA", "UMAP", "k-means", "hdbscan", "slerp", "lerp", "pndm", "ddim"}
@@ -91,3 +94,32 @@ def test_the_fields_of_the_bundled_collection_are_ours_and_those_of_any_other_ar
         visit("map", {"lang": "de", "collection": each}).selectbox(key="facet").options for each in (WORLD, "mine")
     )
     assert "»place" in ours and "place" in theirs and theirs[0] == ours[0] == "»any"
+
+
+def test_the_values_of_its_fields_have_a_name_in_every_language():
+    fields = Collection.open(settings().assets / "collections" / WORLD).fields
+    few = [name for name in facets(fields) if not pd.api.types.is_numeric_dtype(fields[name])]
+    assert {value for name in few for value in values_of(fields[name])} == _values().keys()
+    assert {frozenset(names) for names in _values().values()} == {frozenset(speech.LANGUAGES) - {"en"}}
+
+
+def test_values_are_spoken_and_stand_in_the_link_as_ever(home):
+    shutil.copytree(settings().assets / "collections" / WORLD, home / "collections" / "mine")
+    link = {"color": "category", "facet": "place", "only": ["snow", "jungle"]}
+    for code, first, grey in (("en", "snow", "others"), ("de", "Schnee", "andere"), ("en", "snow", "others")):
+        app = visit("map", {**link, "lang": code})
+        chosen = app.multiselect(key="only")
+        assert chosen.options[0] == first and chosen.value == app.query_params["only"] == ["snow", "jungle"]
+        assert (cloud(app)["names"][0], cloud(app)["rest"]) == ({"en": "animal-mammal", "de": "Säugetiere"}[code], grey)
+    chosen.set_value(["beach"]).run()
+    assert app.query_params["only"] == ["beach"] and not app.exception
+    assert visit("map", {**link, "lang": "de", "collection": "mine"}).multiselect(key="only").options[0] == "snow"
+
+
+@pytest.mark.parametrize(
+    ("browsers", "read", "format"), [("de-DE", "de", "localized"), ("en-US", "de", "%0.2f"), ("en-US", "en", "%0.2f")]
+)
+def test_a_slider_has_a_comma_where_the_browser_writes_one(monkeypatch, browsers, read, format):
+    monkeypatch.setattr("streamlit.runtime.context.ContextProxy.locale", property(lambda self: browsers))
+    slider = visit("map", {"lang": read, "like": "snow"}).slider(key="least")
+    assert slider.proto.format == format
