@@ -40,7 +40,7 @@ def arrive(page: str) -> None:
         _come_back(page)
 
 
-def carried(**values: str) -> dict[str, str]:
+def carried(**values: str | list[str]) -> dict[str, str | list[str]]:
     """What a link to another page holds to open it with these values."""
     return {f"{CARRIED}{key}": value for key, value in values.items()}
 
@@ -50,12 +50,12 @@ def _take_carried(page: str) -> None:
 
     It carries that under other names, because a change of page drops every key that the page before has too.
     """
-    given = {name: st.query_params[name] for name in st.query_params if name.startswith(CARRIED)}
+    given = {name: st.query_params.get_all(name) for name in st.query_params if name.startswith(CARRIED)}
     if given:
         _forget_the_page_before(page)
-    for name, value in given.items():
+    for name, values in given.items():
         if (key := name.removeprefix(CARRIED)) in links.PAGES[page]:
-            _set_in_link(key, value, value)
+            _set_in_link(key, values, values if len(values) > 1 else values[0])
         del st.query_params[name]
     if given:
         st.rerun()

@@ -72,7 +72,8 @@ def follow() -> None:
         keys = dict(led.keys)
         for key in links.ALL.keys() - {"lang"}:
             st.session_state[key] = keys.get(key, links.ALL[key])
-        there = {key: value for key, value in keys.items() if key in links.PAGES[led.page]}
+        of_page = [key for key in keys if key in links.PAGES[led.page]]
+        there = {key: [value for each, value in led.keys if each == key] for key in of_page}
         st.switch_page(pages()[led.page], query_params=carried(**there))
 
 
@@ -101,7 +102,7 @@ def _look() -> None:
     if st.session_state.get("follows"):
         _go()
         st.rerun()
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="teachers-page"):
         says = _("Your teacher shows the room **{page}**.").format(page=pages()[led.page].title)
         st.markdown(says, width="content")
         if st.button(_("Go there"), "go-there", icon=":material/arrow_forward:", type="primary"):

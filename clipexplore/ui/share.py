@@ -150,13 +150,19 @@ def _show_to_others() -> None:
     st.image(data_url(_qr(target)), width=240, alt=_("QR code of the link"))
     label, icon = _("Show it to the room"), ":material/cast_for_education:"
     given = base + _own_part(), target
-    st.button(label, key="enlarge", on_click=_enlarge, args=given, icon=icon, width="stretch")
+    st.button(label, key="enlarge", on_click=_show_to_room, args=given, icon=icon, width="stretch")
+
+
+def _show_to_room(link: str, target: str) -> None:
+    st.session_state["share"] = False  # the popover that the button stands in
+    _enlarge(link, target)
 
 
 @st.dialog(_("Share this view"), width="large", icon=":material/qr_code_2:")
 def _enlarge(link: str, target: str) -> None:
-    """For a screen that a whole room looks at."""
-    st.image(data_url(_qr(target)), width="stretch", alt=_("QR code of the link"))
+    """For a screen that a whole room looks at; `browser/window.css` keeps all of the code on it."""
+    with st.container(key="room-code"):
+        st.image(data_url(_qr(target)), width="stretch", alt=_("QR code of the link"))
     st.subheader(escape(link), anchor=False)
     if settings().passcode:
         st.subheader(_("Passcode: {passcode}").format(passcode=escape(settings().passcode)), anchor=False)

@@ -167,6 +167,21 @@ def test_a_teacher_and_a_class(visitor, chromium, watched, school):
     late.context.close()
 
 
+def test_the_code_for_a_room_is_whole_on_the_screen_and_nothing_lies_over_it(visitor, school):
+    front = open_view(visitor(), f"{school.url}/search?q=cat")
+    front.get_by_role("button", name="Share this view").click()
+    front.get_by_role("button", name="Show it to the room").click()
+    code = front.locator(".st-key-room-code img")
+    code.wait_for()
+    front.get_by_test_id("stPopoverBody").wait_for(state="detached")
+    settle(front)
+    box = code.bounding_box()
+    left, top, right, bottom = box["x"], box["y"], box["x"] + box["width"] - 1, box["y"] + box["height"] - 1
+    assert top >= 0 and bottom < front.viewport_size["height"]
+    for x, y in ((left, top), (right, top), (left, bottom), (right, bottom)):
+        assert front.evaluate("([x, y]) => document.elementFromPoint(x, y).tagName", [x, y]) == "IMG"
+
+
 # A researcher
 
 
