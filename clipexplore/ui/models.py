@@ -33,6 +33,7 @@ from clipexplore.store.shelves import version_of
 from .examples import WITHOUT_MODEL
 from .fetching import absent, cost, offer_weights, say_terms
 from .markdown import escape
+from .page import show_errors
 from .progress import awaited, lane
 from .session import access, early_spaces, embedder, folders, place_of, preset, space, space_of
 from .titles import described, titled
@@ -42,13 +43,7 @@ WORTH = 10 * ANCHORS  # items from which a collection is carried over while a mo
 
 
 def ready(page: str, title: str) -> bool:
-    """Whether the page can be shown; if not, what is missing or how far it is stands in its place.
-
-    Raises
-    ------
-    InputError
-        If the weights are needed, not on this machine, and visitors may not fetch them.
-    """
+    """Whether the page can be shown; if not, what is missing or how far it is stands in its place."""
     folder = _folder()
     if page in WITHOUT_MODEL or folder is None:  # of a collection that is not there the page tells
         return True
@@ -62,13 +57,7 @@ def ready(page: str, title: str) -> bool:
 
 
 def other_ready(key: str) -> bool:
-    """Whether a further model has embedded what is explored; if not, what is missing or how far it is stands here.
-
-    Raises
-    ------
-    InputError
-        As `ready`.
-    """
+    """Whether a further model has embedded what is explored; if not, what is missing or how far it is stands here."""
     model, folder = catalog.get(key), space().collection.folder
     return _this(model, folder) in _prepared() or _is_embedded(model, folder)
 
@@ -103,7 +92,7 @@ def _is_embedded(model: Model, folder: Path, title: str = "") -> bool:
     if title and not early:
         st.title(title, anchor=False)
     if not present or nothing:
-        return _offer(model, here)
+        return _offer(model, here, way_back=bool(title))
     st.markdown(_say_carried(model, early) if early else _say_embedding(model))
     source = _source(model, folder) if title and not early else None
     work = partial(_embed, opened, model, embedder(model.key), source, place)
@@ -178,25 +167,25 @@ def _rest(here: Space, by: Any, job: Job) -> None:
     fit_maps(here.collection, here.background, here.model, lambda share, stage: job.report(0.8 + 0.2 * share, stage))
 
 
-def _offer(model: Model, collection: Collection) -> bool:
-    """What there is instead: models whose vectors the collection brings, and buttons that fetch the weights, where the
-    operator allows it; else the sentence that says how.
+def _offer(model: Model, collection: Collection, way_back: bool) -> bool:
+    """What there is instead: buttons that fetch the weights, where the operator allows it, else the sentence that says
+    how; and models whose vectors the collection brings, where that is a `way_back` or nothing can be fetched.
     """
     fetched = not model.present and model.key != UNNAMED
+    if fetched and access().may_fetch:
+        st.markdown(_("The weights of **{title}** are not on this machine yet.").format(title=titled(model)))
+        offer_weights(model)
+    elif fetched:
+        with show_errors():
+            model.require()
     others = {key if key in catalog.models() else UNNAMED: None for key in collection.models}
-    if others and (UNNAMED in others or not fetched):
+    if others and (way_back or UNNAMED in others or not fetched):
         says = _("{title} comes with vectors of other models; explore it with one of them.")
         st.markdown(says.format(title=escape(collection.title)))
         with st.container(horizontal=True):
             for key in others:
                 label = escape(titled(catalog.get(key)))
                 st.button(label, key=f"with-{key}", on_click=preset, kwargs={"model": key}, icon=":material/explore:")
-    if not fetched:
-        return False
-    if not access().may_fetch:
-        model.require()
-    st.markdown(_("The weights of **{title}** are not on this machine yet.").format(title=titled(model)))
-    offer_weights(model)
     return False
 
 

@@ -131,8 +131,8 @@ def test_missing_weights_are_one_sentence_and_everything_else_works(configured):
         "-m clipexplore models get clip-b32"
     )
     assert not buttons(app, "fetch")
-    app.sidebar.selectbox(key="model").set_value("emoji").run()
-    assert not errors(app) and pictures(app, "search")
+    app.button(key="with-emoji").click().run()  # the way back
+    assert not errors(app) and pictures(app, "search") and "model" not in app.query_params
     assert visit("status", {"model": "clip-b32"}).title[0].value == "Status"
 
 
