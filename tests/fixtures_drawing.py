@@ -132,6 +132,7 @@ def drawing_assets(tmp_path, monkeypatch) -> Path:
     residents.get(tmp_path, build)
     residents.drop(tmp_path)
     monkeypatch.setenv("CLIPEXPLORE_ASSETS", str(tmp_path))
+    monkeypatch.setenv("CLIPEXPLORE_ASK_SECONDS", "1000000")  # a drawing begins, however busy the machine is
     settings.cache_clear()
     st.cache_resource.clear()
     yield tmp_path

@@ -57,6 +57,7 @@ class Server:
             "CLIPEXPLORE_HOME": str(home),
             "OMP_NUM_THREADS": "1",
             "HF_HUB_OFFLINE": "1",
+            "CLIPEXPLORE_ASK_SECONDS": "1000000",  # however busy the machine is
             **environ,
         }
         self.script, self.process = script, None

@@ -87,7 +87,6 @@ class Room:
             "CLIPEXPLORE_ASSETS": str(assets),
             "OMP_NUM_THREADS": "1",
             "CLIPEXPLORE_ABANDON_SECONDS": str(ABANDON),
-            "CLIPEXPLORE_ASK_SECONDS": "1000000",
         }
         self.server = new_server(
             **self.environ, PYTHONPATH=os.pathsep.join([str(folder), str(ROOT)]), NOTES=str(folder)

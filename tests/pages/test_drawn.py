@@ -171,9 +171,7 @@ def test_what_takes_long_is_asked_for_with_how_long_it_takes(drawing_assets, mon
     assert "takes about" not in infos(open_page(page, link)), "what is drawn is there"
 
 
-def test_the_longest_walk_is_begun_who_cancels_is_out_of_it_at_once_and_others_go_on(drawing_assets, monkeypatch):
-    monkeypatch.setenv("CLIPEXPLORE_ASK_SECONDS", "1000000")
-    settings.cache_clear()
+def test_the_longest_walk_is_begun_who_cancels_is_out_of_it_at_once_and_others_go_on(drawing_assets):
     link = {"frames": "240", "num_inference_steps": "100", "curve": "both", "seed": "9"}
     first, second = open_page("interpolate", link), open_page("interpolate", link)
     job = first.session_state["fit-walk"]
