@@ -15,7 +15,7 @@ from typing import Any
 
 import streamlit as st
 
-from clipexplore.language import _, language
+from clipexplore.language import LANGUAGES, _, language
 
 from .session import speaking
 
@@ -60,8 +60,8 @@ def keep_window() -> None:
         "enter": _("Press Enter to apply"),
         "outside": _("Click outside to apply"),
     }
-    translated = language.get() != "en"
-    data = {"presenting": bool(st.session_state.get("presenting")), "words": words, "translated": translated}
+    read = language.get() if language.get() in LANGUAGES else "en"
+    data = {"presenting": bool(st.session_state.get("presenting")), "words": words, "language": read}
     # no key of a link, such as that of Words, holds a hyphen
     _window(data=data, key="browser-window", height=1, on={"leave": lambda left: _turn(False)})
 

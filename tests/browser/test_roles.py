@@ -146,6 +146,7 @@ def test_a_teacher_and_a_class(visitor, chromium, watched, school):
     front.get_by_role("button", name="Ask the class").click()
     front.get_by_text("0 answers so far").wait_for()
     settle_in_class(phone)
+    assert phone.evaluate("() => document.documentElement.lang") == "de", "which screen readers go by"
     assert_looks(phone, "class-question-phone")
     phone.locator("[class*=st-key-option-match-] button").first.click()
     phone.get_by_text("Deine Antwort:").wait_for()

@@ -193,3 +193,15 @@ def test_an_error_on_a_phone(visitor, server):
     open_view(window, f"{server.url}/search")
     write(window, "Expression", "cat + " + "a_word_without_an_end" * 20 + " - ")
     assert "Nothing follows" in error(window) and window.evaluate(FITS)
+
+
+def test_a_browser_that_reads_from_right_to_left_sees_a_page_whose_parts_run_one_way(chromium, watched, server):
+    context = chromium.new_context(locale="ar")
+    window = context.new_page()
+    watched.follow(window)
+    open_view(window, f"{server.url}/search?q=أسد")
+    slider = window.get_by_test_id("stSlider").first
+    track, handle = slider.bounding_box(), window.get_by_role("slider", name="Results").bounding_box()
+    assert handle["x"] < track["x"] + track["width"] / 2, "24 of 100 results, counted from the left"
+    assert window.evaluate("() => document.documentElement.lang") == "en" and window.evaluate(FITS)
+    context.close()

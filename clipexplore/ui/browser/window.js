@@ -19,6 +19,17 @@ function toTheBox(event) {
   box.select();
 }
 
+// Streamlit's sliders and fields run from right to left in a browser that does, although the page around them does not:
+// they go by the browser's language unless this names another.
+const LOCALE = Symbol.for("react-aria.i18n.locale");
+
+function read(language) {
+  document.documentElement.lang = language;
+  if (window[LOCALE] === language) return;
+  window[LOCALE] = language;
+  window.dispatchEvent(new Event("languagechange"));
+}
+
 // What is presented: lessons one after the other, of another page its examples.
 let example = -1, place, tell;
 
@@ -49,7 +60,8 @@ function nameFolded() {
 export default function ({ data, setTriggerValue }) {
   tell = setTriggerValue;
   document.documentElement.classList.toggle("presenting", data.presenting);
-  document.documentElement.classList.toggle("translated", data.translated);
+  read(data.language);
+  document.documentElement.classList.toggle("translated", data.language !== "en");
   for (const [name, says] of Object.entries(data.words)) document.documentElement.style.setProperty(`--${name}`, JSON.stringify(says));
   more = data.words.more;
   nameFolded();
