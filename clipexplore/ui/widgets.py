@@ -16,7 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 from clipexplore import links
 from clipexplore.language import LANGUAGES, THOUSANDS, _, language
 
-from .session import browsers_language, page_here, run, standing
+from .session import Choice, browsers_language, page_here, run, standing
 from .titles import naming
 
 
@@ -32,17 +32,21 @@ def default_of(key: str) -> Any:
 
 
 def linked(
-    show: Callable[..., str | None], key: str, label: str, options: Sequence[str], default: str, **look: Any
-) -> str:
-    """What is chosen of some options by a widget that `show` makes; the default is absent from the link."""
+    show: Callable[..., Any], key: str, label: str, options: Sequence[str], default: Choice, **look: Any
+) -> Choice:
+    """What is chosen of some options by a widget that `show` makes: one or, where the default is a list, several. The
+    default is absent from the link.
+    """
     run().choices.add(key)
-    st.session_state[key] = standing(key, default)
-    if st.session_state[key] not in options:  # of a wrong link, or of another collection or model
-        st.session_state[key] = default
+    stands = standing(key, default)
+    if isinstance(stands, list):
+        st.session_state[key] = [each for each in stands if each in options]
+    else:  # what is no option is of a wrong link, or of another collection or model
+        st.session_state[key] = stands if stands in options else default
     chosen = show(label, options, key=key, format_func=naming(key, options), **look) or default
     if chosen == default:
         st.query_params.pop(key, None)
-    elif st.query_params.get(key) != chosen:
+    elif st.query_params.get_all(key) != ([chosen] if isinstance(chosen, str) else chosen):
         st.query_params[key] = chosen
     return chosen
 
@@ -73,15 +77,8 @@ def select(key: str, label: str, options: Sequence[str], otherwise: int = 0, **l
 
 
 def several(key: str, label: str, options: Sequence[str], **look: Any) -> list[str]:
-    """Any number of options; none is the default."""
-    run().choices.add(key)
-    st.session_state[key] = [value for value in standing(key, default_of(key)) if value in options]
-    chosen = st.multiselect(label, options, key=key, format_func=naming(key, options), **look)
-    if not chosen:
-        st.query_params.pop(key, None)
-    elif st.query_params.get_all(key) != chosen:
-        st.query_params[key] = chosen
-    return chosen
+    """Any number of options."""
+    return linked(st.multiselect, key, label, options, default_of(key), **look)
 
 
 def toggle(key: str, label: str, **look: Any) -> bool:
