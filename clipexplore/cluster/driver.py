@@ -29,6 +29,17 @@ _made: dict[tuple[str, str], Any] = {}  # what has been asked of the cluster: ha
 _repeats: list[bool] = []  # of each piece of work that was begun again, whether its process was killed for memory
 
 
+class EndedError(NetworkError):
+    """What was to do a piece of work ended each time."""
+
+    def __init__(self) -> None:
+        message = _("What was at work on this has ended {n} times; try again, or tell who runs the server.")
+        super().__init__(message.format(n=ATTEMPTS))
+
+    def __reduce__(self) -> tuple:
+        return EndedError, ()
+
+
 class Desk:
     """What the app asks the driver; an error is part of the answer."""
 
@@ -171,8 +182,7 @@ def errors_in_words() -> Iterator[None]:
         if isinstance(error, exceptions.OutOfMemoryError):
             message = _("The memory of a node does not suffice for this; add one with more, or choose a smaller model.")
             raise OutOfMemoryError(message) from error
-        message = _("What was at work on this has ended {n} times; try again, or tell who runs the server.")
-        raise NetworkError(message.format(n=ATTEMPTS)) from error
+        raise EndedError() from error
     except RayServeException as error:
         message = _("The cluster cannot start what is to do this; the page Status says why.")
         raise NetworkError(message) from error
@@ -197,8 +207,15 @@ def again(work: Callable[[], T]) -> T:
     return work()
 
 
-def awaited(get: Callable[[float], T], longest: float) -> T:
+def awaited(get: Callable[[float], T], longest: float, check: Callable[[], object] = lambda: None) -> T:
     """What `get` gives, asked for a moment at a time, so that whoever waits is told when the cluster is gone.
+
+    Parameters
+    ----------
+    longest
+        Seconds.
+    check
+        Called every moment; raises where there is nothing to wait for.
 
     Raises
     ------
@@ -215,6 +232,7 @@ def awaited(get: Callable[[float], T], longest: float) -> T:
             if time.monotonic() > end:
                 raise
         check_reachable()
+        check()
 
 
 def watched(stream: Iterable[T]) -> Iterator[T | None]:

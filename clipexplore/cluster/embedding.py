@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clipexplore.cluster.connection import ask
-from clipexplore.cluster.deploying import deployed, once_loaded
+from clipexplore.cluster.deploying import check_starts, deployed, once_loaded
 from clipexplore.cluster.driver import again, awaited
 from clipexplore.models.embedder import Embedder
 from clipexplore.models.preparing import Picture
@@ -156,10 +156,17 @@ class _Request:
     """A call of a method of `Clip`, under way."""
 
     def __init__(self, model: tuple, method: str, *asked: Any):
-        self._ask: Callable[[], Any] = lambda: getattr(deployed(Clip, *model, most=MOST), method).remote(*asked)
-        self._asked: Any = self._ask()
+        self._model, self._method, self._arguments = model, method, asked
+        self._begin()
+
+    def _begin(self) -> None:
+        serving = deployed(Clip, *self._model, most=MOST)
+        self._name = serving.app_name
+        self._asked: Any = getattr(serving, self._method).remote(*self._arguments)
 
     def answer(self) -> Any:
         """What it gives; when this is called once more, it is asked for anew."""
-        asked, self._asked = self._asked or self._ask(), None
-        return awaited(lambda moment: asked.result(timeout_s=moment), LONGEST)
+        if self._asked is None:
+            self._begin()
+        asked, self._asked = self._asked, None
+        return awaited(lambda moment: asked.result(timeout_s=moment), LONGEST, partial(check_starts, self._name))

@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from typing import Any, Generic, TypeVar
 
 from clipexplore.cluster.connection import LostError, Work, ask
-from clipexplore.cluster.driver import connected, forget, once, watched
+from clipexplore.cluster.driver import ATTEMPTS, connected, forget, once, watched
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -83,7 +83,7 @@ def _results(key: str, parts: list[Part]) -> Iterator[Part | None]:
     read = partial(_read, held=[once((FUNCTION, key), _nothing)])
     source = data.from_items([{"part": part} for part in parts], override_num_blocks=len(parts))
     pool = data.TaskPoolStrategy(size=cores)
-    done = source.map(read, compute=pool, num_cpus=SHARE)
+    done = source.map(read, compute=pool, num_cpus=SHARE, max_retries=ATTEMPTS - 1)
     return (row and row["results"] for row in watched(done.iter_rows()))
 
 

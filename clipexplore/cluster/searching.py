@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from clipexplore.cluster.connection import ask
-from clipexplore.cluster.driver import awaited, connected, forget, nodes, once
+from clipexplore.cluster.driver import ATTEMPTS, again, awaited, connected, forget, nodes, once
 from clipexplore.retrieval.nearest import candidates, mapped_file
 
 SHARD = 20_000  # rows at least: of fewer the asking takes longer than the search
@@ -105,13 +105,22 @@ def _candidates(
     key: str, rows: Rows | None, queries: np.ndarray, k: int, left_out: np.ndarray, gone: tuple[str, ...]
 ) -> Found | None:
     """As `Shards.candidates`; None where the rows are still to be sent. Of matrices that are gone, lets go."""
+    from ray.exceptions import RayActorError
+
     for each in gone:
         forget((SHARDS, each))
+
+    def found() -> Found:
+        try:
+            return once((SHARDS, key), lambda: _Shards(rows)).candidates(queries, k, left_out)
+        except RayActorError:
+            forget((SHARDS, key))
+            raise
+
     try:
-        shards = once((SHARDS, key), lambda: _Shards(rows))
+        return again(found)
     except _NoRows:
         return None
-    return shards.candidates(queries, k, left_out)
 
 
 class _NoRows(Exception):
@@ -130,7 +139,10 @@ class _Shards:
         edges = np.linspace(0, len(rows), count + 1).astype(int)
         self._starts, self._sizes = edges[:-1], np.diff(edges)
         kind = ray.remote(Shard).options(
-            num_cpus=0.03, max_restarts=-1, max_task_retries=-1, scheduling_strategy="SPREAD"
+            num_cpus=0.03,
+            max_restarts=ATTEMPTS - 1,
+            max_task_retries=ATTEMPTS - 1,
+            scheduling_strategy="SPREAD",
         )
         # Held here, since an actor that begins anew needs them once more.
         self._rows = [ray.put(rows[start:stop]) for start, stop in pairwise(edges.tolist())]

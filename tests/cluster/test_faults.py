@@ -1,5 +1,6 @@
 """A node is killed in the middle of work: the work goes on, nothing is lost, nothing is there twice."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -7,7 +8,7 @@ from itertools import count
 import numpy as np
 import pytest
 from fixtures_cluster import end, pictures, pixels, points, until, vectors
-from fixtures_imports import fill, jpeg
+from fixtures_imports import fill, jpeg, silent
 
 from clipexplore.batcher import shared_embedder
 from clipexplore.cluster import connection, driver, local
@@ -18,6 +19,7 @@ from clipexplore.images import open_picture
 from clipexplore.models.embedder import Embedder
 from clipexplore.retrieval.nearest import search
 from clipexplore.retrieval.shared_search import shared_search
+from clipexplore.sources.entries import Entry, Source
 from clipexplore.sources.recognise import open_source
 from clipexplore.store.collection import Collection
 from clipexplore.store.importing import add
@@ -86,6 +88,56 @@ def test_texts_asked_meanwhile_are_answered(nodes, tiny_clip):
     for each in answers[1:]:
         np.testing.assert_allclose(each, answers[0], atol=1e-5)
     np.testing.assert_allclose(by.embed_texts(["a photo of a cat"]), expected, atol=1e-6)
+
+
+CRASHES = """
+import os, sys
+class Crash:
+    def find_spec(self, name, *_arguments):
+        if name == {module!r}:
+            os.abort()
+sys.meta_path.insert(0, Crash())
+"""
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        pytest.param("transformers", id="when the model is loaded"),
+        pytest.param("clipexplore.cluster.embedding", id="when a copy is started"),
+        pytest.param("clipexplore.cluster.searching", id="when a shard is started"),
+    ],
+)
+def test_where_the_code_itself_crashes_that_is_told(nodes, tiny_clip, tmp_path, monkeypatch, module):
+    """On the one node that there is, each process ends as it imports something; on other nodes all goes on."""
+    by, rows = shared_embedder(tiny_clip), vectors(60_000)
+    ask_for = (
+        (lambda: shared_search(rows[:1], rows, 5).indices)
+        if module.endswith("searching")
+        else (lambda: by.embed_texts(["a photo of a cat"]))
+    )
+    before = ask_for()
+    (tmp_path / "sitecustomize.py").write_text(CRASHES.format(module=module))
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        broken = local.start_node(nodes.port, "broken", cpus=2)
+        until(lambda: nodes.is_there("broken"))
+        nodes.kill()
+        with pytest.raises(NetworkError, match="has ended 3 times"):
+            ask_for()
+        end(broken)
+    nodes.complete()
+    np.testing.assert_array_equal(ask_for(), before)
+
+
+def test_an_import_whose_reading_ends_its_process_each_time_is_told_of(nodes, tmp_path, tiny_clip):
+    fill(tmp_path / "photos", 300)
+    by, store = shared_embedder(tiny_clip), Stored.create(tmp_path / "it", name="it", title="It", kind="pictures")
+    found = open_source(tmp_path / "photos")
+    entries = [*found][:299] + [Entry("crash.jpg", read=os.abort)]
+    with pytest.raises(NetworkError, match="has ended 3 times"):
+        add(store, Source("pictures", 300, lambda: iter(entries)), by, "tiny", by.revision, silent)
+    assert add(store, found, by, "tiny", by.revision, silent).added + store.rows() >= 300
 
 
 def test_a_node_without_memory_is_told_of_and_what_it_was_to_do_is_done_elsewhere(nodes, tiny_clip, monkeypatch):
