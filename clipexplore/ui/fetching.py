@@ -19,7 +19,7 @@ from clipexplore.models.weights import Weights
 from .markdown import escape
 from .progress import awaited
 from .session import access
-from .titles import worded
+from .titles import terms_of_use
 
 CLIP, ALL = "clip", "all"  # what a button fetches
 USUAL = 100e6 / 8  # bytes a second
@@ -79,7 +79,9 @@ def say_terms(parts: tuple[Weights, ...]) -> None:
             ", ".join(dict.fromkeys(each))
             for each in ([part.name.split("/")[-1] for part in alike], [part.terms_of_use for part in alike])
         )
-        says = _("{name}: {licence}. {terms}").format(name=names, licence=licences, terms=worded(terms))
+        says = _("{name}: {licence}. {terms}").format(
+            name=names, licence=licences, terms=terms_of_use().get(terms, terms)
+        )
         st.caption(escape(says.strip()))
 
 

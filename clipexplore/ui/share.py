@@ -43,11 +43,6 @@ _copy_button = component("copy", "<button></button>", css=_COPY_CSS)
 _card_button = component("card", "<button></button>", css=_COPY_CSS)
 
 
-def current_link() -> str:
-    """The address of this page in this state, as others reach it; a value that is the default is left out."""
-    return _base() + _own_part()
-
-
 def _base() -> str:
     """How the address begins: as the operator says, or as this visitor's browser has it."""
     asked = urlsplit(st.context.url or "")
@@ -55,6 +50,7 @@ def _base() -> str:
 
 
 def _own_part() -> str:
+    """The path and state of this page; a value that is the default is left out."""
     query = [(key, value) for key in st.query_params for value in st.query_params.get_all(key)]
     return (urlsplit(st.context.url or "").path or "/") + ("?" + urlencode(query) if query else "")
 
@@ -63,7 +59,8 @@ def share_box() -> None:
     """A popover with link, copy button and QR code; called after the page has run, so that the link is that of this
     run.
     """
-    link, page = current_link(), page_here()  # no page, where a link names a model not here
+    own, page = _own_part(), page_here()  # no page, where a link names a model not here
+    link = _base() + own
     with st.popover(
         _("Share this view"), icon=":material/share:", width="stretch", key="share", on_change="rerun"
     ) as box:
@@ -72,7 +69,7 @@ def share_box() -> None:
         _copy_button(data={"link": link, "label": _("Copy the link"), "copied": _("Copied")}, key="copy")
         if box.open and page:
             _files(link, page)
-        make = partial(_lesson_file, _own_part())
+        make = draft(own).encode
         download(_("Make a lesson of it"), make, "20-my-lesson.toml", "make-lesson", "school", width="stretch")
         present_button()
         if page:
@@ -132,10 +129,6 @@ def _about() -> str:
     keys = links.PAGES[page_here()]
     told = next((st.session_state.get(key) for key in TOLD if key in keys), None)
     return " · ".join(str(told or "").split("\n"))
-
-
-def _lesson_file(link: str) -> bytes:
-    return draft(link).encode()
 
 
 def _show_to_others() -> None:

@@ -70,13 +70,10 @@ def described(name: str, otherwise: str) -> str:
     return _names(language.get())["shipped"].get(name, otherwise)
 
 
-def worded(terms: str) -> str:
-    """The terms of weights that we have put into words; an operator's are as they were written."""
-    return terms_of_use().get(terms, terms)
-
-
 def terms_of_use() -> dict[str, str]:
-    """The terms of the weights that the catalogue names, by their English words."""
+    """The terms of the weights that the catalogue names, by their English words; an operator's are as they were
+    written.
+    """
     openai = _(
         "Its makers say: not to be deployed without tests in the place of use, "
         "and not for surveillance or face recognition."
