@@ -24,10 +24,12 @@ from clipexplore.sources.rows import (
     Row,
     Table,
     check_columns,
+    further_captions,
     in_one_line,
     place_of_picture,
     roles_of,
     table_rows,
+    texts_in,
     unread,
 )
 
@@ -239,11 +241,12 @@ def _row(number: int, cells: list[str], header: _Header, kept: dict[str, int], s
 
     cells = [cell.strip() for cell in cells] + [""] * -extra
     said = {role: cells[place] for role, place in roles.items()}
-    fields: dict[str, object] = {name: cells[place] or None for name, place in kept.items()}
+    captions = texts_in(said.get("caption", ""))
+    fields = further_captions(captions) | {name: cells[place] or None for name, place in kept.items()}
     file = said.get("file", "")
     if "#" in file and place_of_picture([file]) == 0:
         file = OF_FLICKR.sub("", file)
-    return Row(number, in_one_line(said.get("caption", "")), file, said.get("id", ""), fields)
+    return Row(number, "".join(captions[:1]), file, said.get("id", ""), fields)
 
 
 def _table_of(objects: Callable[[Report], Iterator[dict]], report: Report) -> Table:

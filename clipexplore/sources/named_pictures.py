@@ -57,15 +57,16 @@ def named_pictures(tree: Tree, tables: Mapping[str, Table], recognised: str, use
 
 @dataclass(frozen=True)
 class Match:
-    """What a path may mean: the files that fit best, and how many parts at its end each shares with the path."""
+    """What a given path may mean: the files that fit best, and how many parts at its end each shares with it."""
 
     files: Sequence[str] = ()
     path: Parts = ()
     shared: int = 0
+    given: str = ""
 
 
 class Places:
-    """Finds the files that tables name, by the longest end that two paths share."""
+    """Finds the files that tables name, by the longest end that two paths share, in capitals or not."""
 
     def __init__(self, names: Sequence[str]):
         self._by_end: dict[str, list[tuple[Parts, str]]] = defaultdict(list)
@@ -82,18 +83,19 @@ class Places:
 
     def find(self, given: str, folder: str = "") -> Match:
         """The files that a path may mean, seen from a folder: one if it is clear, none, or several that fit as well."""
-        best = self._best(_parts(f"{folder}/{given}"))
+        best = self._best(_parts(f"{folder}/{given}"), given)
         if len(best.files) == 1 or not folder or _parts(folder) in self._with_pictures:
             return best
-        return self._best(_parts(given))
+        return self._best(_parts(given), given)
 
-    def _best(self, path: Parts) -> Match:
+    def _best(self, path: Parts, given: str) -> Match:
         every = self._by_end.get(path[-1], ()) if path else ()
-        if exact := [name for parts, name in every if parts == path]:
-            return Match(exact[:1], path, len(path))
+        if same := [name for parts, name in every if parts == path]:
+            called_so = [name for name in same if name.endswith(given)]
+            return Match(called_so if len(called_so) == 1 else same, path, len(path), given)
         found = [(_shared(path, parts), name) for parts, name in every if self._fits(path, parts)]
         most = max((shared for shared, _name in found), default=0)
-        return Match([name for shared, name in found if shared == most], path, most)
+        return Match([name for shared, name in found if shared == most], path, most, given)
 
     def _fits(self, path: Parts, parts: Parts) -> bool:
         """Whether a file may be that of a path: not if the folder where they part is here, and the file not in it."""
@@ -102,7 +104,7 @@ class Places:
 
 
 def _parts(name: str) -> Parts:
-    plain = unicodedata.normalize("NFC", name.replace("\\", "/"))
+    plain = unicodedata.normalize("NFC", name.replace("\\", "/")).casefold()
     return tuple(part for part in plain.split("/") if part not in ("", "."))
 
 
@@ -167,13 +169,13 @@ class _Named:
 
     def elsewhere(self) -> tuple[str, ...]:
         """A note where pictures are taken for paths with other folders."""
-        found = [(each[0].path, file) for file, each in self.best.items() if each]
-        moved = [(path, file) for path, file in found if not _agree(path[:-1], _parts(file)[:-1])]
+        found = [(each[0], file) for file, each in self.best.items() if each]
+        moved = [(match, file) for match, file in found if not _agree(match.path[:-1], _parts(file)[:-1])]
         if not moved:
             return ()
-        path, file = moved[0]
+        match, file = moved[0]
         message = _("Pictures lie in other folders than their table says ({count:,}), such as {file} for {path}.")
-        return (message.format(count=len(moved), file=file, path="/".join(path)),)
+        return (message.format(count=len(moved), file=file, path=match.given),)
 
     def _find(self, table: str, row: Row) -> Match:
         folder = str(PurePosixPath(table).parent).removeprefix(".")

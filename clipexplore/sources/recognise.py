@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -25,7 +25,7 @@ from clipexplore.sources.files import OPERATOR, Alone, Caps, Folder, Tree, check
 from clipexplore.sources.folders import folder_of_pictures, top_of
 from clipexplore.sources.named_pictures import Places, named_pictures, naming
 from clipexplore.sources.remedies import remedy
-from clipexplore.sources.rows import Table
+from clipexplore.sources.rows import Table, place_of_picture
 from clipexplore.sources.vector_files import has_vectors, is_pair, open_pair, open_vectors
 
 VECTORS = (".npy", ".npz", ".parquet", ".safetensors", *FAISS)
@@ -105,29 +105,34 @@ def tree_source(tree: Tree, title: str, report: Report = silent) -> Source:
     raise _nothing(tree, title)
 
 
-def _one_file(tree: Tree, report: Report) -> Source | None:
-    """The one file of vectors in a tree without pictures, such as what `export` writes, or in embedding-atlas' own; or
-    two of a pair.
-    """
-    names = [name for name in tree.names if PurePosixPath(name).suffix.lower() in VECTORS]
+def _embedding_atlas(tree: Tree, report: Report) -> Source | None:
+    """The table in what embedding-atlas exports, which is an application with pictures of its own."""
     beside = {f"{name.removesuffix('metadata.json')}dataset.parquet" for name in tree.names}
-    atlas = [name for name in names if name in beside and name.endswith("data/dataset.parquet")]
+    names = [name for name in tree.names if name in beside and name.endswith("data/dataset.parquet")]
+    return _taken(tree, names[:1], report) if names else None
+
+
+def _one_file(tree: Tree, report: Report) -> Source | None:
+    """The one file of vectors in a tree without pictures, such as what `export` writes; or two of a pair."""
+    names = [name for name in tree.names if PurePosixPath(name).suffix.lower() in VECTORS]
     pair = is_pair([PurePosixPath(name).name for name in names])
-    if not atlas and (len(names) != 1 and not pair or next(pictures_of(tree.names), None)):
+    if len(names) != 1 and not pair or next(pictures_of(tree.names), None):
         return None
-    taken = atlas[:1] or names
+    return _with_texts(_taken(tree, names, report), tree, names, report)
+
+
+def _taken(tree: Tree, names: Sequence[str], report: Report) -> Source:
+    """Files of a tree by themselves, copied where they have no path, for as long as anybody may ask for them."""
     if isinstance(tree, Folder):
-        found = _of_files([tree.path(name) for name in taken], report)
-    else:
-        held = TemporaryDirectory()
-        copies = [Path(held.name) / PurePosixPath(name).name for name in taken]
-        if len(copies) == 1:
-            copies = [copies[0].with_stem("vectors")]
-        for copy, name in zip(copies, taken, strict=True):
-            tree.copy(name, copy)
-        found = _of_files(copies, report)
-        found = replace(found, stream=partial(_streamed, held, found.stream))
-    return found if atlas else _with_texts(found, tree, taken, report)
+        return _of_files([tree.path(name) for name in names], report)
+    held = TemporaryDirectory()
+    copies = [Path(held.name) / PurePosixPath(name).name for name in names]
+    if len(copies) == 1:
+        copies = [copies[0].with_stem("vectors")]
+    for copy, name in zip(copies, names, strict=True):
+        tree.copy(name, copy)
+    found = _of_files(copies, report)
+    return replace(found, stream=partial(_streamed, held, found.stream))
 
 
 def _of_files(paths: list[Path], report: Report) -> Source:
@@ -155,6 +160,8 @@ def _told(stream: Callable[[], Iterator[Entry | Rejected]], table: Table) -> Ite
     """Vectors with the texts of as many rows."""
     for entry, row in zip(stream(), table, strict=True):
         if isinstance(entry, Entry):
+            if not row.file and place_of_picture([row.caption]) == 0:  # a list of files
+                row = replace(row, caption="", file=row.caption)
             fields = {**row.fields, "file": row.file} if row.file else row.fields
             entry = replace(entry, caption=row.caption, fields=fields, id=row.id or row.file)
         yield entry
@@ -210,6 +217,9 @@ def _table(open: Open, name: str, report: Report) -> Table:
 def _nothing(tree: Tree, title: str) -> InputError:
     if found := next(filter(None, map(remedy, tree.names)), ""):
         return InputError(found)
+    if any(name.lower().endswith(VECTORS) for name in tree.names):
+        message = _("{title!r} holds several files of vectors or texts; give one of them, or write them as one.")
+        return InputError(message.format(title=title))
     tables = [name for name in tree.names if name.lower().endswith(TABLES)]
     hint = _("; for captions alone give {table!r} itself").format(table=tables[0]) if tables else _("; put some there")
     message = _("There are no pictures in {title!r} ({endings} are read){hint}.")
@@ -282,6 +292,7 @@ def _as_vectors(source: Source) -> Source:
 TREES: tuple[Callable[[Tree, Report], Source | None], ...] = (
     written_vectors.in_tree,
     clip_retrieval.read,
+    _embedding_atlas,
     embedded_pictures.in_tree,
     _one_file,
     _arrow,

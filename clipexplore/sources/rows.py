@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from clipexplore.errors import InputError
@@ -112,7 +115,7 @@ def table_rows(header: Sequence[str], rows: Iterable[dict], first: Sequence[str]
         return "" if found is None else str(found)
 
     for number, row in enumerate(rows, 1):
-        captions = _texts(row.get(roles["caption"])) if "caption" in roles else []
+        captions = texts_in(row.get(roles["caption"])) if "caption" in roles else []
         fields = further_captions(captions) | {name: row.get(name) for name in further}
         yield Row(number, "".join(captions[:1]), value(row, "file"), value(row, "id"), fields)
 
@@ -122,8 +125,10 @@ def further_captions(captions: Sequence[str]) -> dict[str, object]:
     return {"captions": "\n".join(captions[1:MOST_CAPTIONS])} if len(captions) > 1 else {}
 
 
-def _texts(value: object) -> list[str]:
+def texts_in(value: object) -> list[str]:
     """The captions in a cell: one, or those of a list, in which an object may say each, `{"raw": "a cat"}`."""
+    if isinstance(value, str):
+        value = _list_in(value)
     if not isinstance(value, list):
         return [] if value is None else [in_one_line(str(value))]
     said = (
@@ -131,6 +136,16 @@ def _texts(value: object) -> list[str]:
         for each in value
     )
     return [in_one_line(each) for each in said if isinstance(each, str) and each.strip()]
+
+
+def _list_in(cell: str) -> object:
+    """The list of texts that a cell holds as JSON, or as Python prints it; else the cell."""
+    if cell.startswith(('["', "['")) and cell.endswith("]"):
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            return json.loads(cell)
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            return ast.literal_eval(cell)
+    return cell
 
 
 def check_columns(header: Collection[str]) -> None:

@@ -53,6 +53,17 @@ def test_two_rows_of_which_either_may_mean_the_one_file_are_refused(tmp_path):
     assert not taken and "only all/1.jpg is there" in refused["cats/1.jpg"] and "dogs/1.jpg" in refused
 
 
+def test_capitals_do_not_count_where_it_is_clear(tmp_path):
+    rows = "file,caption\nIMG/one.jpg,one\nTwo.jpg,two\ntwo.jpg,2\ntwo,?\n"
+    _, taken, refused = folder(tmp_path, "img/ONE.JPG", "Two.jpg", "two.jpg", **{"c.csv": rows})
+    assert {name: said for name, (said, _fields) in taken.items()} == {
+        "img/ONE.JPG": "one",
+        "Two.jpg": "two",
+        "two.jpg": "2",
+    }
+    assert "two" in refused
+
+
 def test_a_table_in_a_folder_of_pictures_means_those_of_its_folder(tmp_path):
     rows = "file_name,text\n1.jpg,one\n2.jpg,two\n"
     _, taken, refused = folder(tmp_path, "train/1.jpg", "test/2.jpg", **{"train/metadata.csv": rows})
@@ -62,7 +73,7 @@ def test_a_table_in_a_folder_of_pictures_means_those_of_its_folder(tmp_path):
 def test_pictures_that_lie_elsewhere_than_a_table_says_are_told(tmp_path):
     source, taken, _ = folder(tmp_path, "img/1.jpg", **{"c.csv": "file,caption\n/home/me/set/1.jpg,a cat\n"})
     assert [*taken] == ["img/1.jpg"]
-    assert "other folders than their table says (1), such as img/1.jpg for home/me/set/1.jpg" in source.notes[0]
+    assert "other folders than their table says (1), such as img/1.jpg for /home/me/set/1.jpg" in source.notes[0]
 
 
 def test_all_tables_at_the_top_are_used(tmp_path):

@@ -143,6 +143,11 @@ def test_of_two_columns_of_one_name_both_are_kept(tmp_path):
     assert table(tmp_path, "c.csv", "caption,tag,tag\na cat,1,2\n")[1] == [("a cat", {"tag": "1", "tag_": "2"})]
 
 
+@pytest.mark.parametrize("cell", ['"[""a cat"", ""a tom""]"', "\"['a cat', 'a tom']\""])
+def test_a_list_of_captions_in_a_cell(tmp_path, cell):
+    assert table(tmp_path, "c.csv", f"raw,n\n{cell},1\n")[1] == [("a cat", {"captions": "a tom", "n": "1"})]
+
+
 # Vectors
 
 
@@ -162,6 +167,20 @@ def test_vectors_that_were_cut_short_are_refused(tmp_path):
 def test_vectors_in_a_table_of_pictures_are_told(tmp_path):
     write(tmp_path, **{"a.jpg": jpeg(1), "c.csv": 'file,embedding\na.jpg,"[0.1, 0.2, 0.3]"\n'})
     assert "names pictures are not read: embedding" in read(tmp_path)[0].notes[0]
+
+
+def test_names_of_files_beside_vectors_are_no_captions(tmp_path):
+    np.save(tmp_path / "v.npy", VECTORS)
+    write(tmp_path, **{"names.txt": "a.jpg\nb.jpg\nc.jpg\nd.jpg\n"})
+    assert [fields for _said, fields in read(tmp_path)[1]] == [{"file": f"{letter}.jpg"} for letter in "abcd"]
+    assert {said for said, _fields in read(tmp_path)[1]} == {""}
+
+
+def test_several_files_of_vectors_are_refused(tmp_path):
+    for name in ("part-0.parquet", "part-1.parquet"):
+        pyarrow.parquet.write_table(pa.table({"vector": VECTORS.tolist()}), tmp_path / name)
+    with pytest.raises(InputError, match="several files of vectors or texts; give one of them"):
+        open_source(tmp_path)
 
 
 def test_arrays_that_are_not_read_are_told(tmp_path):
