@@ -2,8 +2,8 @@
 
 Equal steps along a path are not equal steps of what is drawn: a decoder holds on to one picture for long, and then
 turns it into the next within a few frames. So a coarse pass is drawn and embedded again, and tells where frames of an
-even walk lie; the furthest from all that is drawn come next, a few at a time. Of all frames drawn those are kept whose
-steps are most alike.
+even walk lie; the furthest from all that is drawn come next, a few at a time. Of all frames drawn those are kept that
+are the most even walk.
 
 Source: the walk by arc length that animation makes of any curve (Guenter and Parent 1990, Computing the arc length of
 parametric curves, IEEE Computer Graphics & Applications 10), here measured where the drawings lie.
@@ -27,7 +27,7 @@ COARSE = 0.4  # of them, for the coarse pass
 AT_ONCE = 4  # frames that are looked for together: a batch
 DIGITS = 4  # of a place, as it stands in a link
 LEAST = 1e-6  # radians of a step in which nothing changes
-POWER = 4  # of a step, of which the sum is made least: the widest counts most
+FALLS = 0.99  # of a bound on the widest step, for the next one
 
 
 def steps(embeddings: np.ndarray) -> np.ndarray:
@@ -69,7 +69,10 @@ def finer(places: np.ndarray, embeddings: np.ndarray, frames: int, count: int) -
 
 
 def kept(embeddings: np.ndarray, count: int, always: np.ndarray) -> np.ndarray:
-    """The rows `(count,)` of drawn frames whose steps are most alike: of which the sum of fourth powers is least.
+    """The rows `(count,)` of drawn frames that are the most even walk; another's `unevenness` is at most 1 % lower.
+
+    Of the walks with the same widest step the longest is the most even: so the longest is looked for of all whose steps
+    are below a bound, which falls until there is none.
 
     Parameters
     ----------
@@ -77,17 +80,30 @@ def kept(embeddings: np.ndarray, count: int, always: np.ndarray) -> np.ndarray:
         `(n,)` bool: frames that have to be among them, both ends too.
     """
     unit, number = normalize(embeddings).astype(np.float64), len(embeddings)
-    costs = np.arccos(np.clip(unit @ unit.T, -1, 1)) ** POWER
+    angles = np.arccos(np.clip(unit @ unit.T, -1, 1)) + LEAST
     passed = np.cumsum(always)
     for row in range(number):  # no step leads backwards, nor over a frame that has to be there
-        costs[row, : row + 1] = np.inf
-        costs[row, row + 1 :][passed[row:-1] - passed[row] > 0] = np.inf
-    best, before = np.where(np.arange(number) == 0, 0.0, np.inf), []
+        angles[row, : row + 1] = -np.inf
+        angles[row, row + 1 :][passed[row:-1] - passed[row] > 0] = -np.inf
+    rows, least, bound = np.empty(0, int), np.inf, np.inf
+    while (way := _longest(np.where(angles < bound, angles, -np.inf), count)) is not None:
+        each = angles[way[:-1], way[1:]]
+        if each.max() / each.sum() < least:
+            rows, least = way, each.max() / each.sum()
+        bound = FALLS * min(each.max(), least * each.sum())  # above that no shorter walk is more even
+    return rows
+
+
+def _longest(lengths: np.ndarray, count: int) -> np.ndarray | None:
+    """The rows `(count,)` of the longest walk from the first of `(n, n)` to the last; None where there is none."""
+    best, before = np.where(np.arange(len(lengths)) == 0, 0.0, -np.inf), []
     for _ in range(count - 1):
-        through = best[:, None] + costs
-        before.append(through.argmin(axis=0))
-        best = through.min(axis=0)
-    rows = [number - 1]
+        through = best[:, None] + lengths
+        before.append(through.argmax(axis=0))
+        best = through[before[-1], range(len(lengths))]
+    if not np.isfinite(best[-1]):
+        return None
+    rows = [len(lengths) - 1]
     for each in reversed(before):
         rows.append(int(each[rows[-1]]))
     return np.array(rows[::-1])

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from clipexplore.draw.even import COARSE, POWER, SHARE, finer, kept, steps, unevenness
+from clipexplore.draw.even import COARSE, FALLS, SHARE, finer, kept, steps, unevenness
 
 COUNT = 17
 
@@ -45,5 +45,6 @@ def test_no_other_choice_is_more_even(seed):
     points = np.cumsum(rng.normal(size=(9, 4)), axis=0) + 3
     always = np.isin(np.arange(9), [0, 4, 8])
     every = [rows for rows in combinations(range(9), 5) if {0, 4, 8} <= set(rows)]
-    costs = {rows: (steps(points[list(rows)]) ** POWER).sum() for rows in every}
-    assert tuple(kept(points, 5, always).tolist()) == min(costs, key=costs.get)
+    rows = kept(points, 5, always)
+    assert tuple(rows.tolist()) in every
+    assert unevenness(points[rows]) <= min(unevenness(points[list(each)]) for each in every) / FALLS + 1e-4
