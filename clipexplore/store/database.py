@@ -231,7 +231,7 @@ def _damage(folder: Path, what: object) -> DamagedError:
     return DamagedError(message.format(folder=folder, what=what))
 
 
-def read_facts(path: Path) -> dict[str, Any] | None:
+def facts_of(path: Path) -> dict[str, Any] | None:
     """What is said of a collection, without opening it for more; None where that cannot be read."""
     try:
         with closing(Database(path.parent)) as found:

@@ -34,9 +34,6 @@ _OF_FIFTYONE = ("id", "filepath", "tags", "metadata", "media_type", "created_at"
 _SPRITE, _SIDE = 8_192, 32  # pixels: the longest side of a sprite that TensorBoard shows, and of a picture in it
 
 
-# One file
-
-
 def as_csv(collection: Collection) -> bytes:
     """Id, caption and fields of the items."""
     return Outgoing(collection, collection.ids).table({"id": "{}"}, encoding="utf-8-sig")
@@ -69,9 +66,6 @@ def as_zip(collection: Collection, ids: Sequence[str] | None = None) -> bytes:
             archive.writestr(f"{id}.webp", collection.picture(id))
         archive.writestr("items.csv", some.table({"file": "{}.webp"}, encoding="utf-8-sig"))
     return out.getvalue()
-
-
-# Forms
 
 
 @dataclass(frozen=True)
@@ -155,9 +149,8 @@ class Outgoing:
         plain = {name: each.type for name, each in (columns | numbers).items()}
         picture = {"image": pa.struct({"bytes": pa.binary(), "path": pa.string()})} if pictures else {}
         size = GROUP if pictures else TEXTS
-        with parquet.ParquetWriter(
-            to, pa.schema({**picture, **plain, **lists}, _features(picture, plain, lists))
-        ) as file:
+        schema = pa.schema({**picture, **plain, **lists}, _features(picture, plain, lists))
+        with parquet.ParquetWriter(to, schema) as file:
             for start in range(0, len(self.ids), size):
                 some = self.ids[start : start + size]
                 self.report(start / len(self.ids), _("Writing {name}").format(name=some[0]))
@@ -166,7 +159,7 @@ class Outgoing:
                 row += [each.slice(start, size).combine_chunks() for each in (columns | numbers).values()]
                 blocks = ((kind, np.float32(more[name][start : start + size])) for name, kind in lists.items())
                 row += [pa.FixedSizeListArray.from_arrays(block.ravel(), type=kind) for kind, block in blocks]
-                file.write_table(pa.Table.from_arrays(row, schema=file.schema))
+                file.write_table(pa.Table.from_arrays(row, schema=schema))
 
 
 def _apart(names: Iterable[str], taken: Iterable[str], called: Callable[[str], str] = str) -> dict[str, str]:
@@ -343,15 +336,11 @@ def zipped(collection: Collection, form: str, model: str, ids: Sequence[str] | N
 def _features(picture: Mapping, plain: Mapping, lists: Mapping) -> dict[str, str]:
     """What `datasets` wants to know of the columns, in the metadata of the schema."""
     said: dict[str, Any] = {name: {"_type": "Image"} for name in picture}
-    said |= {name: {"dtype": _dtype(kind), "_type": "Value"} for name, kind in plain.items()}
+    dtypes = {"double": "float64", "float": "float32"}  # what it calls types of Arrow otherwise
+    said |= {name: {"dtype": dtypes.get(str(kind), str(kind)), "_type": "Value"} for name, kind in plain.items()}
     number = {"dtype": "float32", "_type": "Value"}
     said |= {name: {"feature": number, "length": kind.list_size, "_type": "Sequence"} for name, kind in lists.items()}
     return {"huggingface": json.dumps({"info": {"features": said}})}
-
-
-def _dtype(kind: object) -> str:
-    """The name that `datasets` has for a type of Arrow."""
-    return {"double": "float64", "float": "float32"}.get(str(kind), str(kind))
 
 
 def _cell(value: object) -> str:

@@ -22,7 +22,7 @@ from clipexplore.models import catalog
 from clipexplore.paths import bytes_of
 from clipexplore.settings import first_there, settings
 from clipexplore.store.calendar import DAY, calendar
-from clipexplore.store.database import FILE, read_facts
+from clipexplore.store.database import FILE, facts_of
 from clipexplore.store.published import MANIFEST, parsed
 from clipexplore.store.repair import adopt
 from clipexplore.store.stored import Stored
@@ -316,5 +316,5 @@ def _shelved(name: str, folder: Path) -> Shelved | None:
 @lru_cache(maxsize=512)
 def _manifest(path: Path, modified: int, size: int) -> dict[str, Any] | None:
     """What was said at that time."""
-    found = read_facts(path) if path.name == FILE else parsed(path)
+    found = facts_of(path) if path.name == FILE else parsed(path)
     return found if found and isinstance(found.get("title"), str) else None

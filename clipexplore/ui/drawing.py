@@ -57,14 +57,15 @@ class Look:
     emerging: bytes | None
 
 
-def bytes_of(tracks: dict[str, Track]) -> int:
+def size_of(tracks: dict[str, Track]) -> int:
+    """The bytes of drawings."""
     return sum(len(png) for track in tracks.values() for png in track.pngs)
 
 
 @st.cache_resource(show_spinner=False)
 def _kept() -> Recent[dict[str, Track]]:
     """Drawings by what they depend on."""
-    return Recent(MOST_KEPT, bytes_of)
+    return Recent(MOST_KEPT, size_of)
 
 
 def at_once(drawings: dict[str, Drawn], key: Hashable) -> dict[str, Track]:

@@ -15,7 +15,7 @@ from clipexplore.errors import InputError
 from clipexplore.explore.memory import Recent
 from clipexplore.images import open_picture
 from clipexplore.jobs import Lane
-from clipexplore.ui.drawing import Look, Track, bytes_of, draw_tracks
+from clipexplore.ui.drawing import Look, Track, draw_tracks, size_of
 
 POINTS = np.random.default_rng(0).normal(size=(5, DIM)).astype(np.float32)
 SETTINGS = {"seed": 1, "num_inference_steps": 4, "guidance_scale": 3.0}
@@ -162,7 +162,7 @@ def track(count):
 
 
 def test_the_longest_unused_are_forgotten_first():
-    kept = Recent(5, bytes_of)
+    kept = Recent(5, size_of)
     for name in "abc":
         kept.put(name, {"slerp": track(2)})
         kept.get("a")
