@@ -33,7 +33,7 @@ if by == "cloud":
         "benchmark",
         None,
     )
-    draw_cloud(drawn, "cloud", lambda corners: st.session_state.update(region=corners), lambda row: None)
+    draw_cloud(drawn, "cloud", lambda corners: st.session_state.update(region=corners), *2 * [lambda said: None])
     held = int(inside(places, np.array(region)).sum()) if region else 0
 else:
     figure = go.Figure(

@@ -1,5 +1,7 @@
 """Where on a finished map: new points, and what lies inside a polygon."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from clipexplore.errors import InputError
@@ -47,6 +49,32 @@ def place(query: np.ndarray, background: np.ndarray, coordinates: np.ndarray, n_
 def onto(pictures: np.ndarray, captions: np.ndarray) -> np.ndarray:
     """Pictures `(n, dim)` moved among the captions; else the same few captions would be nearest to all pictures."""
     return pictures + (captions.mean(axis=0) - pictures.mean(axis=0))
+
+
+def in_sight(coordinates: np.ndarray, rows: np.ndarray, sight: Sequence[float], most: int) -> np.ndarray:
+    """Of very many points those to draw: of those in sight every few, and of the others a few.
+
+    Parameters
+    ----------
+    coordinates
+        `(n, 2)`: where all points are.
+    rows
+        `(m,)`, rising: those that there are to draw.
+    sight
+        Left, right, low and high of what is looked at; whole where it is empty.
+    most
+        How many are drawn at once; as many as that are all drawn.
+    """
+    if len(rows) <= most:
+        return rows
+    left, right, low, high = sight or (-np.inf, np.inf, -np.inf, np.inf)
+    x, y = coordinates[rows, 0], coordinates[rows, 1]
+    seen = (left <= x) & (x <= right) & (low <= y) & (y <= high)
+    drawn = np.zeros(len(rows), bool)
+    for part, share in ((seen, 0.9), (~seen, 0.1)):
+        there = np.flatnonzero(part)
+        drawn[there[:: max(1, -(-len(there) // int(share * most)))]] = True
+    return rows[drawn]
 
 
 def corners_of(text: str) -> np.ndarray:

@@ -1,5 +1,6 @@
 """How far a map can be trusted, however it was made: whether neighbours on it are neighbours in the space."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.vectors import normalize
 
-_SCORES_AT_ONCE = 1 << 22  # 16 MB of float32
+_SCORES_AT_ONCE = 1 << 24  # 64 MB of float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,21 +58,28 @@ def trust_in(x: np.ndarray, coordinates: np.ndarray, k: int = 15, rows: np.ndarr
     if not 1 <= k < len(x) / 2:
         message = _("k is {k}; with {points} points it can be 1 to {most}.")
         raise InputError(message.format(k=k, points=len(x), most=(len(x) - 1) // 2))
-    x, rows = normalize(x), np.arange(len(x)) if rows is None else np.unique(rows)
+    rows = np.arange(len(x)) if rows is None else np.unique(rows)
     on_map = _on_map(coordinates, rows, k)
-    penalty, shares = 0, np.empty(len(rows))
-    together = max(1, _SCORES_AT_ONCE // len(x))
-    for start in range(0, len(rows), together):
-        some = rows[start : start + together]
-        cosines = x[some] @ x.T
-        cosines[np.arange(len(some)), some] = -np.inf  # nobody is their own neighbour
-        reached = np.take_along_axis(cosines, on_map[start : start + together], axis=1)
-        for i, (all_of_one, theirs) in enumerate(zip(cosines, reached, strict=True), start):
-            ranks = 1 + (all_of_one > theirs[:, None]).sum(axis=1)  # 1 for the nearest
-            penalty += np.maximum(ranks - k, 0).sum()
-            shares[i] = (ranks <= k).mean()
+    theirs, ranks = np.empty(on_map.shape, np.float32), np.ones(on_map.shape, int)  # 1 for the nearest
+    held = [*_cosines(x, rows)] if len(rows) * len(x) <= _SCORES_AT_ONCE else None  # else computed twice
+    for start, cosines in held or _cosines(x, rows):
+        points, places = np.nonzero((on_map >= start) & (on_map < start + cosines.shape[1]))
+        theirs[points, places] = cosines[points, on_map[points, places] - start]
+    for _start, cosines in held or _cosines(x, rows):
+        for place in range(k):
+            ranks[:, place] += (cosines > theirs[:, place, None]).sum(axis=1)
     worst = len(rows) * k * (2 * len(x) - 3 * k - 1) / 2
-    return Trust(rows, 1 - float(penalty) / worst, shares)
+    return Trust(rows, 1 - float(np.maximum(ranks - k, 0).sum()) / worst, (ranks <= k).mean(axis=1))
+
+
+def _cosines(x: np.ndarray, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """The cosines of some rows with all points, some points at a time, from which on; −∞ with themselves."""
+    asked, size = normalize(x[rows]), max(1, _SCORES_AT_ONCE // len(rows))
+    for start in range(0, len(x), size):
+        cosines = asked @ normalize(x[start : start + size]).T
+        itself = np.flatnonzero((rows >= start) & (rows < start + size))
+        cosines[itself, rows[itself] - start] = -np.inf  # nobody is their own neighbour
+        yield start, cosines
 
 
 def _on_map(coordinates: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:

@@ -90,6 +90,7 @@ def packed(
     alt: str,
     sheet: str | None,
     rows: np.ndarray | None = None,
+    some: bool = False,
 ) -> Packed:
     """Points as cloud.js takes them: positions as float32, colours as uint8 and, of a filtered map, rows as uint32.
 
@@ -99,6 +100,8 @@ def packed(
         `(n, 2)` and one colour each: of all rows of the collection.
     rows
         `(m,)` int, rising: those to draw; all by default. The view stays that of all.
+    some
+        Whether these are not all that there are to draw, so that it matters what is in sight.
 
     Raises
     ------
@@ -107,14 +110,15 @@ def packed(
     """
     if len(coordinates) != len(shades.colors):
         raise ValueError(f"{len(shades.colors)} colours for {len(coordinates)} points")
-    some = slice(None) if rows is None else rows
-    arrays = {"places": np.asarray(coordinates[some, :2], "<f4"), "colors": np.asarray(shades.colors[some], np.uint8)}
+    kept = slice(None) if rows is None else rows
+    arrays = {"places": np.asarray(coordinates[kept, :2], "<f4"), "colors": np.asarray(shades.colors[kept], np.uint8)}
     if rows is not None:
         arrays["rows"] = np.asarray(rows, "<u4")
     blocks = {slot: array.tobytes() for slot, array in arrays.items()}
     head: dict[str, Any] = {
         "blocks": {slot: blake2b(block, digest_size=8).hexdigest() for slot, block in blocks.items()},
         "bounds": _bounds(coordinates),
+        "some": some,
         "axes": axes,
         "alt": alt,
         "sheet": sheet,
@@ -149,15 +153,17 @@ def _place_of(row: int | None, rows: np.ndarray | None) -> int | None:
     return place if place < len(rows) and rows[place] == row else None
 
 
-def draw_cloud(packed: Packed, key: str, on_region: Callable, on_pick: Callable) -> None:
-    """The canvas; it calls `on_region(corners)` with a polygon, [] when cleared, `on_pick(row)` for a click."""
+def draw_cloud(packed: Packed, key: str, on_region: Callable, on_pick: Callable, on_sight: Callable) -> None:
+    """The canvas; it calls `on_region(corners)` with a polygon, [] when cleared, `on_pick(row)` for a click and, where
+    only some points are drawn, `on_sight([left, right, low, high])` when the view has moved.
+    """
     with st.container(gap=None):
         for slot, block in packed.blocks.items():
             slot_name = f"{key}-{slot}"
             _block(
                 data=_headed({"slot": slot_name, "name": packed.head["blocks"][slot]}, block), key=slot_name, height=1
             )
-        _cloud(data={"key": key, **packed.head}, key=key, on={"region": on_region, "pick": on_pick})
+        _cloud(data={"key": key, **packed.head}, key=key, on={"region": on_region, "pick": on_pick, "sight": on_sight})
 
 
 def _headed(head: dict, payload: bytes) -> bytes:

@@ -10,6 +10,7 @@ import streamlit as st
 from clipexplore.errors import InputError
 from clipexplore.explore.map import NEIGHBORS, Layout, Region, lay_out, region_of
 from clipexplore.language import _
+from clipexplore.maps.place import in_sight
 from clipexplore.maps.umap import METRICS
 from clipexplore.space import Point
 from clipexplore.store.collection import Collection
@@ -27,6 +28,8 @@ from .widgets import download, number, select, slider, toggle
 
 MOST_ITEMS = 10_000  # that are exported from the page
 CORNERS = 40  # of a region, so that it fits into a link
+MOST_DRAWN = 1_000_000  # points, 9 MB; of more those in sight, and a few others
+SIGHT = "map-sight"
 
 
 def plane_settings() -> dict[str, object]:
@@ -113,9 +116,14 @@ def show_map(layout: Layout, points: list[Point], coloring: Coloring, region: st
     if layout.coordinates.shape[1] == 3:
         draw_solid(layout.coordinates, shades, over, axes, rows, collection.captions, alt)
     else:
-        some = rows if len(rows) < len(collection) else None
-        sent = packed(layout.coordinates, shades, over, axes, alt, sheet_name(collection), some)
-        draw_cloud(sent, "cloud", take_region, partial(take_picture, collection.ids))
+        of = (collection.name, collection.version, *axes)
+        drawn = in_sight(layout.coordinates, rows, st.session_state.get(SIGHT, {}).get(of, ()), MOST_DRAWN)
+        which, some = drawn if len(drawn) < len(collection) else None, len(drawn) < len(rows)
+        sent = packed(layout.coordinates, shades, over, axes, alt, sheet_name(collection), which, some)
+        draw_cloud(sent, "cloud", take_region, partial(take_picture, collection.ids), partial(_take_sight, of))
+        if some:
+            says = _("{drawn:,} of {count:,} points are drawn; zoom in to see more of them.")
+            st.caption(says.format(drawn=len(drawn), count=len(rows)))
         draw_sheet(collection)
     if error:
         show_error(error)
@@ -139,6 +147,11 @@ def _overlay(layout: Layout, chosen: Region | None) -> Overlay:
         return Overlay()
     start, ends = layout.coordinates[chosen.row].tolist(), layout.coordinates[chosen.nearest].tolist()
     return Overlay(lines=[(*start, *end) for end in ends], chosen=chosen.row)
+
+
+def _take_sight(of: tuple[str, ...], sight: list[float]) -> None:
+    """What is looked at decides which points of that map are drawn."""
+    st.session_state[SIGHT] = {of: sight}
 
 
 def take_region(corners: list[list[float]]) -> None:

@@ -7,7 +7,7 @@ from sklearn.manifold import trustworthiness
 
 from clipexplore.errors import InputError
 from clipexplore.maps.pca import pca
-from clipexplore.maps.place import inside, place
+from clipexplore.maps.place import in_sight, inside, place
 from clipexplore.maps.reference import fit_umap, umap_and_transform
 from clipexplore.vectors import normalize
 
@@ -197,3 +197,15 @@ def test_inside_tells_shapes_with_level_edges_and_a_bay():
     assert inside(points, horseshoe).tolist() == [True, True, False, True, False, False, False]
     assert inside(np.empty((0, 2)), horseshoe).shape == (0,)
     assert not inside(points, horseshoe * [1, 0]).any(), "a loop without an area holds nothing"
+
+
+def test_of_many_points_those_in_sight_are_drawn_and_a_few_others():
+    rng = np.random.default_rng(0)
+    places, rows = rng.uniform(size=(100_000, 2)), np.arange(0, 100_000, 2)
+    assert in_sight(places, rows, (), 50_000) is rows
+    whole = in_sight(places, rows, (), 5_000)
+    assert 4_000 < len(whole) <= 5_000 and set(whole) < set(rows) and (np.diff(whole) > 0).all()
+    close = in_sight(places, rows, (0.4, 0.6, 0.4, 0.6), 5_000)
+    inside = ((places[rows] >= 0.4) & (places[rows] <= 0.6)).all(axis=1)
+    assert set(rows[inside]) < set(close) and len(close) <= 5_000
+    assert 400 < len(set(close) - set(rows[inside])) <= 500

@@ -4,6 +4,7 @@ from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
 from clipexplore.errors import InputError
+from clipexplore.maps import trust
 from clipexplore.maps.pca import pca
 from clipexplore.maps.trust import trust_in
 from clipexplore.vectors import normalize
@@ -46,6 +47,16 @@ def test_some_rows_are_those_of_the_whole(cloud):
     np.testing.assert_allclose(some.shares, whole.shares[[3, 50, 200]])
     halves = [trust_in(cloud, coordinates, rows=rows).trustworthiness for rows in np.array_split(np.arange(240), 2)]
     assert np.mean(halves) == pytest.approx(whole.trustworthiness, abs=1e-9)
+
+
+def test_a_few_points_at_a_time_give_the_same(cloud, monkeypatch):
+    doubled = np.concatenate([cloud, cloud[::3]])  # of which some are equal
+    rows = np.arange(0, 320, 7)
+    whole = trust_in(doubled, doubled[:, :2], rows=rows)
+    monkeypatch.setattr(trust, "_SCORES_AT_ONCE", 50 * len(rows))
+    parts = trust_in(doubled, doubled[:, :2], rows=rows)
+    assert parts.trustworthiness == pytest.approx(whole.trustworthiness, abs=1e-4)
+    np.testing.assert_allclose(parts.shares, whole.shares, atol=0.1)
 
 
 def test_points_in_the_same_place_are_no_trouble(cloud):

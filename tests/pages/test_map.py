@@ -24,8 +24,10 @@ from helpers import (
 from sklearn.manifold import trustworthiness
 
 from clipexplore import Space, links, pca, place
+from clipexplore.explore.map import lay_out
 from clipexplore.maps import reference
 from clipexplore.maps.place import inside
+from clipexplore.ui import maps
 from clipexplore.ui.maps import layout_csv
 
 SQUARE = "-0.1 -0.1, 0.1 -0.1, 0.1 0.1, -0.1 0.1"
@@ -161,6 +163,23 @@ def test_a_point_that_is_none_is_told_and_the_others_are_drawn(typed, says):
     app = open_page("map")
     app.text_area(key="points").set_value(typed).run()
     assert says in the_error(app) and list(own(app)) == ["cat"]
+
+
+def test_of_very_many_points_those_in_sight_are_drawn(monkeypatch):
+    monkeypatch.setattr(maps, "MOST_DRAWN", 1_000)
+    app = open_page("map", {"points": " "})
+    whole = spots(app)
+    assert 500 < len(whole) <= 1_000 and f"{len(whole):,} of 2,626 points are drawn" in captions(app)
+    bounds = cloud(app)["bounds"]
+    x, y = np.median([*whole.values()], axis=0)
+    collection, axes = Space.open().collection, cloud(app)["axes"]
+    sight = [x - 0.05, x + 0.05, y - 0.05, y + 0.05]
+    app.session_state[maps.SIGHT] = {(collection.name, collection.version, *axes): sight}
+    closer = spots(app.run())
+    layout = lay_out(Space.open()).coordinates
+    inside = ((layout >= [sight[0], sight[2]]) & (layout <= [sight[1], sight[3]])).all(axis=1)
+    assert 0 < inside.sum() <= 900 and {collection.ids[row] for row in np.flatnonzero(inside)} <= closer.keys()
+    assert cloud(app)["bounds"] == bounds and len(closer) <= 1_000
 
 
 def test_a_map_without_points_of_ones_own():

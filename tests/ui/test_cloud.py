@@ -42,6 +42,12 @@ def test_points_take_nine_bytes_each_and_a_lasso_none():
     assert before.head["blocks"] == after.head["blocks"], "what has not changed keeps its name and is not sent again"
 
 
+def test_whether_there_are_more_points_is_said():
+    places, shades = np.zeros((9, 2)), Shades(np.zeros(9), ["a"], "rest")
+    few = [packed(places, shades, Overlay(), ("x", "y"), "alt", None, np.arange(4), some) for some in (False, True)]
+    assert [each.head["some"] for each in few] == [False, True] and few[0].blocks == few[1].blocks
+
+
 def test_a_block_is_named_by_its_content():
     places = np.random.default_rng(1).normal(size=(9, 2))
     first, recoloured, moved = (

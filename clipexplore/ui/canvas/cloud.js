@@ -93,7 +93,7 @@ class Cloud extends Exports {
   buttons() {
     const bar = this.root.querySelector(".bar"), says = this.data.says;
     const turn = (mode) => this.turn(this.mode === mode ? this.idle : mode);
-    const does = { lasso: () => turn("lasso"), pan: () => turn("pan"), home: () => { this.home(); this.draw(); }, png: () => this.savePng(), svg: () => this.saveSvg() };
+    const does = { lasso: () => turn("lasso"), pan: () => turn("pan"), home: () => { this.home(); this.draw(); this.look(); }, png: () => this.savePng(), svg: () => this.saveSvg() };
     bar.replaceChildren(...Object.entries(does).map(([name, act]) => {
       const button = document.createElement("button");
       [button.textContent, button.type, button.onclick, button.dataset.does] = [says[name], "button", act, name];

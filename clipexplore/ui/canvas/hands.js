@@ -94,7 +94,7 @@ class Hands extends Drawing {
     const step = 60 / this.scale, moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
     if (moves[event.key]) { this.view.x += moves[event.key][0]; this.view.y += moves[event.key][1]; this.moved(); }
     else if (event.key === "+" || event.key === "-") this.zoom(event.key === "+" ? 1.3 : 1 / 1.3, this.width / 2, this.height / 2);
-    else if (event.key === "0") { this.home(); this.draw(); }
+    else if (event.key === "0") { this.home(); this.draw(); this.look(); }
     else if (event.key === "Escape") this.clear();
     else return;
     this.point(null);

@@ -38,8 +38,15 @@ class View {
   moved() {
     clearTimeout(this.rest);
     this.thin = Math.max(1, Math.ceil((this.cost ?? 0) / SMOOTH));
-    this.rest = setTimeout(() => { this.thin = 1; this.draw(); }, 180);
+    this.rest = setTimeout(() => { this.thin = 1; this.draw(); this.look(); }, 180);
     this.draw();
+  }
+
+  /** Says what is in sight, where only some of the points are here. */
+  look() {
+    if (!this.data.some) return;
+    const [left, high] = this.toPlane(0, 0), [right, low] = this.toPlane(this.width, this.height);
+    this.send("sight", [left, right, low, high]);
   }
 
   resize() {
