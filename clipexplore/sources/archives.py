@@ -43,7 +43,8 @@ class Zip(Tree):
             self._zip = open_zip(file, self._caps.entries)
             entries = self._zip.infolist()
         self._check(file, entries)
-        named = ((_name_of(entry), entry) for entry in entries if not entry.is_dir())
+        files = (entry for entry in entries if not entry.is_dir())
+        named = ((_name_of(entry).replace("\\", "/"), entry) for entry in files)  # as some programs for Windows write
         self._entries = {name: entry for name, entry in named if not any(map(is_ignored, PurePosixPath(name).parts))}
         self.names = sorted(self._entries)
 

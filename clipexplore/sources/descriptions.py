@@ -29,6 +29,7 @@ from clipexplore.sources.rows import CAPTION, Row, in_one_line, table_rows
 
 ENDINGS = (".txt", ".caption", ".json", ".xmp", ".cls")
 VECTORS: dict[str, Kind] = {".image_vectors.npy": "pictures", ".text_vectors.npy": "captions"}
+_MOST_TEXT = 100_000  # bytes of a text beside a picture that are looked through
 _NUMBERS = 5  # in a line that is no caption
 _MOST = 1_000_000  # bytes of a file beside a picture, and of XMP, that are read
 _DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
@@ -96,9 +97,12 @@ class Sidecars:
     def numbers(self, pictures: Iterable[str]) -> tuple[str, ...]:
         """A note where the texts beside some pictures are numbers."""
         texts = (name for picture in pictures for name in self.of(picture) if name.lower().endswith(".txt"))
-        found = next((name for name in texts if _is_numbers(_first_line(self._tree.read(name)))), "")
-        message = _("Numbers beside pictures, such as boxes of YOLO in {name}, are no captions and not read.")
-        return (message.format(name=found),) if found else ()
+        for name in texts:
+            first, _end, _rest = self._tree.read(name)[:_MOST_TEXT].partition(b"\n")
+            if _is_numbers(first.decode("utf-8", "replace")):
+                message = _("Numbers beside pictures, such as boxes of YOLO in {name}, are no captions and not read.")
+                return (message.format(name=name),)
+        return ()
 
     def vectors(self, picture: str) -> dict[Kind, np.ndarray]:
         """The vectors `(dim,)` beside a picture, float32, by what they are of.
@@ -147,7 +151,7 @@ def _read(data: bytes, name: str) -> Row:
         return _from_json(data)
     if ending == "xmp":
         return Row(caption=in_xmp(data), fields=_tags(data))
-    text = _first_line(data)
+    text = _first_line(data, name)
     return Row(fields={"label": text}) if ending == "cls" else Row(caption="" if _is_numbers(text) else text)
 
 
@@ -157,9 +161,15 @@ def _is_numbers(text: str) -> bool:
     return len(cells) >= _NUMBERS and all(map(NUMBER.fullmatch, cells))
 
 
-def _first_line(data: bytes) -> str:
-    """The caption that a text file holds: its first line that is not empty."""
-    lines = data[:100_000].decode("utf-8-sig", "replace").split("\n")
+def _first_line(data: bytes, name: str) -> str:
+    """The caption that a text file holds: its first line that is not empty; InputError if it is not in UTF-8."""
+    whole, data = len(data) <= _MOST_TEXT, data[:_MOST_TEXT]
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        lines = data.decode(encoding, "strict" if whole else "replace").split("\n")
+    except UnicodeDecodeError as error:
+        message = _("{name!r} is not text in UTF-8; save it in that encoding.")
+        raise InputError(message.format(name=name)) from error
     return next((in_one_line(line) for line in lines if line.strip()), "")
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+import zipfile
 
 import numpy as np
 import pyarrow as pa
@@ -262,6 +263,20 @@ def test_boxes_of_yolo_are_no_captions(tmp_path):
     write(tmp_path, **{"a.jpg": jpeg(1), "a.txt": "0 0.5 0.5 0.1 0.2\n", "b.jpg": jpeg(2), "b.txt": "3 2 1"})
     source, taken, _ = read(tmp_path)
     assert taken == [("", {}), ("3 2 1", {})] and "boxes of YOLO in a.txt" in source.notes[0]
+
+
+def test_a_text_beside_a_picture_is_read_in_its_encoding_or_refused(tmp_path):
+    for number, encoding in enumerate(("utf-8", "utf-16", "cp1252")):
+        write(tmp_path, **{f"{number}.jpg": jpeg(number), f"{number}.txt": "ein Bär".encode(encoding)})
+    _, taken, refused = read(tmp_path)
+    assert [said for said, _fields in taken] == ["ein Bär"] * 2 and "'2.txt' is not text in UTF-8" in refused["2.jpg"]
+
+
+def test_backslashes_in_a_zip_are_folders(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for number, kind in enumerate(("cat", "dog")):
+            archive.writestr(f"{kind}\\{number}.jpg", jpeg(number))
+    assert [fields for _said, fields in read(tmp_path / "a.zip")[1]] == [{"label": "cat"}, {"label": "dog"}]
 
 
 XMP = (
