@@ -50,8 +50,8 @@ def test_scenes_are_of_the_thing_that_is_said(world):
     from clipexplore.training.scenes import HELD_OUT, draw
     from clipexplore.training.train_classifier import Batches, asked, held_out
 
-    batch = Batches(PAIR, 6)[3]
-    scenes = [asked(18 + i, PAIR) for i in range(6)]
+    batches = Batches(PAIR, 6)
+    batch, scenes = batches[3], [asked(18 + i, batches.order) for i in range(6)]
     assert [PAIR[label] for label in batch["labels"]] == [one.items[0].name for one in scenes]
     large = np.asarray(draw(scenes[4]), np.float64).reshape(64, 2, 64, 2, 3).mean((1, 3))
     assert np.abs(batch["pixels"][4].permute(1, 2, 0).numpy() - large).max() <= 0.75
@@ -62,6 +62,20 @@ def test_scenes_are_of_the_thing_that_is_said(world):
     for name in PAIR:
         places = [one.place for one in kept if one.items[0].name == name]
         assert len(places) == 6 and places.count(None) == 3
+
+
+def test_few_things_are_shown_at_first_and_all_in_the_end(world):
+    from clipexplore.training.things import things
+    from clipexplore.training.train_classifier import DOUBLING, FIRST, Batches
+
+    names = [thing.name for thing in things()]
+    batches = Batches(names, 100)
+    shown = [{*batches[pictures // 100]["labels"].tolist()} for pictures in (0, DOUBLING, DOUBLING * 20)]
+    first, second, all_of_them = (
+        {names.index(name) for name in batches.order[:most]} for most in (FIRST, 2 * FIRST, None)
+    )
+    assert shown[0] <= first and shown[1] <= second and shown[1] - first
+    assert shown[2] - second and len(all_of_them) == len(names)
 
 
 def test_a_tie_counts_against_it_and_a_strange_name_is_refused(world, classifier):
