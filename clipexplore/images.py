@@ -26,21 +26,7 @@ from clipexplore.errors import InputError
 from clipexplore.language import _
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF", "TIFF", "JPEG2000")
-_SUFFIXES = (
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".jfif",
-    ".mpo",
-    ".png",
-    ".webp",
-    ".gif",
-    ".bmp",
-    ".avif",
-    ".tif",
-    ".tiff",
-    ".jp2",
-)
+_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".avif", ".tif", ".tiff", ".jp2")
 SIDE = 1024  # pixels; no page shows and no model reads more
 SIDE_OF_UPLOAD = 256  # pixels of what is kept of a visitor's picture
 MAX_BYTES = 20_000_000
@@ -88,7 +74,7 @@ def formats() -> tuple[str, ...]:
 
 def suffixes() -> tuple[str, ...]:
     """The endings, in small letters, of files that are taken for pictures."""
-    return (*_SUFFIXES, ".heic", ".heif") if "HEIF" in formats() else _SUFFIXES
+    return (*_ENDINGS, ".heic", ".heif") if "HEIF" in formats() else _ENDINGS
 
 
 def open_picture(data: bytes | Path, least: int | None = None) -> Image.Image:
