@@ -125,7 +125,9 @@ def naming(table: Table, places: Places) -> Table | None:
     first = [row for row in islice(table, _LOOKED_AT) if not row.wrong]
     for column in ("", *(first[0].fields if first else ())):
         if 2 * sum(len(places.find(_cell(row, column)).files) == 1 for row in first) > len(first):
-            return replace(table, names_files=True, rows=partial(_by_column, table.rows, column))
+            message = _("The column {name} names pictures, without their endings.").format(name=column or "id")
+            rows = partial(_by_column, table.rows, column)
+            return replace(table, names_files=True, rows=rows, notes=(*table.notes, message))
     return None
 
 

@@ -162,7 +162,8 @@ def add(
                     store.add_vectors(space, contents, rows)
             outcome.added += len(batch)
         if not store.rows():
-            raise InputError(_("There is nothing to make a collection of; every entry was refused, or there was none."))
+            message = _("There is nothing to make a collection of; every entry was refused, or there was none.")
+            raise InputError(" ".join([message, *(each.reason for each in outcome.rejected[:1])]))
         if embedder:
             embed_missing(store, embedder, model, revision, report)
         _list_rejected(store, outcome)

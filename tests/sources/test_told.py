@@ -67,7 +67,7 @@ def test_a_header_with_ids_is_no_item_and_the_caption_is_asked_for(tmp_path):
     assert "Which column is the caption? None was taken for it; texts stand in: headline." in shown.questions
     assert shown.left_out[0].reason == "It has no caption." and shown.left_out[0].count == 2
     assert [each.caption for each in captioned_by(source, "headline")] == ["a man bites a dog", "it rains again"]
-    with pytest.raises(InputError, match="nothing to make a collection of"):
+    with pytest.raises(InputError, match="every entry was refused, or there was none. It has no caption."):
         take(tmp_path / "it", tmp_path / "c.csv")
 
 
@@ -128,8 +128,9 @@ def test_json_names_pictures_in_a_column_of_any_name(tmp_path):
 @pytest.mark.parametrize("text", ["id,breed\na1,pug\nb2,boxer\n", "dog_id,image_id,breed\n7,a1,pug\n7,b2,boxer\n"])
 def test_names_without_endings_are_found_in_a_table_at_the_top(tmp_path, text):
     write(tmp_path, **{"train/a1.jpg": jpeg(1), "train/b2.jpg": jpeg(2), "labels.csv": text})
-    _, taken, refused = read(tmp_path)
+    source, taken, refused = read(tmp_path)
     assert [fields["breed"] for _said, fields in taken] == ["pug", "boxer"] and not refused
+    assert "names pictures, without their endings" in source.notes[0]
 
 
 def test_captions_that_vizwiz_rejects_are_none(tmp_path):
