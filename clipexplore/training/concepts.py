@@ -29,7 +29,6 @@ from ..labs.concepts import (
     learn_concepts,
     stability,
     true_of,
-    usual_amounts,
 )
 from ..maps.pca import pca
 from ..models.embedder import Embedder
@@ -48,8 +47,8 @@ SEEDS = (0, 1, 2)
 FIELDS = ("thing", "place", "colour", "headwear", "eyewear")
 FEW = 10  # pictures of a value that a concept is turned for; there are hardly more of a colour
 EACH = 20  # changes of a place, of headwear and of a colour
-TELLS = 0.5  # F1 from which a concept tells a value, and is turned off with it
-UP = 1.5  # usual amounts that a concept is turned up to; with more, drawings lose the thing
+TELLS = 0.5  # F1 from which a concept tells a value, and is turned with it; where none does, the best alone
+UP = 1.5  # means of pictures with a value, that its concepts are turned up to; with more, drawings lose the thing
 BARS = {"concepts: F1 of the best concept": 0.92}
 SLIDERS = {"concepts turned, drawn: changed as asked": 0.80, "concepts turned, drawn: the rest unchanged": 0.80}
 MINUTES = 4  # that learning may take
@@ -152,22 +151,21 @@ def changes(each: int = EACH) -> list[Change]:
 
 
 def turned(space: Space, dictionary: Dictionary, asked: Sequence[Change], points: np.ndarray) -> np.ndarray:
-    """The points `(n, dim)` of scenes with every concept that tells the old value turned off, and the one that tells
-    the new value best turned up.
+    """The points `(n, dim)` of scenes with every concept that tells the old value turned off, and every one that tells
+    the new value turned up, in the proportions in which pictures with that value have them.
     """
     values = frequent(space.collection.fields, FIELDS, FEW)
-    amounts = dictionary.read(_pictures(space))
-    usual = usual_amounts(amounts)
-    best, _thresholds = f1_by_threshold(amounts, true_of(space.collection.fields, values))
+    amounts, truth = dictionary.read(_pictures(space)), true_of(space.collection.fields, values)
+    best, _thresholds = f1_by_threshold(amounts, truth)
+    usual = truth.T @ amounts / truth.sum(axis=0)[:, None]
     tells = {
-        value: (np.flatnonzero(scores > TELLS), int(scores.argmax()))
-        for value, scores in zip(values, best, strict=True)
+        value: {row: UP * float(have[row]) for row in np.flatnonzero(scores >= min(TELLS, scores.max())).tolist()}
+        for value, scores, have in zip(values, best, usual, strict=True)
     }
     found = []
     for change, point in zip(asked, points, strict=True):
-        old, new = (tells.get((change.field, change.read(one))) for one in (change.before, change.after))
-        levels = dict.fromkeys(old[0].tolist(), 0.0) if old else {}
-        found.append(dictionary.turned(point, levels | ({new[1]: UP * usual[new[1]]} if new else {})))
+        old, new = (tells.get((change.field, change.read(one)), {}) for one in (change.before, change.after))
+        found.append(dictionary.turned(point, dict.fromkeys(old, 0.0) | new))
     return normalize(np.stack(found))
 
 

@@ -88,11 +88,11 @@ def show_judged() -> None:
     if "concepts turned, drawn: changed as asked" in figures:
         say_figures(
             _(
-                "With one concept turned off and another on, the drawing shows what was asked for in {of[concepts "
-                "turned, drawn: changed as asked]:.0%} and the same thing as before in {of[concepts turned, drawn: the "
-                "rest unchanged]:.0%}, as another CLIP sees it; the nearest picture of the collection in {of[concepts "
-                "turned, nearest picture: changed as asked]:.0%} and {of[concepts turned, nearest picture: the rest "
-                "unchanged]:.0%}."
+                "With all concepts that tell one value turned off and those of another turned up, the drawing shows "
+                "what was asked for in {of[concepts turned, drawn: changed as asked]:.0%} and the same thing as before "
+                "in {of[concepts turned, drawn: the rest unchanged]:.0%}, as another CLIP sees it; the nearest picture "
+                "of the collection in {of[concepts turned, nearest picture: changed as asked]:.0%} and {of[concepts "
+                "turned, nearest picture: the rest unchanged]:.0%}."
             ),
             by="concepts",
         )
