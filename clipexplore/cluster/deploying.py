@@ -9,18 +9,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
-from time import monotonic
 from typing import Any, TypeVar
 
 import clipexplore
-from clipexplore.cluster.driver import MODEL, EndedError, connected, forget, once, shared
+from clipexplore.cluster.driver import MODEL, connected, once, shared
 
 T = TypeVar("T")
 AT_ONCE = 4  # questions under way that a copy is meant to have; more bring further copies
 # Seconds until there are more copies, fewer, or none: a model that waits for room has it before its askers give up.
 DELAYS = {"upscale_delay_s": 5.0, "downscale_delay_s": 60.0, "downscale_to_zero_delay_s": 240.0}
-SELDOM = 10.0  # seconds between two looks at whether a model starts at all
-_FAILED = "The deployment failed to start"  # so many times in a row, as Serve puts it
 LOADING = 600  # seconds that a node may take to import what a model needs
 
 
@@ -69,31 +66,6 @@ def _run(name: str, model: type, arguments: tuple, at_most: int) -> Any:
     )
     target = serve.RunTarget(kind.bind(*arguments), name=name, route_prefix=None)
     return serve.run_many([target], wait_for_applications_running=False)[0]
-
-
-_looked: dict[str, float] = {}  # when a model was last looked at
-
-
-def check_starts(name: str) -> None:
-    """Ends a model whose copies have ended each time they were started; whoever asks for it next has it tried anew.
-
-    Raises
-    ------
-    EndedError
-        Where it has come to that.
-    """
-    from ray import serve
-
-    if monotonic() - _looked.get(name, 0.0) < SELDOM:
-        return
-    _looked[name] = monotonic()
-    about = serve.status().applications.get(name)
-    if about is None or not (found := _as_deployed(name, about)).fails or found.for_memory:
-        return
-    if any(_FAILED in part.message for part in about.deployments.values()):
-        forget((MODEL, name))
-        serve.delete(name)
-        raise EndedError
 
 
 @dataclass(frozen=True)

@@ -207,15 +207,8 @@ def again(work: Callable[[], T]) -> T:
     return work()
 
 
-def awaited(get: Callable[[float], T], longest: float, check: Callable[[], object] = lambda: None) -> T:
+def awaited(get: Callable[[float], T], longest: float) -> T:
     """What `get` gives, asked for a moment at a time, so that whoever waits is told when the cluster is gone.
-
-    Parameters
-    ----------
-    longest
-        Seconds.
-    check
-        Called every moment; raises where there is nothing to wait for.
 
     Raises
     ------
@@ -232,7 +225,6 @@ def awaited(get: Callable[[float], T], longest: float, check: Callable[[], objec
             if time.monotonic() > end:
                 raise
         check_reachable()
-        check()
 
 
 def watched(stream: Iterable[T]) -> Iterator[T | None]:

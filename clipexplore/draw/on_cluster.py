@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from clipexplore.cluster.connection import Work, ask
-from clipexplore.cluster.deploying import check_starts, deployed, once_loaded
+from clipexplore.cluster.deploying import deployed, once_loaded
 from clipexplore.cluster.driver import again, awaited, shared, watched
 from clipexplore.draw.folders import usual_settings
 from clipexplore.draw.renderer import Renderer, Shown
@@ -177,8 +177,7 @@ class _Batch:
 
     def _begin(self) -> None:
         arguments, numbers, asked = self._asked
-        serving = deployed(Artist, *arguments)
-        self._name, self._drawing = serving.app_name, serving.options(stream=True).draw.remote(numbers, asked)
+        self._drawing = deployed(Artist, *arguments).options(stream=True).draw.remote(numbers, asked)
         self._news: Iterator[Any] | None = watched(self._drawing)
 
     def _next(self) -> Any:
@@ -186,7 +185,5 @@ class _Batch:
             self._begin()
         news, self._news = self._news, None
         said = next(news)  # type: ignore[arg-type]
-        if said is None:
-            check_starts(self._name)
         self._news = news
         return said

@@ -104,7 +104,6 @@ sys.meta_path.insert(0, Crash())
     "module",
     [
         pytest.param("transformers", id="when the model is loaded"),
-        pytest.param("clipexplore.cluster.embedding", id="when a copy is started"),
         pytest.param("clipexplore.cluster.searching", id="when a shard is started"),
     ],
 )
@@ -127,7 +126,7 @@ def test_where_the_code_itself_crashes_that_is_told(nodes, tiny_clip, tmp_path, 
             ask_for()
         end(broken)
     nodes.complete()
-    np.testing.assert_array_equal(ask_for(), before)
+    np.testing.assert_allclose(ask_for(), before, atol=1e-6)
 
 
 def test_an_import_whose_reading_ends_its_process_each_time_is_told_of(nodes, tmp_path, tiny_clip):
