@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 from helpers import PAGES, cloud, visit
 
+from clipexplore import Space, links
 from clipexplore import language as speech
-from clipexplore import links
 from clipexplore.models import catalog
 from clipexplore.settings import settings
-from clipexplore.store.collection import Collection
 from clipexplore.store.shelves import WORLD, explorable, folders
 from clipexplore.ui.filters import facets, values_of
 from clipexplore.ui.session import speaking
@@ -97,8 +96,9 @@ def test_the_fields_of_the_bundled_collection_are_ours_and_those_of_any_other_ar
 
 
 def test_the_values_of_its_fields_have_a_name_in_every_language():
-    fields = Collection.open(settings().assets / "collections" / WORLD).fields
-    few = [name for name in facets(fields) if not pd.api.types.is_numeric_dtype(fields[name])]
+    space = Space.open()
+    fields = space.collection.fields
+    few = [name for name in facets(space) if not pd.api.types.is_numeric_dtype(fields[name])]
     assert {value for name in few for value in values_of(fields[name])} == _values().keys()
     assert {frozenset(names) for names in _values().values()} == {frozenset(speech.LANGUAGES) - {"en"}}
 
