@@ -104,7 +104,7 @@ def connected() -> Any:
                 _connect(ray)
             except (ConnectionError, RuntimeError, TimeoutError, ValueError, ray.exceptions.RayError) as error:
                 traced = isinstance(error, ConnectionAbortedError)  # says what went wrong in its last line
-                raise LostError(str(error).strip().splitlines()[-1 if traced else 0]) from error
+                raise LostError(str(error).strip().split("\n")[-1 if traced else 0]) from error
         return ray
 
 
