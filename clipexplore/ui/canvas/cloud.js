@@ -52,6 +52,7 @@ class Cloud extends Exports {
   end() {
     this.watch.disconnect();
     clearTimeout(this.rest);
+    cancelAnimationFrame(this.waiting ?? 0); // the canvas may be another cloud's by then
     window.removeEventListener("clipexplore-sheet", this.onSheet);
     window.removeEventListener("clipexplore-block", this.onBlock);
     this.gl?.getExtension("WEBGL_lose_context")?.loseContext();

@@ -12,8 +12,7 @@ class Drawing extends Points {
   draw(points = true) {
     this.stale ||= points;
     if (this.waiting || !this.data || !this.width) return;
-    this.waiting = true;
-    requestAnimationFrame(() => { this.waiting = false; this.drawNow(); });
+    this.waiting = requestAnimationFrame(() => { this.waiting = 0; this.drawNow(); });
   }
 
   drawNow() {
