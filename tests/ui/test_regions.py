@@ -87,11 +87,10 @@ def plane() -> SimpleNamespace:
         listed = zip(rows[found.indices[0]], found.cosines[0].tolist(), found.z[0].tolist(), strict=True)
         return [Hit(ids[row], "", cosine, z, rank, what) for rank, (row, cosine, z) in enumerate(listed, 1)]
 
-    collection = Known(row=ids.index, embeddings=lambda model, kind: vectors)
     space = SimpleNamespace(
-        collection=collection,
-        model=SimpleNamespace(key="own"),
+        collection=Known(row=ids.index),
         kind="pictures",
+        embeddings=lambda: vectors,
         search=find,
         point=lambda written: SimpleNamespace(vector=vectors[ids.index(written[1:])]),
     )
