@@ -78,6 +78,8 @@ def share_box() -> None:
             st.caption(_("The link is too long for a QR code."))
         elif box.open:  # every change makes another link, and its code would take as long as many a page
             _show_to_others()
+    if given := st.session_state.get("for-the-room"):
+        _enlarge(*given) if given[0].endswith(own) else _close()  # it is the code of one view
 
 
 def _files(link: str, page: str) -> None:
@@ -148,10 +150,14 @@ def _show_to_others() -> None:
 
 def _show_to_room(link: str, target: str) -> None:
     st.session_state["share"] = False  # the popover that the button stands in
-    _enlarge(link, target)
+    st.session_state["for-the-room"] = link, target
 
 
-@st.dialog(_("Share this view"), width="large", icon=":material/qr_code_2:")
+def _close() -> None:
+    st.session_state.pop("for-the-room", None)
+
+
+@st.dialog(_("Share this view"), width="large", icon=":material/qr_code_2:", on_dismiss=_close)
 def _enlarge(link: str, target: str) -> None:
     """For a screen that a whole room looks at; `browser/window.css` keeps all of the code on it."""
     with st.container(key="room-code"):
