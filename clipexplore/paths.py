@@ -3,6 +3,8 @@ how one is written that is whole at every moment.
 """
 
 import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from threading import get_ident
 
@@ -43,6 +45,15 @@ def write_whole(path: Path, data: bytes, lasting: bool = False) -> None:
         partial.unlink(missing_ok=True)
     if lasting:
         sync(path.parent)
+
+
+def delete(path: Path) -> None:
+    """Deletes a file, or a folder with all that is in it; what the disk refuses to delete stays."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 def bytes_of(folder: Path) -> int:

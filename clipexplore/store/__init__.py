@@ -9,8 +9,8 @@ collection, absent, opening
     What every page explores, whichever of the two it lies in; what it says of what it lacks; and how a model sees it.
 importing, embedding
     New items from a source; vectors for what has none.
-shelves, kept, calendar
-    Which collections there are and whose; pictures that links name; when what nobody uses goes.
+shelves, kept, bin, calendar
+    Which collections there are and whose; pictures that links name; what was thrown away, and since when.
 repair, export, commands
     Damage, and earlier versions; files for other tools; the command line.
 """

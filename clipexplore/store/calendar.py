@@ -6,10 +6,8 @@ they are counted by the monotonic clock, and between two runs at most a day pass
 
 import math
 import os
-import shutil
 import threading
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -59,28 +57,6 @@ class Calendar:
             os.utime(path, (self.now(), self.now()))
         except OSError:  # it is gone, or the disk is read-only and nothing is ever deleted
             return
-
-    def put_away(self, old: Iterable[Path], bin: Path) -> int:
-        """Moves files and folders to a bin, where their last day begins, and counts them; what had its day there goes.
-
-        Raises
-        ------
-        OSError
-            Where the disk refuses.
-        """
-        for path in [each for each in bin.glob("*") if self.age(each) > DAY]:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-        moved = 0
-        for path in old:
-            bin.mkdir(exist_ok=True)
-            self.use(path)
-            with suppress(FileNotFoundError):  # another process of this home did
-                path.replace(bin / path.name)
-                moved += 1
-        return moved
 
     def _read(self) -> float | None:
         try:

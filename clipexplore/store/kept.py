@@ -14,7 +14,8 @@ from clipexplore.images import open_picture, picture_id, small_copy
 from clipexplore.language import _
 from clipexplore.paths import write_whole
 from clipexplore.settings import settings
-from clipexplore.store.calendar import DAY, calendar
+from clipexplore.store.bin import clear_out
+from clipexplore.store.calendar import calendar
 
 _ID = re.compile(r"up-[0-9a-z]{1,64}")
 log = logging.getLogger(__name__)
@@ -92,10 +93,9 @@ def load(id: str) -> bytes | None:
 
 def forget() -> int:
     """Moves what nobody has asked for in time to the bin, and counts it; where the disk refuses, all stays."""
-    days, folder = settings().kept_days, kept_folder()
-    old = [path for path in folder.glob("*.webp") if days and calendar().age(path) > days * DAY]
+    folder = kept_folder()
     try:
-        return calendar().put_away(old, folder / "bin")
+        return clear_out(folder, folder.glob("*.webp"), settings().kept_days)
     except OSError as error:
         log.warning("old kept pictures stay, because the disk refuses (%s)", error.strerror)
         return 0

@@ -20,6 +20,7 @@ import numpy as np
 
 from clipexplore.errors import DamagedError, no_room
 from clipexplore.language import _
+from clipexplore.paths import delete
 from clipexplore.sources.entries import KINDS
 from clipexplore.store.database import FILE, PAGE, UNREADABLE
 from clipexplore.store.items import Item, content_key, fields_json
@@ -261,8 +262,4 @@ def _compare(folder: Path, manifest: Mapping[str, Any], made: Stored) -> None:
 def _forget_old(folder: Path) -> None:
     """Deletes the files of the old form."""
     for name in _OLD:
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        delete(folder / name)

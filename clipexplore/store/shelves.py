@@ -21,7 +21,7 @@ from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.paths import bytes_of
 from clipexplore.settings import first_there, settings
-from clipexplore.store.calendar import DAY, calendar
+from clipexplore.store.bin import clear_out, place_of, thrown_away
 from clipexplore.store.database import FILE, facts_of
 from clipexplore.store.published import MANIFEST, parsed
 from clipexplore.store.repair import adopt
@@ -186,33 +186,16 @@ def share(folder: Path) -> Path:
     return place
 
 
-def delete(folder: Path) -> Path:
-    """Takes a collection from the shelf; for a day `undelete` brings it back. Gives where it waits."""
-    when = int(calendar().now())
-    while (waiting := folder.parent / ".deleted" / f"{when}-{folder.name}").exists():
-        when += 1
-    waiting.parent.mkdir(parents=True, exist_ok=True)
-    folder.rename(waiting)
-    return waiting
-
-
 def deleted(owner: str | None = None) -> dict[str, Path]:
-    """What can be had back for a day, by its name: the shared ones, and those of a session."""
-    found = {}
-    for root in [shared_folder(), *([session_folder(owner)] if owner else [])]:
-        for path in sorted((root / ".deleted").glob("*")):
-            when, _, name = path.name.partition("-")
-            if when.isdigit() and calendar().now() - int(when) > DAY:
-                shutil.rmtree(path, ignore_errors=True)
-            elif when.isdigit():
-                found[name] = path
-    return found
+    """What was deleted and can be had back for a day, by its name: the shared ones, and those of a session."""
+    roots = [shared_folder(), *([session_folder(owner)] if owner else [])]
+    return {place_of(waiting).name: waiting for root in roots for waiting in thrown_away(root)}
 
 
 def binned(owner: str, shared: Collection[str] = ()) -> int:
     """The bytes of what a session deleted and can have back: its own, and the shared collections of these names."""
-    theirs = (path for path in (shared_folder() / ".deleted").glob("*") if path.name.partition("-")[2] in shared)
-    return sum(map(bytes_of, [session_folder(owner) / ".deleted", *theirs]))
+    theirs = (waiting for waiting in thrown_away(shared_folder()) if place_of(waiting).name in shared)
+    return sum(map(bytes_of, [*thrown_away(session_folder(owner)), *theirs]))
 
 
 def check_free(more: int) -> None:
@@ -231,24 +214,6 @@ def discard_empty(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def undelete(waiting: Path) -> Path:
-    """Puts a deleted collection back on its shelf.
-
-    Raises
-    ------
-    InputError
-        If another has its name by now, or its day is over.
-    """
-    place = waiting.parent.parent / waiting.name.partition("-")[2]
-    if place.exists():
-        message = _("There is another collection {name!r} by now; delete or rename it first.")
-        raise InputError(message.format(name=place.name))
-    if not waiting.is_dir():
-        raise InputError(_("The day in which it could be had back is over."))
-    waiting.rename(place)
-    return place
-
-
 def forget_sessions(present: Collection[str] = ()) -> int:
     """Bins what sessions made that nobody has used for a day, and counts them; a day later it is gone for good.
 
@@ -256,7 +221,7 @@ def forget_sessions(present: Collection[str] = ()) -> int:
     """
     root = settings().home / "sessions"
     sessions = (each for each in root.glob("*") if _OWNER.fullmatch(each.name) and each.name not in present)
-    return calendar().put_away([path for path in sessions if calendar().age(path) > DAY], root / "bin")
+    return clear_out(root, sessions, days=1)
 
 
 def exists(folder: Path) -> bool:

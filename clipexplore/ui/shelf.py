@@ -18,6 +18,7 @@ from clipexplore.models import catalog
 from clipexplore.models.catalog import UNNAMED
 from clipexplore.space import Hit
 from clipexplore.store import export, shelves
+from clipexplore.store.bin import put_back, throw_away
 from clipexplore.store.collection import Collection
 from clipexplore.store.importing import REJECTED
 from clipexplore.store.shelves import Shelved
@@ -185,7 +186,7 @@ def _delete(folder: Path) -> None:
     job = jobs().pop(str(folder), None)
     if job:
         job.cancel()
-    shelves.delete(folder)
+    throw_away(folder)
     if st.session_state.get("collection") == folder.name:
         st.session_state["collection"] = links.ALL["collection"]
 
@@ -198,7 +199,7 @@ def _say_deleted() -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.caption(_("{name} was deleted.").format(name=name), width="content")
                 if st.button(_("Undo"), key=f"undo-{waiting.name}", icon=":material/undo:", type="tertiary"):
-                    _try(partial(shelves.undelete, waiting))
+                    _try(partial(put_back, waiting))
 
 
 def show_items(hits: list[Hit], key: str, say: Callable[[Hit], str] = lambda hit: numeral(hit.cosine, ".3f")) -> None:

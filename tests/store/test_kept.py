@@ -61,13 +61,22 @@ def test_unused_for_its_days_it_goes_to_a_bin_for_a_day_and_then_for_good(clocks
     wait(clocks, 89)
     assert kept.forget() == 0 and kept.load(ID) == PICTURE, "its days begin again with each use"
     wait(clocks, 91)
-    assert kept.load(ID) is None and (home / f"uploads/bin/{ID}.webp").exists()
+    assert kept.load(ID) is None and list(home.glob(f"uploads/.deleted/*-{ID}.webp"))
     wait(clocks, 0.5)
     kept.forget()
-    assert list(home.rglob("up-*")), "the operator can put it back"
+    assert list(home.rglob("*up-*")), "the operator can put it back"
     wait(clocks, 1)
     kept.forget()
-    assert kept.load(ID) is None and not list(home.rglob("up-*"))
+    assert kept.load(ID) is None and not list(home.rglob("*up-*"))
+
+
+def test_the_bin_of_an_earlier_version_is_emptied(clocks, home):
+    """It was `bin/`, where the names of things did not say since when they were there."""
+    (home / "uploads/bin").mkdir(parents=True)
+    (home / f"uploads/bin/{ID}.webp").write_bytes(PICTURE)
+    assert kept.forget() == 0 and list(home.rglob(f"{ID}.webp")) and not (home / "uploads/bin").exists()
+    wait(clocks, 1.1)
+    assert kept.forget() == 0 and not list(home.rglob("*up-*"))
 
 
 @pytest.mark.parametrize("jump", [91, 10_000, -91])

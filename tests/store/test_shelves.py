@@ -15,6 +15,7 @@ from clipexplore.paths import bytes_of
 from clipexplore.settings import settings
 from clipexplore.store import calendar as calendars
 from clipexplore.store import shelves
+from clipexplore.store.bin import put_back, throw_away
 from clipexplore.store.collection import Collection
 from clipexplore.store.database import FILE
 from clipexplore.store.stored import Stored
@@ -85,7 +86,7 @@ def test_a_disk_that_refuses_a_new_folder_is_told(home):
 
 
 def test_what_was_deleted_twice_in_a_second_waits_twice():
-    first, second = (shelves.delete(make("Birds")) for _ in range(2))
+    first, second = (throw_away(make("Birds")) for _ in range(2))
     assert first != second and first.is_dir() and second.is_dir()
 
 
@@ -137,22 +138,22 @@ def test_sharing_moves_a_collection_to_everybody(tmp_path):
 
 def test_what_is_deleted_can_be_had_back_for_a_day():
     folder = make("Birds", ANN)
-    shelves.delete(folder)
+    throw_away(folder)
     assert "my-birds" not in shelves.folders(ANN) and shelves.deleted(BOB) == {}
     (waiting,) = shelves.deleted(ANN).values()
-    assert shelves.undelete(waiting) == folder and "my-birds" in shelves.folders(ANN)
+    assert put_back(waiting) == folder and "my-birds" in shelves.folders(ANN)
 
-    shelves.delete(folder)
+    throw_away(folder)
     make("Birds", ANN)
     with pytest.raises(InputError, match="another collection"):
-        shelves.undelete(shelves.deleted(ANN)["my-birds"])
+        put_back(shelves.deleted(ANN)["my-birds"])
     shutil.rmtree(folder)
     waiting = shelves.deleted(ANN)["my-birds"]
     old = waiting.with_name(f"{int(time.time() - calendars.DAY) - 5}-my-birds")
     waiting.rename(old)
     assert shelves.deleted(ANN) == {} and not old.exists()
     with pytest.raises(InputError, match="The day"):
-        shelves.undelete(old)
+        put_back(old)
 
 
 def test_what_sessions_left_is_forgotten_after_a_day():
@@ -161,16 +162,16 @@ def test_what_sessions_left_is_forgotten_after_a_day():
     for path in (old.parent, new.parent):
         os.utime(path, (past, past))
     assert shelves.forget_sessions({BOB}) == 1 and not old.exists() and new.exists(), "BOB is connected"
-    (waiting,) = (settings().home / "sessions/bin").iterdir()
+    (waiting,) = (settings().home / "sessions/.deleted").iterdir()
     assert (waiting / old.name / FILE).exists() and shelves.forget_sessions({BOB}) == 0
-    os.utime(waiting, (past, past))
+    waiting = waiting.rename(waiting.with_name(f"{past:.0f}-{ANN}"))
     assert shelves.forget_sessions({BOB}) == 0 and not waiting.exists()
 
 
 @pytest.mark.parametrize("jump", [91, -91])
 def test_a_clock_that_is_wrong_forgets_no_session_and_no_deleted_collection(monkeypatch, jump):
     folder = make("Birds", ANN)
-    other = shelves.delete(make("Fish", ANN))
+    other = throw_away(make("Fish", ANN))
     wall = time.time()
     calendars.calendar().now()
     monkeypatch.setattr(calendars.time, "time", lambda: wall + jump * 24 * 3600)
