@@ -7,7 +7,6 @@ line of jobs, which never overlap, and lanes do not wait for each other.
 import logging
 import math
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Hashable
 from contextvars import copy_context
@@ -50,14 +49,13 @@ class Job:
         self.result: Any = None
         self.abandoned = False
         self._lane, self._owners = lane, {owner}
-        self._function: Callable[[Job], Any] | None = function
+        self._steps: Any = self._work(function)
         self._context: Any = copy_context()  # so that the work speaks the language of whoever asked
-        self._steps: Generator | None = None  # of work that gives way
         self.cancelled = False  # told to stop; the state is still "running" until the next report
         self._ended = threading.Event()
         self._left: float | None = None
         self._first: tuple[float, float] | None = None  # progress and seconds at the first report of progress
-        self._worked = 0.0  # seconds of the turns before this one
+        self._gives_way, self._worked = False, 0.0  # in turns, and the seconds of those before this one
         self._seen = self._began = monotonic()
         self._watchers: set[Callable[[], float]] = set()
 
@@ -125,14 +123,14 @@ class Job:
             self.stage = self.stage if stage is None else stage
             self.preview = self.preview if preview is None else preview
 
+    def _work(self, function: Callable[["Job"], Any]) -> Generator[None, None, Any]:
+        """The steps of the work, a single one where it does not give way."""
+        outcome = function(self)
+        self._gives_way = isinstance(outcome, Generator)
+        return (yield from outcome) if self._gives_way else outcome
+
     def _turn(self) -> tuple[str, Any]:
         """Goes on with the work, to its end or to where it gives way; the state then, and the result."""
-        if self._steps is None:
-            assert self._function is not None
-            outcome = self._function(self)
-            if not isinstance(outcome, Generator):
-                return "done", outcome
-            self._steps = outcome
         if self.cancelled:
             self._steps.close()
             raise _Cancelled
@@ -152,12 +150,9 @@ def run_through(steps: Generator[None, None, T]) -> T:
             return end.value
 
 
-_lanes: "weakref.WeakSet[Lane]" = weakref.WeakSet()
-
-
 def lanes() -> "list[Lane]":
     """All lanes of the process, by name."""
-    return sorted(_lanes, key=lambda lane: lane.name)
+    return sorted((each for each in closed_with_process if isinstance(each, Lane)), key=lambda lane: lane.name)
 
 
 class Lane:
@@ -179,7 +174,6 @@ class Lane:
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=f"lane-{name}", daemon=True)
         self._thread.start()
-        _lanes.add(self)
         closed_with_process.add(self)
 
     @property
@@ -261,7 +255,7 @@ class Lane:
             self._end(job, "cancelled")
 
     def _end(self, job: Job, state: str, result: object = None, error: str | None = None) -> None:
-        job._function = job._steps = job._context = None  # and with them whatever they hold on to
+        job._steps = job._context = None  # and with them whatever they hold on to
         job.result, job.error, job.state = result, error, state
         job._ended.set()
 
@@ -276,7 +270,7 @@ class Lane:
                 ahead = False
                 continue
             theirs = self._work_left(other)
-            if other._steps or job._steps:  # in turns: the shorter one ends first
+            if other._gives_way or job._gives_way:  # in turns: the shorter one ends first
                 total += own if theirs is None else min(own, theirs)
             elif ahead and theirs is None:
                 return None
