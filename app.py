@@ -21,7 +21,8 @@ def main() -> None:
     ui.begin_run()
 
     page = ui.navigation()
-    ui.follow()
+    if pupil := ui.is_pupil():
+        ui.follow()
 
     # A link holds what a widget shows, so these show the keys, and the titles stand below.
     with st.sidebar:
@@ -45,11 +46,13 @@ def main() -> None:
             )
             remarks_on_names = st.container()
         ui.language_box()
-        ui.follow_box()
+        if pupil:
+            ui.follow_box()
         share = st.container()
 
     remarks = st.container()
-    ui.teachers_page()
+    if pupil:
+        ui.teachers_page()
     with ui.show_errors():
         if ui.ready(page.url_path, page.title):
             page.run()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -20,7 +20,7 @@ from clipexplore.draw.pipelines import WITHHELD
 from clipexplore.draw.prior import Prior
 from clipexplore.draw.walks import changes
 from clipexplore.models.bridge import Bridge
-from clipexplore.models.catalog import Model
+from clipexplore.models.catalog import DrawnFrom, Model
 from clipexplore.models.embedder import Embedder
 from clipexplore.models.residents import residents, size_of
 from clipexplore.models.weights import Weights
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from clipexplore.draw.on_cluster import ClusterRenderer
     from clipexplore.draw.renderer import Renderer
     from clipexplore.space import Space
-
-DrawnFrom = Literal["joint", "tokens"]  # points of the joint space, or token states
 
 
 @dataclass(frozen=True)
@@ -131,16 +129,6 @@ class Drawer:
         return Embedder.resident(self.clip.folder, self.clip.revisions)
 
 
-def weights_for(model: Model, kind: DrawnFrom) -> Weights | None:
-    """What the catalogue names for drawing points or token states, on this machine or not; of an adapter and what it
-    adapts, that which is missing.
-    """
-    if kind == "tokens":
-        return model.draws_prompts
-    lacking = (part for part in (model.adapts, model.draws_embeddings) if part and not part.present)
-    return next(lacking, model.draws_embeddings)
-
-
 def drawer_of(model: Model, kind: DrawnFrom, checked: bool = False) -> Drawer | None:
     """What draws points or token states for a model; None where nothing on this machine does.
 
@@ -150,7 +138,7 @@ def drawer_of(model: Model, kind: DrawnFrom, checked: bool = False) -> Drawer | 
         Whether drawings pass the safety checker of the model's Stable Diffusion, points as well as texts, if it has
         one.
     """
-    weights, beside = weights_for(model, kind), model.draws_prompts or model.adapts
+    weights, beside = model.drawn_by(kind), model.draws_prompts or model.adapts
     if weights is None or not weights.present:
         return None
     if kind == "joint" and model.adapts:

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from clipexplore.draw.drawer import Drawer, DrawnFrom, drawer_of
+from clipexplore.draw.drawer import Drawer, drawer_of
 from clipexplore.errors import DamagedError, InputError
 from clipexplore.explore.memory import remembered
 from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.models.bridge import Bridge, fit_bridge
+from clipexplore.models.catalog import DrawnFrom
 from clipexplore.models.embedder import Embedder
 from clipexplore.reports import Report, silent
 from clipexplore.settings import settings

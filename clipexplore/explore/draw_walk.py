@@ -17,10 +17,8 @@ from clipexplore.draw import even, ready
 from clipexplore.draw.drawer import (
     Drawer,
     Drawn,
-    DrawnFrom,
     drawing_vectors,
     gap_of,
-    weights_for,
 )
 from clipexplore.draw.pace import Effort
 from clipexplore.draw.schedulers import OWN
@@ -30,6 +28,7 @@ from clipexplore.explore.bridges import drawer_for
 from clipexplore.explore.interpolate import CurveChoice, WalkCurve, curves_of, way_of
 from clipexplore.jobs import run_through
 from clipexplore.language import _
+from clipexplore.models.catalog import DrawnFrom
 from clipexplore.points import across_gap
 from clipexplore.space import Point, Space
 from clipexplore.vectors import Curve, Easing, path, path_at
@@ -297,7 +296,7 @@ def kind_of(space: Space, points: Sequence[Point], draw_from: str) -> DrawnFrom:
     first, second = ("joint", "tokens") if draw_from == "joint" else ("tokens", "joint")
     if drawer_for(space, first) or not (other := drawer_for(space, second)):
         return first
-    return first if other.bridge and weights_for(space.model, first) else second
+    return first if other.bridge and space.model.drawn_by(first) else second
 
 
 def _part(report: PreviewReport, number: int, count: int, share: float, preview: Image.Image | None) -> None:

@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from clipexplore.errors import InputError, MissingError
 from clipexplore.language import _
@@ -18,6 +18,7 @@ from clipexplore.models.families import Family, Probability, Scale, family_of, r
 from clipexplore.models.weights import COMMIT, HUB_ID, MOVED, Weights, WeightsKind, models_folder
 from clipexplore.settings import settings
 
+DrawnFrom = Literal["joint", "tokens"]  # points of the joint space, or token states
 UNNAMED = "unnamed"  # the key of whatever made the vectors that a collection brings, where nobody says what it was
 
 
@@ -74,6 +75,15 @@ class Model:
     def present(self) -> bool:
         """Whether its CLIP is on this machine, so that everything but drawing works."""
         return self.clip.present
+
+    def drawn_by(self, kind: DrawnFrom) -> Weights | None:
+        """What draws points or token states, on this machine or not; of an adapter and what it adapts, that which is
+        missing.
+        """
+        if kind == "tokens":
+            return self.draws_prompts
+        lacking = (part for part in (self.adapts, self.draws_embeddings) if part and not part.present)
+        return next(lacking, self.draws_embeddings)
 
     def require(self) -> Path:
         """The folder of its CLIP.

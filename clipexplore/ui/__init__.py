@@ -61,7 +61,7 @@ from .match import (
 )
 from .models import model_box, model_card, ready
 from .names import check_names
-from .page import header, navigation, pages, say_figures, show_doors, show_errors
+from .page import header, navigation, say_figures, show_doors, show_errors
 from .pixels import pixels_here, show_components, show_rebuilt, show_rebuilt_in_clip, show_spectra
 from .player import (
     path_download,
@@ -76,7 +76,7 @@ from .properties import show_apart, show_dimensions, show_direction, show_grid
 from .results import can_judge, download_row, nearest_bars, say_context, say_search, show_distribution, show_matches
 from .room import follow, follow_box, teachers_page
 from .serving import around_the_app, warm_up
-from .session import access, begin_run, folders, preset, space, speak, visitor
+from .session import access, begin_run, folders, is_pupil, preset, space, speak, visitor
 from .shades import color_box
 from .share import share_box
 from .shelf import show_items, show_shelf

@@ -13,7 +13,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from clipexplore.draw.drawer import Drawer, Drawn, DrawnFrom, weights_for
+from clipexplore.draw.drawer import Drawer, Drawn
 from clipexplore.draw.pace import Effort
 from clipexplore.draw.walks import PreviewReport
 from clipexplore.errors import InputError
@@ -23,6 +23,7 @@ from clipexplore.explore.memory import Recent
 from clipexplore.images import data_url, encode
 from clipexplore.jobs import Job
 from clipexplore.language import _, duration
+from clipexplore.models.catalog import DrawnFrom
 from clipexplore.settings import settings
 
 from .fetching import offer_weights
@@ -95,7 +96,7 @@ def never(kind: DrawnFrom) -> str:
     fetched or through a bridge.
     """
     model = space().model
-    if weights_for(model, kind) or drawer(kind):
+    if model.drawn_by(kind) or drawer(kind):
         return ""
     if kind == "tokens":
         sentence = _(
@@ -116,7 +117,7 @@ def never(kind: DrawnFrom) -> str:
 
 def say_cannot(kind: DrawnFrom) -> None:
     """One sentence on why nothing is drawn, and what a visitor can do about it."""
-    model, weights = space().model, weights_for(space().model, kind)
+    model, weights = space().model, space().model.drawn_by(kind)
     if weights is None:
         st.info(never(kind), icon=":material/brush:")
     elif weights.bundled:

@@ -23,7 +23,6 @@ from .examples import stand_in
 from .journey import carried
 from .markdown import escape, short
 from .names import name_box
-from .page import pages
 from .session import names, page_here, preset, run, space, speaking
 from .titles import titled
 from .uploads import picture_url
@@ -197,7 +196,7 @@ def open_in(what: Point | Expression | str, slot: str = "") -> None:
 def page_links(links: dict[str, dict[str, str]]) -> None:
     """Links to pages that bring these values."""
     for page, query in links.items():
-        st.page_link(f"pages/{page}.py", label=pages()[page].title, query_params=carried(**query))
+        st.page_link(f"pages/{page}.py", label=run().pages[page].title, query_params=carried(**query))
 
 
 def _show_terms(point: Point) -> None:

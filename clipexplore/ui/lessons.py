@@ -15,9 +15,8 @@ from clipexplore.room import Asked
 
 from .browser import component
 from .markdown import escape
-from .page import pages
-from .room import EVERY, histogram, is_class, room, say_count, teacher_buttons
-from .session import access, preset, speaking, visitor
+from .room import EVERY, histogram, room, say_count, teacher_buttons
+from .session import access, is_class, preset, run, speaking, visitor
 from .widgets import linked
 
 _device = component("device")
@@ -126,7 +125,7 @@ def _open_it(lesson: Lesson) -> None:
     """The way to the page that answers, in the state of the lesson and none that the visitor left there."""
     defaults = links.PAGES[lesson.page]
     keys = lesson.keys or tuple((key, str(value)) for key, value in [*defaults.items()][:1])
-    label, icon = _("Look for yourself: {page}").format(page=pages()[lesson.page].title), ":material/arrow_outward:"
+    label, icon = _("Look for yourself: {page}").format(page=run().pages[lesson.page].title), ":material/arrow_outward:"
     if {key for key, _value in keys} <= defaults.keys():
         st.page_link(f"pages/{lesson.page}.py", label=f"**{label}**", icon=icon, query_params=keys)
     else:  # the sidebar keeps its values from page to page, so that a link with others is opened afresh

@@ -21,8 +21,7 @@ from clipexplore.settings import settings
 from .examples import show_examples
 from .journey import arrive
 from .markdown import escape
-from .serving import note_page
-from .session import space
+from .session import about, begin_run, run, space, visitor
 
 log = logging.getLogger(__name__)
 
@@ -84,20 +83,21 @@ def navigation() -> StreamlitPage:
     """Shows the navigation and gives the page to run."""
     # a run marks the pages as its own, so it has copies
     sections = {title: list(map(copy, each)) for title, each in _sections(language.get()).items()}
-    st.session_state["pages"] = {page.url_path or "start": page for section in sections.values() for page in section}
-    st.session_state["page"] = st.navigation(sections, position="top", expanded=True)
-    return st.session_state["page"]
+    run().pages = {_name_of(page): page for section in sections.values() for page in section}
+    run().page = page = st.navigation(sections, position="top", expanded=True)
+    about.set(f"{visitor()[:8]} {_name_of(page)}")
+    log.debug("shown with %s", dict(st.query_params))
+    return page
 
 
-def pages() -> dict[str, StreamlitPage]:
-    """All pages by name, in the order of the navigation."""
-    return st.session_state["pages"]
+def _name_of(page: StreamlitPage) -> str:
+    return page.url_path or "start"
 
 
 def show_doors() -> None:
     """A way into every page but the first, with its picture, where there is one, and what it is for."""
     with st.grid("auto", min_column_width=220):
-        for name, page in list(pages().items())[1:]:
+        for name, page in list(run().pages.items())[1:]:
             with st.container(border=True, height="stretch", gap="small"):
                 if picture := _picture_of(name):
                     st.image(picture, width="stretch", link=name, alt=page.title)
@@ -126,11 +126,9 @@ def header(*, lead: str, why: str, formula: str, attempt: str) -> None:
     attempt
         Markdown: something to try.
     """
-    _under_app()
-    here = st.session_state["page"]
-    name = here.url_path or "start"
+    here = _under_app()
+    name = _name_of(here)
     arrive(name)
-    note_page(name)
     try_this = _("Try this:")  # gettext's extraction does not look into f-strings
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom", key="page-head"):
         st.title(here.title, anchor=False, width="content")
@@ -142,14 +140,16 @@ def header(*, lead: str, why: str, formula: str, attempt: str) -> None:
     show_examples(name)
 
 
-def _under_app() -> None:
-    """Starts over through app.py where Streamlit ran a page alone.
+def _under_app() -> StreamlitPage:
+    """The page that is being run; starts over through app.py where Streamlit ran one alone.
 
     It does that for a folder called pages/ until `st.navigation` is first called, so for a link into a fresh server.
     """
-    if "page" not in st.session_state or "model" not in st.session_state:
+    if "run" not in st.session_state or run().page is None or "model" not in st.session_state:
+        begin_run()
         navigation()
         st.rerun()
+    return run().page
 
 
 def say_figures(sentence: str, by: str = "labs") -> None:
@@ -200,4 +200,4 @@ def show_errors() -> Iterator[None]:
             icon=":material/bug_report:",
         )
     finally:
-        st.session_state.pop("page", None)
+        run().page = None

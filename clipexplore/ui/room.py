@@ -6,11 +6,9 @@ from clipexplore import links
 from clipexplore.language import _, ngettext
 from clipexplore.lessons import Lesson
 from clipexplore.room import Asked, Room
-from clipexplore.settings import settings
 
 from .journey import carried
-from .page import pages
-from .session import access, speaking
+from .session import access, is_class, run, speaking
 
 EVERY = 0.5  # seconds between two looks at what is asked
 LOOK = 1.5  # seconds between two looks at what is shown to the room
@@ -20,11 +18,6 @@ LOOK = 1.5  # seconds between two looks at what is shown to the room
 def room() -> Room:
     """Everybody on this server."""
     return Room()
-
-
-def is_class() -> bool:
-    """Whether others than this machine reach the server, as with `serve --class`."""
-    return bool(settings().public_url)
 
 
 def teacher_buttons(lesson: Lesson) -> None:
@@ -74,15 +67,14 @@ def follow() -> None:
             st.session_state[key] = keys.get(key, links.ALL[key])
         of_page = [key for key in keys if key in links.PAGES[led.page]]
         there = {key: [value for each, value in led.keys if each == key] for key in of_page}
-        st.switch_page(pages()[led.page], query_params=carried(**there))
+        st.switch_page(run().pages[led.page], query_params=carried(**there))
 
 
 def follow_box() -> None:
     """For the class: whether to go along with the teacher by itself."""
-    if is_class() and not access().operator:
-        st.session_state["following"] = st.session_state.get("follows", False)  # which a change of page forgets
-        says = _("Your page changes when the teacher shows another.")
-        st.toggle(_("Follow the teacher"), key="following", on_change=_agree, help=says)
+    st.session_state["following"] = st.session_state.get("follows", False)  # which a change of page forgets
+    says = _("Your page changes when the teacher shows another.")
+    st.toggle(_("Follow the teacher"), key="following", on_change=_agree, help=says)
 
 
 def _agree() -> None:
@@ -91,8 +83,7 @@ def _agree() -> None:
 
 def teachers_page() -> None:
     """For the class: what the teacher shows, offered on every page, or gone to by whoever follows."""
-    if is_class() and not access().operator:
-        st.fragment(speaking(_look), run_every=LOOK)()
+    st.fragment(speaking(_look), run_every=LOOK)()
 
 
 def _look() -> None:
@@ -103,7 +94,7 @@ def _look() -> None:
         _go()
         st.rerun()
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="teachers-page"):
-        says = _("Your teacher shows the room **{page}**.").format(page=pages()[led.page].title)
+        says = _("Your teacher shows the room **{page}**.").format(page=run().pages[led.page].title)
         st.markdown(says, width="content")
         if st.button(_("Go there"), "go-there", icon=":material/arrow_forward:", type="primary"):
             _go()

@@ -9,7 +9,6 @@ import logging
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -27,12 +26,11 @@ from clipexplore.server.serving import make_operator_code
 from clipexplore.server.web import Gate, Quota, SecurityHeaders, fonts_route, health_routes
 from clipexplore.settings import settings
 
-from .session import embedder, visitor
+from .session import about, embedder
 
 MB = 1_000_000
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s [%(about)s] %(message)s"
 log = logging.getLogger(__name__)
-_about: ContextVar[str] = ContextVar("about", default="-")
 
 
 @asynccontextmanager
@@ -103,12 +101,6 @@ def _load_all() -> None:
     gc.freeze()
 
 
-def note_page(page: str) -> None:
-    """Says whom and what the lines that follow in this run are about."""
-    _about.set(f"{visitor()[:8]} {page}")
-    log.debug("shown with %s", dict(st.query_params))
-
-
 def start_log() -> None:
     """Writes what the program says to the server's error output, from the level of the settings on; once in a
     process.
@@ -121,5 +113,5 @@ def start_log() -> None:
 
 
 def _add_about(record: logging.LogRecord) -> bool:
-    record.about = _about.get()
+    record.about = about.get()
     return True

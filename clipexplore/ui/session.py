@@ -7,6 +7,7 @@ Loaded models and opened collections exist once (`st.cache_resource`). A script 
 
 import logging
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -17,6 +18,7 @@ from uuid import uuid4
 import streamlit as st
 from streamlit import runtime
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from clipexplore import links
@@ -37,6 +39,7 @@ from clipexplore.store.shelves import OWN, session_folder, version_of
 STREAMLIT = "1.67"  # for which it was checked what is asked of the runtime here and in `serving`
 # The server imports the pages' functions before there is a runtime, of which each would warn.
 logging.getLogger("streamlit.runtime.caching.cache_data_api").setLevel(logging.ERROR)
+about: ContextVar[str] = ContextVar("about", default="-")  # whom and what the log's lines of this thread are about
 Spoken = TypeVar("Spoken", bound=Callable)
 Choice = TypeVar("Choice", str, list[str])
 
@@ -79,6 +82,8 @@ class Run:
 
     Attributes
     ----------
+    pages, page
+        All pages by name, in the order of the navigation, and the one that is being run.
     space, folders
         The explored one and those of all collections, once they were asked for: looked for once in a run, since a
         gallery asks for every picture.
@@ -109,6 +114,8 @@ class Run:
     pictures: list[str] = field(default_factory=list)
     items: list[str] = field(default_factory=list)
     afresh: DeltaGenerator | None = None
+    pages: dict[str, StreamlitPage] = field(default_factory=dict)
+    page: StreamlitPage | None = None
 
 
 def begin_run() -> None:
@@ -204,6 +211,16 @@ def caller() -> Caller:
 def access() -> Access:
     """What this session's visitor may do."""
     return Access.of(caller(), bool(st.session_state.get("operator")), settings())
+
+
+def is_class() -> bool:
+    """Whether others than this machine reach the server, as with `serve --class`."""
+    return bool(settings().public_url)
+
+
+def is_pupil() -> bool:
+    """Whether the visitor is one of a class."""
+    return is_class() and not access().operator
 
 
 def folders() -> dict[str, Path]:

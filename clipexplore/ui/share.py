@@ -24,7 +24,6 @@ from clipexplore.settings import settings
 from .browser import component, present_button
 from .calls import shown_code
 from .markdown import escape
-from .page import pages
 from .results import MOST_BYTES, for_other_tools
 from .room import lead_buttons
 from .session import access, page_here, run, space
@@ -67,25 +66,31 @@ def share_box() -> None:
         st.write(_("This link opens what you see for anybody who can reach this server."))
         st.code(link, language=None, wrap_lines=True)
         _copy_button(data={"link": link, "label": _("Copy the link"), "copied": _("Copied")}, key="copy")
-        if box.open and page:
-            _files(link, page)
-        make = draft(own).encode
-        download(_("Make a lesson of it"), make, "20-my-lesson.toml", "make-lesson", "school", width="stretch")
-        present_button()
-        if page:
-            lead_buttons(page)
-        if len(link) > LONGEST:
-            st.caption(_("The link is too long for a QR code."))
-        elif box.open:  # every change makes another link, and its code would take as long as many a page
-            _show_to_others()
+        if box.open:  # every change makes another link, and what is made of it would take as long as many a page
+            _ways_on(own, link, page)
     if given := st.session_state.get("for-the-room"):
         _enlarge(*given) if given[0].endswith(own) else _close()  # it is the code of one view
+
+
+def _ways_on(own: str, link: str, page: str) -> None:
+    """What can be made of the link, and ways to show it."""
+    if page:
+        _files(link, page)
+    make = draft(own).encode
+    download(_("Make a lesson of it"), make, "20-my-lesson.toml", "make-lesson", "school", width="stretch")
+    present_button()
+    if page:
+        lead_buttons(page)
+    if len(link) > LONGEST:
+        st.caption(_("The link is too long for a QR code."))
+    else:
+        _show_to_others()
 
 
 def _files(link: str, page: str) -> None:
     """The view as a picture, drawn by the browser, which has all charts; how it was made; and its code."""
     data = {"label": _("Picture with the link (PNG)"), "file": "clip-explorer.png", "link": link}
-    data |= {"title": pages()[page].title, "about": _about()}
+    data |= {"title": run().pages[page].title, "about": _about()}
     _card_button(data=data | {"code": data_url(_qr(link)) if len(link) <= LONGEST else None}, key="share-card")
     with st.container(horizontal=True, gap="small"):
         if run().space:

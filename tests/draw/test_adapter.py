@@ -5,7 +5,7 @@ import pytest
 import torch
 from fixtures_drawing import DIM, SIDE, write_adapter
 
-from clipexplore.draw.drawer import drawer_of, drawing_vectors, weights_for
+from clipexplore.draw.drawer import drawer_of, drawing_vectors
 from clipexplore.draw.renderer import Renderer
 from clipexplore.errors import InputError
 from clipexplore.jobs import run_through
@@ -84,9 +84,9 @@ def test_the_catalogue_draws_its_points_once_both_are_here(home, tiny_clip, tiny
     clip, diffusion = Weights("clip", "x", path=tiny_clip), Weights("pipeline", "x", path=tiny_diffusion)
     ip, missing = Weights("adapter", "x", path=adapter), Weights("adapter", "x", path=home / "none")
     half = Model("a", "A", "", clip, draws_embeddings=missing, adapts=diffusion)
-    assert drawer_of(half, "joint") is None and weights_for(half, "joint") == missing
+    assert drawer_of(half, "joint") is None and half.drawn_by("joint") == missing
     whole = Model("a", "A", "", clip, draws_embeddings=ip, adapts=diffusion)
-    assert drawer_of(whole, "tokens") is None and weights_for(whole, "joint") == ip
+    assert drawer_of(whole, "tokens") is None and whole.drawn_by("joint") == ip
     drawer = drawer_of(whole, "joint")
     assert drawer.folder == tiny_diffusion and drawer.adapter == adapter and str(adapter) in drawer.name
 

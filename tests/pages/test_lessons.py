@@ -219,7 +219,8 @@ def going(app):
 
 def test_a_class_is_offered_what_the_teacher_shows_and_whoever_follows_goes_along(in_class):
     front, still, one = open_page("arithmetic", {"q": "cat + crown"}), phone(), phone()
-    assert "lead" not in buttons(front), "a visitor"
+    front.session_state["share"] = True
+    assert "lead" not in buttons(front.run()) and "present" in buttons(front), "a visitor"
     front.session_state["operator"] = True
     press(front.run(), "lead")
     assert "go-there" in buttons(still.run()) and going(still)[0] == "Lessons", "nobody is moved"

@@ -39,7 +39,7 @@ def test_nothing_typed_is_logged_at_info_and_debug_says_who_and_where(log_from, 
         lines = capsys.readouterr().err
         assert (SECRET in lines) == (level == "DEBUG"), lines
         if level == "DEBUG":
-            assert re.search(r" DEBUG +clipexplore\.ui\.serving \[[0-9a-f]{8} search\] ", lines)
+            assert re.search(r" DEBUG +clipexplore\.ui\.page \[[0-9a-f]{8} search\] ", lines)
 
 
 def test_jobs_are_logged_without_what_they_are_about(log_from, capsys):
