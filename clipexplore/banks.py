@@ -83,12 +83,19 @@ class Banks:
     by one model; and the bundled world, whose pictures can be written as `@id` beside any other.
     """
 
-    model: catalog.Model
-    collection: Collection
-    words: Collection
-    background: Collection
-    world: Collection | None
-    revision: str
+    def __init__(
+        self,
+        model: catalog.Model,
+        collection: Collection,
+        words: Collection,
+        background: Collection,
+        world: Collection | None = None,
+    ):
+        self.model, self.collection, self.words, self.background = model, collection, words, background
+        self.world, self.revision = world, collection.revision(model.key)
+        for other in filter(None, (words, background, world)):
+            if model.key in other.models:  # else it is being embedded, and says so to whoever asks it
+                self._check_revision(other.title, other.revision(model.key))
 
     @property
     def kind(self) -> Kind:

@@ -68,12 +68,8 @@ class Space(Banks):
         embedder: Embedder | None = None,
         world: Collection | None = None,
     ):
-        self.model, self.collection, self.words, self.background = model, collection, words, background
-        self.world, self._embedder = world, embedder
-        self.revision = collection.revision(model.key)
-        for other in filter(None, (words, background, world)):
-            if model.key in other.models:  # else it is being embedded, and says so to whoever asks it
-                self._check_revision(other.title, other.revision(model.key))
+        super().__init__(model, collection, words, background, world)
+        self._embedder = embedder
         self._remembered: dict[str | bytes, Embedded] = {}  # by text, or content of a picture; the oldest first
         self._names: Mapping[str, Expression] = {}
         self._uploads: Mapping[str, bytes] = {}

@@ -231,10 +231,10 @@ def _damage(folder: Path, what: object) -> DamagedError:
     return DamagedError(message.format(folder=folder, what=what))
 
 
-def facts_of(path: Path) -> dict[str, Any] | None:
+def facts_of(folder: Path) -> dict[str, Any] | None:
     """What is said of a collection, without opening it for more; None where that cannot be read."""
     try:
-        with closing(Database(path.parent)) as found:
+        with closing(Database(folder)) as found:
             return found.facts
     except InputError:
         return None

@@ -231,7 +231,7 @@ class Items(Database):
 
     def table(self) -> tuple[list[str], list[str], pd.DataFrame]:
         """Ids, captions and fields of what is shown, in order, compared with their checksum."""
-        rows = self.read(f"SELECT position, id, caption, fields FROM items WHERE {self._shown} ORDER BY position")
+        rows = self.read(f"SELECT position, id, caption, fields FROM items {self._shown}")
         positions, ids, captions, fields = map(list, zip(*rows, strict=True)) if rows else ([], [], [], [])
         if digest([ids, captions, fields]) != self.facts.get("items"):
             raise self._changed(_("its items are not what was stored"))
@@ -240,8 +240,9 @@ class Items(Database):
 
     @property
     def _shown(self) -> str:
+        """The end of a query of items: of those that are shown, in order."""
         hidden = ",".join(map(str, self.facts["hidden"]))
-        return f"position < {self.facts['shown']}" + f" AND position NOT IN ({hidden})" * bool(hidden)
+        return f"WHERE position < {self.facts['shown']} AND position NOT IN ({hidden}) ORDER BY position"
 
     def rows(self) -> int:
         """How many items there are, shown or not."""
@@ -302,8 +303,7 @@ class Items(Database):
 
     def contents(self, kind: Kind) -> list[bytes]:
         """What the vectors of a kind belong to, of the items that are shown, in order."""
-        query = f"SELECT {CONTENT[kind]} FROM items WHERE {self._shown} ORDER BY position"
-        return [content for (content,) in self.read(query)]
+        return [content for (content,) in self.read(f"SELECT {CONTENT[kind]} FROM items {self._shown}")]
 
     def _changed(self, what: str) -> InputError:
         """Why something is not as it was said to be: another has changed it, or the file is damaged."""

@@ -247,30 +247,21 @@ def version_of(folder: Path) -> str:
 
 
 def _shelved(name: str, folder: Path) -> Shelved | None:
-    of = (
-        "bundled"
-        if folder.is_relative_to(settings().assets)
-        else "shared"
-        if folder.parent == shared_folder()
-        else "own"
-    )
+    bundled, shared = folder.is_relative_to(settings().assets), folder.parent == shared_folder()
+    facts = manifest_of(folder) or {}
     try:
-        facts = manifest_of(folder) or {}
-        counts, models = (
-            facts["counts"],
-            tuple(key for key, each in facts["models"].items() if each.get("digests", True)),
-        )
+        counts = facts["counts"]
         waiting = sum(facts.get("parts", {}).values()) > counts["items"] or bool(facts.get("pending"))
         return Shelved(
             name,
             facts["title"],
             facts.get("description", ""),
-            of,
+            "bundled" if bundled else "shared" if shared else "own",
             folder,
             counts["items"],
             counts["pictures"],
             bytes_of(folder),
-            models,
+            tuple(key for key, each in facts["models"].items() if each.get("digests", True)),
             waiting or (folder / NOTE).exists(),
             bool(facts.get("bare")),
         )
@@ -281,5 +272,5 @@ def _shelved(name: str, folder: Path) -> Shelved | None:
 @lru_cache(maxsize=512)
 def _manifest(path: Path, modified: int, size: int) -> dict[str, Any] | None:
     """What was said at that time."""
-    found = facts_of(path) if path.name == FILE else parsed(path)
+    found = facts_of(path.parent) if path.name == FILE else parsed(path)
     return found if found and isinstance(found.get("title"), str) else None

@@ -12,7 +12,7 @@ import io
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b, file_digest
 from itertools import repeat
@@ -179,11 +179,7 @@ class Stored(Items):
     def lengths(self, model: str, kind: Kind) -> np.ndarray | None:
         """How long the vectors were before they were normalised, `(n,)` float32; None where that is not known."""
         space = self.facts["models"].get(model, {"spaces": {}})["spaces"].get(kind)
-        query = (
-            f"SELECT length FROM items LEFT JOIN vectors ON space = ? AND content = {CONTENT[kind]}"
-            f" WHERE {self._shown} ORDER BY position"
-        )
-        found = [length for (length,) in self.read(query, (space,))]
+        found = [length for block in self._of_shown("length", space, kind) for (length,) in block]
         return None if None in found or not found else np.array(found, np.float32)
 
     def _build(self, space: int, kind: Kind) -> tuple[str, np.ndarray | None]:
@@ -211,15 +207,16 @@ class Stored(Items):
         header = _npy_header(len(self.contents(kind)), dim)
         checksum = blake2b(header, digest_size=16)
         write(header)
-        query = (
-            f"SELECT vector FROM items LEFT JOIN vectors ON space = ? AND content = {CONTENT[kind]}"
-            f" WHERE {self._shown} ORDER BY position"
-        )
-        for block in self.stream(query, (space,)):
+        for block in self._of_shown("vector", space, kind):
             data = b"".join(blob or bytes(4 * dim) for (blob,) in block)
             checksum.update(data)
             write(data)
         return checksum.hexdigest()
+
+    def _of_shown(self, column: str, space: int | None, kind: Kind) -> Iterator[list[tuple]]:
+        """A column of the vectors of what is shown, in order; None for an item that has none."""
+        vectors = f"vectors ON space = ? AND content = {CONTENT[kind]}"
+        return self.stream(f"SELECT {column} FROM items LEFT JOIN {vectors} {self._shown}", (space,))
 
     # Maps
 
