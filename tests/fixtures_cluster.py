@@ -37,6 +37,17 @@ def until(holds, seconds: float = 120) -> None:
         time.sleep(0.2)
 
 
+def runs(node, name: str) -> bool:
+    """Whether an actor of that name is at work on a node."""
+    found = []
+    for process in psutil.Process(node.pid).children(recursive=True):
+        try:
+            found += process.cmdline()[:1]
+        except psutil.Error:  # it has just ended
+            continue
+    return any(name in title for title in found)
+
+
 def end(node) -> None:
     """Ends a node with all that runs on it, at once."""
     for process in [*psutil.Process(node.pid).children(recursive=True), node]:

@@ -89,10 +89,11 @@ def _is_open(port: int) -> bool:
         return not probe.connect_ex(("127.0.0.1", port))
 
 
-def start_node(port: int, name: str, cpus: int | None = None) -> subprocess.Popen:
-    """Starts a node that belongs to the head of that port."""
+def start_node(port: int, name: str, cpus: int | None = None, gpus: int = 0) -> subprocess.Popen:
+    """Starts a node that belongs to the head of that port; the GPUs of this machine are the head's."""
     # In small letters Ray takes it for the name of the machine's own network address, which others can reach.
-    return _start(cpus, name, "--address", f"LOCALHOST:{port}", environ=dict.fromkeys(LOOPBACK, "1"))
+    address = "--address", f"LOCALHOST:{port}"
+    return _start(cpus, name, *address, "--num-gpus", str(gpus), environ=dict.fromkeys(LOOPBACK, "1"))
 
 
 def stop(node: subprocess.Popen) -> None:

@@ -3,9 +3,8 @@
 import socket
 from importlib.util import find_spec
 
-import psutil
 import pytest
-from fixtures_cluster import end, until
+from fixtures_cluster import end, runs, until
 
 from clipexplore.cluster import driver, local
 from clipexplore.cluster.connection import ask, disconnect
@@ -72,17 +71,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def runs(node, name: str) -> bool:
-    """Whether an actor of that name is at work on a node."""
-    found = []
-    for process in psutil.Process(node.pid).children(recursive=True):
-        try:
-            found += process.cmdline()[:1]
-        except psutil.Error:  # it has just ended
-            continue
-    return any(name in title for title in found)
 
 
 @pytest.fixture(scope="session")
