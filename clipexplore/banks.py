@@ -203,7 +203,7 @@ class Banks:
 
     def _stored(self, text: str) -> np.ndarray | None:
         for bank in (self.words, self.background, self.collection):
-            if (rows := bank.rows_captioned(text)) and "captions" in bank.embedded(self.model.key):
+            if "captions" in bank.embedded(self.model.key) and (rows := bank.rows_captioned(text)):
                 return bank.embeddings(self.model.key, "captions")[rows[0]]
         return None
 

@@ -10,10 +10,12 @@ from clipexplore.language import _
 from clipexplore.models.catalog import UNNAMED
 from clipexplore.sources.entries import Kind
 
+LIKE = 100_000  # ids of which similar ones are named
+
 
 def no_item(id: str, title: str, ids: Sequence[str]) -> MissingError:
     """There is no such id; names those of the collection that are like it."""
-    similar = _(" or ").join(f"@{other}" for other in difflib.get_close_matches(id, ids, n=3))
+    similar = _(" or ").join(f"@{other}" for other in difflib.get_close_matches(id, ids[:LIKE], n=3))
     remedy = _("did you mean {similar}?").format(similar=similar) if similar else _("search for it instead.")
     return MissingError(_("There is no @{id} in {title}; ").format(id=id, title=title) + remedy)
 

@@ -19,6 +19,7 @@ from clipexplore.store.database import FILE
 from clipexplore.store.items import check_items, content_key, items_of
 from clipexplore.store.published import MANIFEST, Published, publish
 from clipexplore.store.stored import Stored
+from clipexplore.store.texts import Lookup
 from clipexplore.vectors import normalize
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ class Collection:
         self.name: str = store.facts["name"]
         self.title: str = store.facts["title"]
         self.ids, self.captions, self.fields = store.table()
-        self._rows = {id: row for row, id in enumerate(self.ids)}
 
     @classmethod
     def open(cls, folder: Path | str, verify: bool = False) -> Collection:
@@ -162,7 +162,7 @@ class Collection:
         return len(self.ids)
 
     def __contains__(self, id: str) -> bool:
-        return id in self._rows
+        return bool(self._rows_by_id.rows(id))
 
     def row(self, id: str) -> int:
         """The row of an id.
@@ -172,13 +172,13 @@ class Collection:
         MissingError
             For an unknown id; the message names similar ones.
         """
-        if id not in self._rows:
+        if not (rows := self._rows_by_id.rows(id)):
             raise absent.no_item(id, self.title, self.ids)
-        return self._rows[id]
+        return rows[0]
 
     def rows_captioned(self, text: str) -> list[int]:
         """The rows with that caption, in their order; letter case and the number of spaces do not count, as in CLIP."""
-        return self._rows_by_caption.get(folded(text), [])
+        return self._rows_by_caption.rows(text)
 
     def picture(self, id: str) -> bytes:
         """The encoded picture of an item, as it was stored.
@@ -312,11 +312,12 @@ class Collection:
             raise InputError(message.format(shape=array.shape, items=len(self)))
 
     @cached_property
-    def _rows_by_caption(self) -> dict[str, list[int]]:
-        rows: dict[str, list[int]] = {}
-        for row, caption in enumerate(self.captions):
-            rows.setdefault(folded(caption), []).append(row)
-        return rows
+    def _rows_by_id(self) -> Lookup:
+        return Lookup(self.ids)
+
+    @cached_property
+    def _rows_by_caption(self) -> Lookup:
+        return Lookup(self.captions, folded)
 
     def _key(self, model: str) -> str:
         """The key by which what a model made is stored, be it another of its revision; "" where it made nothing."""

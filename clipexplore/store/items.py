@@ -21,8 +21,9 @@ from clipexplore.errors import InputError
 from clipexplore.expression import ID
 from clipexplore.images import suffixes
 from clipexplore.language import _
-from clipexplore.sources.entries import KINDS, Kind
+from clipexplore.sources.entries import KINDS, Kind, groups
 from clipexplore.store.database import Database
+from clipexplore.store.texts import Texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +85,11 @@ def digest(columns: Iterable[Sequence[str]]) -> str:
     """The checksum of columns of text."""
     checksum = blake2b(digest_size=16)
     for column in columns:
-        checksum.update("\0".join(column).encode("utf-8", "surrogatepass") + b"\1")
+        between = ""
+        for block in groups(column, 8192):
+            checksum.update((between + "\0".join(block)).encode("utf-8", "surrogatepass"))
+            between = "\0"
+        checksum.update(b"\1")
     return checksum.hexdigest()
 
 
@@ -172,7 +177,7 @@ def fields_frame(fields: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
 
-    rows: list[dict[str, Any]] = [] if set(fields) <= {"{}"} else json.loads(f"[{','.join(fields)}]")
+    rows: list[dict[str, Any]] = [] if all(each == "{}" for each in fields) else json.loads(f"[{','.join(fields)}]")
     names = list(dict.fromkeys(name for row in rows for name in row))
     if not names:
         return pd.DataFrame(index=pd.RangeIndex(len(fields)))
@@ -229,13 +234,23 @@ class Items(Database):
         """What of an item is embedded."""
         return KINDS if self.facts["kind"] == "pictures" else ("captions",)
 
-    def table(self) -> tuple[list[str], list[str], pd.DataFrame]:
+    def table(self) -> tuple[Texts, Texts, pd.DataFrame]:
         """Ids, captions and fields of what is shown, in order, compared with their checksum."""
-        rows = self.read(f"SELECT position, id, caption, fields FROM items {self._shown}")
-        positions, ids, captions, fields = map(list, zip(*rows, strict=True)) if rows else ([], [], [], [])
+        import pyarrow as pa
+
+        query = f"SELECT position, id, caption, fields FROM items {self._shown}"
+        kinds = pa.int64(), pa.string(), pa.string(), pa.string()
+        parts = [
+            [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
+            for rows in self.stream(query, ())
+        ]
+        positions, *texts = (
+            pa.chunked_array([part[place] for part in parts], kind) for place, kind in enumerate(kinds)
+        )
+        ids, captions, fields = map(Texts, texts)
         if digest([ids, captions, fields]) != self.facts.get("items"):
             raise self._changed(_("its items are not what was stored"))
-        self.positions = np.array(positions, np.int64)
+        self.positions = positions.to_numpy()
         return ids, captions, fields_frame(fields)
 
     @property

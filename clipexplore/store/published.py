@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ from clipexplore.errors import DamagedError, InputError, MissingError, no_room
 from clipexplore.language import _
 from clipexplore.paths import sync
 from clipexplore.sources.entries import KINDS, Kind
+from clipexplore.store import mapped
+from clipexplore.store.texts import Texts
 from clipexplore.tables import npy_file
 from clipexplore.vectors import normalize
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 MANIFEST, COPY, ITEMS = "manifest.json", "manifest.copy.json", "items.parquet"
 SHARD, GROUP = 256, 32  # items in a shard, and in one of its row groups, which are read as a whole
 _SCHEMA = 1
+MAPPED_FROM, _ROWS = 100_000, 8_192  # embeddings, from which they are mapped; those that are written together
 _GROUPS = 64  # row groups kept in memory, a few hundred kilobytes each
 
 
@@ -70,11 +74,11 @@ class Published:
         for name in self.facts["files"]:
             self._path(name)
 
-    def table(self) -> tuple[list[str], list[str], pd.DataFrame]:
+    def table(self) -> tuple[Texts, Texts, pd.DataFrame]:
         """Ids, captions and further fields."""
-        items = read_parquet(self._path(ITEMS)).to_pandas()
-        fields = items.drop(columns=["id", "caption", "content"], errors="ignore")  # content: of an older form
-        return items["id"].tolist(), items["caption"].tolist(), fields
+        items = read_parquet(self._path(ITEMS))
+        fields = [name for name in items.column_names if name not in ("id", "caption", "content")]  # the last of old
+        return Texts(items["id"]), Texts(items["caption"]), items.select(fields).to_pandas()
 
     def picture(self, row: int) -> bytes:
         """The encoded picture of a row; those of its group are kept a while, since who reads one often reads others."""
@@ -96,16 +100,22 @@ class Published:
         return [kind for kind in KINDS if f"embeddings/{model}/{kind}.npy" in self.facts["files"]]
 
     def matrix(self, model: str, kind: Kind) -> np.ndarray | None:
-        """Embeddings `(n, dim)` float32, mapped where they are stored so; None where there are none."""
-        array = self._array(f"embeddings/{model}/{kind}.npy", self.facts["models"].get(model, {}).get("dim"))
+        """Embeddings `(n, dim)` float32; None where there are none.
+
+        They are mapped where they are stored so, or are many: then from a file in `cache/`, as those of `Stored` are.
+        """
+        name = f"embeddings/{model}/{kind}.npy"
+        of = f"{self.facts['files'].get(name, {}).get('blake2b')}-"
+        if (known := mapped.found_of(self.folder, of)) is not None:
+            return known
+        array = self._array(name, self.facts["models"].get(model, {}).get("dim"))
         if array is None or array.dtype == np.float32:
             return array
-        if (said := np.any(array, axis=1, keepdims=True)).all():
-            array = normalize(array)
-        else:  # items without a caption have none
-            array = normalize(np.where(said, array, 1)) * said
-        array.flags.writeable = False
-        return array
+        if len(array) < MAPPED_FROM:
+            array = _unit(array)
+            array.flags.writeable = False
+            return array
+        return mapped.made(self.folder, partial(_blocks, array), of)[1]
 
     def lengths(self, model: str, kind: Kind) -> np.ndarray | None:
         """How long the embeddings were before they were normalised, `(n,)` float32; None where that is not known."""
@@ -139,6 +149,19 @@ class Published:
                 raise self.damage(_("{name} is not what was stored").format(name=name))
             self._checked.add(name)
         return self.folder / name
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """The same of length 1, float32; an item without a caption has none, and stays zero."""
+    said = np.any(rows, axis=1, keepdims=True)
+    return normalize(np.where(said, rows, 1)) * said
+
+
+def _blocks(array: np.ndarray) -> Iterator[bytes]:
+    """The same as an NPY."""
+    yield mapped.header(*array.shape)
+    for start in range(0, len(array), _ROWS):
+        yield _unit(array[start : start + _ROWS]).tobytes()
 
 
 def publish(collection: Any, folder: Path) -> None:

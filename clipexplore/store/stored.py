@@ -8,15 +8,12 @@ items together and each matrix of vectors.
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from hashlib import blake2b, file_digest
+from functools import partial
+from hashlib import blake2b
 from itertools import repeat
-from pathlib import Path
 from zlib import crc32
 
 import numpy as np
@@ -24,9 +21,9 @@ import numpy as np
 from clipexplore.language import _
 from clipexplore.models.embedder import PREPARATION, READY_MADE
 from clipexplore.sources.entries import Kind
+from clipexplore.store import mapped
 from clipexplore.store.items import CONTENT, NOTHING, Item, Items, content_key, digest
 
-CACHE = "cache"
 _PICTURED = "SELECT count(*) FROM items JOIN pictures ON picture = key"
 
 
@@ -167,14 +164,12 @@ class Stored(Items):
         if kind not in entry["digests"]:
             return None
         digest = entry["digests"][kind]
-        path = self.folder / CACHE / f"{digest}.npy"
-        if not _has_digest(path, digest):
-            made, array = self._build(entry["spaces"][kind], kind)
-            if made != digest:
-                raise self._changed(_("vectors are not what was stored"))
-            if array is not None:
-                return array
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        if (array := mapped.found(self.folder, digest)) is not None:
+            return array
+        made, array = mapped.made(self.folder, partial(self._blocks, entry["spaces"][kind], kind))
+        if made != digest:
+            raise self._changed(_("vectors are not what was stored"))
+        return array
 
     def lengths(self, model: str, kind: Kind) -> np.ndarray | None:
         """How long the vectors were before they were normalised, `(n,)` float32; None where that is not known."""
@@ -182,36 +177,12 @@ class Stored(Items):
         found = [length for block in self._of_shown("length", space, kind) for (length,) in block]
         return None if None in found or not found else np.array(found, np.float32)
 
-    def _build(self, space: int, kind: Kind) -> tuple[str, np.ndarray | None]:
-        """The checksum of the matrix of a space, written to the cache; the matrix where the disk refuses."""
-        cache, staged = self.folder / CACHE, self.folder / CACHE / f"{threading.get_ident()}.partial"
-        try:
-            cache.mkdir(exist_ok=True)
-            with open(staged, "wb") as file:
-                digest = self._write(file.write, space, kind)
-            os.replace(staged, cache / f"{digest}.npy")
-            return digest, None
-        except OSError:  # a full disk or a read-only one: the same in memory
-            with suppress(OSError):
-                staged.unlink()
-            held = io.BytesIO()
-            digest = self._write(held.write, space, kind)
-            held.seek(0)
-            array = np.load(held, allow_pickle=False)
-            array.flags.writeable = False
-            return digest, array
-
-    def _write(self, write: Callable[[bytes], object], space: int, kind: Kind) -> str:
-        """Writes the rows of a space as an NPY of float32; gives its checksum, "" where an item has no vector."""
+    def _blocks(self, space: int, kind: Kind) -> Iterator[bytes]:
+        """The rows of a space as an NPY of float32, zero where an item has no vector."""
         dim = self._dim(space)
-        header = _npy_header(len(self.contents(kind)), dim)
-        checksum = blake2b(header, digest_size=16)
-        write(header)
+        yield mapped.header(len(self.contents(kind)), dim)
         for block in self._of_shown("vector", space, kind):
-            data = b"".join(blob or bytes(4 * dim) for (blob,) in block)
-            checksum.update(data)
-            write(data)
-        return checksum.hexdigest()
+            yield b"".join(blob or bytes(4 * dim) for (blob,) in block)
 
     def _of_shown(self, column: str, space: int | None, kind: Kind) -> Iterator[list[tuple]]:
         """A column of the vectors of what is shown, in order; None for an item that has none."""
@@ -277,7 +248,7 @@ class Stored(Items):
         """Checksum and dimension of a space that has a vector for all there is of its kind, and any; else None."""
         if self._lacks(space, kind) or not self.rows() or not (dim := self._dim(space)):
             return None
-        return self._build(space, kind)[0], dim
+        return mapped.made(self.folder, partial(self._blocks, space, kind))[0], dim
 
     def _dim(self, space: int) -> int:
         """The dimension of the vectors of a space, 0 where there are none."""
@@ -305,7 +276,7 @@ class Stored(Items):
 
     def _forget_caches(self) -> None:
         digests = {digest for entry in self.facts["models"].values() for digest in entry["digests"].values()}
-        for path in (self.folder / CACHE).glob("*"):
+        for path in (self.folder / mapped.CACHE).glob("*"):
             if path.name.partition(".")[0] not in digests:
                 with suppress(OSError):
                     path.unlink()
@@ -323,18 +294,3 @@ WHOLE: dict[str, Callable[[tuple], bool]] = {
     "vectors": lambda row: crc32(row[4], crc32(row[1], row[0])) == row[2],
     "maps": lambda row: crc32(row[2]) == row[1],
 }
-
-
-def _has_digest(path: Path, digest: str) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return file_digest(file, lambda: blake2b(digest_size=16)).hexdigest() == digest
-    except OSError:
-        return False
-
-
-def _npy_header(rows: int, dim: int) -> bytes:
-    """What stands before the numbers in an NPY of float32."""
-    data = io.BytesIO()
-    np.lib.format.write_array_header_1_0(data, {"descr": "<f4", "fortran_order": False, "shape": (rows, dim)})
-    return data.getvalue()

@@ -199,7 +199,7 @@ def sheet_block(collection: Collection, name: str, job: Job | None = None) -> by
             job.report(number / len(rows))
     sheet = contact_sheet(small, SIDE) if small else None
     every = len(rows) == len(collection)
-    captions = {row: collection.captions[row] for row in rows} if not every else collection.captions
+    captions = {row: collection.captions[row] for row in rows} if not every else [*collection.captions]
     head: dict[str, Any] = {
         "name": name,
         "size": SIDE,

@@ -1,5 +1,6 @@
 """Map's parts: the layout, the pictures shown, what a visitor chose, and what there is to say about it."""
 
+from collections.abc import Sequence
 from functools import partial
 from io import StringIO
 
@@ -160,7 +161,7 @@ def take_region(corners: list[list[float]]) -> None:
     st.session_state["region"] = ", ".join(f"{x:.5g} {y:.5g}" for x, y in corners[::step])
 
 
-def take_picture(ids: list[str], row: int) -> None:
+def take_picture(ids: Sequence[str], row: int) -> None:
     """A clicked picture becomes the text of the region."""
     if 0 <= row < len(ids):
         st.session_state["region"] = f"@{ids[row]}"

@@ -1,5 +1,7 @@
 """Map in three dimensions: the same points and colours by Plotly, which rotates them but has no lasso."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
@@ -20,7 +22,7 @@ def draw_solid(
     over: Overlay,
     axes: tuple[str, ...],
     rows: np.ndarray,
-    captions: list[str],
+    captions: Sequence[str],
     alt: str,
 ) -> None:
     """Points in space, to be turned by hand.

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from clipexplore.errors import DamagedError, InputError, NoRoomError
 from clipexplore.expression import Term, parse
+from clipexplore.retrieval.nearest import mapped_file
 from clipexplore.store.collection import Collection
 from clipexplore.store.database import FILE
 from clipexplore.store.items import ID
+from clipexplore.store.mapped import CACHE
 from clipexplore.store.published import COPY, SHARD
 from clipexplore.vectors import normalize
 
@@ -69,7 +71,7 @@ def test_what_was_created_is_opened(collection):
     assert [found.picture(id) for id in IDS] == PICTURES
     assert [found.row(id) for id in IDS] == [0, 1, 2, 3]
     assert found.manifest["counts"] == {"items": 4, "pictures": 4}
-    assert all(type(text) is str for text in found.ids + found.captions)
+    assert all(type(text) is str for text in [*found.ids, *found.captions])
 
 
 def test_texts_alone_have_no_pictures(tmp_path):
@@ -281,6 +283,44 @@ def test_what_is_published_stays_as_it_is(published, tmp_path):
             change()
     with pytest.raises(InputError, match="already; choose another"):
         published.publish(published.store.folder)
+
+
+@pytest.fixture
+def many(published, monkeypatch):
+    """The published vectors count as so many that they are mapped."""
+    monkeypatch.setattr("clipexplore.store.published.MAPPED_FROM", 2)
+    return again(published)
+
+
+def test_many_published_vectors_are_mapped_and_the_same(published, monkeypatch):
+    expected = {kind: published.embeddings("m", kind) for kind in ("pictures", "captions")}
+    monkeypatch.setattr("clipexplore.store.published.MAPPED_FROM", 2)
+    for _first_made_then_found in range(2):
+        found = again(published)
+        for kind, array in expected.items():
+            mapped = found.embeddings("m", kind)
+            assert mapped_file(mapped) is not None and mapped_file(array) is None and not mapped.flags.writeable
+            np.testing.assert_array_equal(mapped, array)
+    assert len([*(published.store.folder / CACHE).iterdir()]) == 2
+
+
+@pytest.mark.parametrize("harm", ["flipped", "cut", "empty", "missing"])
+def test_mapped_vectors_that_are_damaged_are_made_again(many, harm):
+    before = np.array(many.embeddings("m", "pictures"))
+    (path,) = (many.store.folder / CACHE).iterdir()
+    harmed = HARM[harm](path.read_bytes())
+    path.unlink() if harmed is None else path.write_bytes(harmed)
+    np.testing.assert_array_equal(again(many).embeddings("m", "pictures"), before)
+    assert mapped_file(again(many).embeddings("m", "pictures")) is not None
+
+
+def test_where_nothing_can_be_written_many_published_vectors_are_in_memory(published, monkeypatch):
+    expected = published.embeddings("m", "pictures")
+    monkeypatch.setattr("clipexplore.store.published.MAPPED_FROM", 2)
+    (published.store.folder / CACHE).write_bytes(b"no folder")
+    found = again(published).embeddings("m", "pictures")
+    assert mapped_file(found) is None
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_pictures_of_many_shards_are_found(tmp_path):
