@@ -143,15 +143,11 @@ class SharedEmbedder:
 
     @property
     def revision(self) -> str:
-        return self._model.revision
+        return self.revisions.model
 
     @property
-    def picture_revision(self) -> str:
-        return self._model.picture_revision
-
-    @property
-    def text_revision(self) -> str:
-        return self._model.text_revision
+    def revisions(self) -> Revisions:
+        return self._model.revisions
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._model.count_tokens(texts)

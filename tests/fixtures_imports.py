@@ -7,6 +7,7 @@ from contextlib import closing
 import numpy as np
 from PIL import Image
 
+from clipexplore.models.revisions import Revisions
 from clipexplore.sources.recognise import open_source
 from clipexplore.store.database import FILE
 from clipexplore.store.importing import REJECTED, add
@@ -32,7 +33,7 @@ class Toy:
     It counts what it embeds.
     """
 
-    dim, revision = 16, "toy-1"
+    dim, revision, revisions = 16, "toy-1", Revisions("toy-1", "toy-1", "toy-1")
 
     def __init__(self, at_once: int = 32):
         self.images, self.texts, self.at_once = 0, 0, at_once

@@ -50,7 +50,7 @@ class Clip:
 
     async def facts(self) -> Facts:
         own = await asyncio.to_thread(self._load)
-        return Facts(own.dim, own.max_tokens, Revisions(own.revision, own.picture_revision, own.text_revision))
+        return Facts(own.dim, own.max_tokens, own.revisions)
 
 
 def _together(embed: Callable[[list], np.ndarray]) -> Callable[[list], Awaitable[np.ndarray | Exception]]:
@@ -112,15 +112,11 @@ class ClusterEmbedder:
 
     @property
     def revision(self) -> str:
-        return self._facts.revisions.model
+        return self.revisions.model
 
     @property
-    def picture_revision(self) -> str:
-        return self._facts.revisions.pictures
-
-    @property
-    def text_revision(self) -> str:
-        return self._facts.revisions.texts
+    def revisions(self) -> Revisions:
+        return self._facts.revisions
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return ask(_answered, self._model, "count_tokens", [*texts])

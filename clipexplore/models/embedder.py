@@ -48,8 +48,8 @@ class Embedder:
         The longest text in tokens, the start and end tokens included; a longer one is cut.
     revision
         12 hex digits of the BLAKE2b hash of the weights: two models with the same revision share one space.
-    picture_revision, text_revision
-        The same of one tower alone: embeddings from a tower with the same revision are the same.
+    revisions
+        That and those of each tower alone: embeddings from a tower with the same revision are the same.
     """
 
     def __init__(self, family: Family, model: Any, reader: Reader, processor: Any, scale: Scale, revisions: Revisions):
@@ -58,7 +58,7 @@ class Embedder:
         self.dim: int = family.dim(model.config)
         self.logit_scale, self.logit_bias = scale.logit_scale, scale.logit_bias or 0.0
         self.max_tokens = reader.most
-        self.revision, self.picture_revision, self.text_revision = revisions
+        self.revisions, self.revision = revisions, revisions.model
 
     @classmethod
     @one_at_a_time("torch", "transformers")

@@ -160,9 +160,7 @@ class _EveryCore:
         device = default_device().type
         self._embedder, self._cores = embedder, torch.get_num_threads() if device == "cpu" else 1
         self.at_once = PICTURES.get(device, AT_ONCE) * self._cores
-        for tower in ("picture_revision", "text_revision"):
-            if hasattr(embedder, tower):
-                setattr(self, tower, getattr(embedder, tower))
+        self.revisions = embedder.revisions
         self._pool = ThreadPoolExecutor(self._cores, "embed", initializer=torch.set_num_threads, initargs=(1,))
 
     def embed_images(self, images: list, /) -> np.ndarray:

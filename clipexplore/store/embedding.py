@@ -16,6 +16,7 @@ from clipexplore.language import _
 from clipexplore.models.catalog import UNNAMED, Model
 from clipexplore.models.embedder import PREPARATION, READY_MADE
 from clipexplore.models.preparing import batches_ahead
+from clipexplore.models.revisions import Revisions
 from clipexplore.reports import Report, silent
 from clipexplore.sources.entries import KINDS, Entry, Kind, Source, groups
 from clipexplore.store.collection import Collection
@@ -142,7 +143,8 @@ def spaces_of(
     ready
         The kinds whose vectors somebody brings; without an embedder no others are named.
     """
-    towers = {"pictures": "picture_revision", "captions": "text_revision"}
+    towers = getattr(embedder, "revisions", Revisions(*3 * [revision]))
+    made_by: dict[Kind, str] = {"pictures": towers.pictures, "captions": towers.texts}
     known = store.facts["models"].get(model, {})
     about = {space: preparation for space, _kind, _revision, preparation in store.spaces()}
     spaces: dict[Kind, int] = {}
@@ -150,7 +152,7 @@ def spaces_of(
         space = known.get("spaces", {}).get(kind)
         if known.get("revision") != revision or about.get(space) not in (READY_MADE, PREPARATION[kind]):
             preparation = READY_MADE if kind in ready else PREPARATION[kind]
-            space = store.space(kind, getattr(embedder, towers[kind], revision), preparation)
+            space = store.space(kind, made_by[kind], preparation)
         spaces[kind] = space
     store.name_spaces(model, revision, spaces)
     return spaces

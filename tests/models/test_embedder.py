@@ -137,7 +137,7 @@ def test_threads_share_one_embedder(embedder):
 def test_facts_come_from_the_files(embedder, tiny_clip):
     weights = (tiny_clip / "model.safetensors").read_bytes()
     assert embedder.revision == hashlib.blake2b(weights, digest_size=6).hexdigest()
-    assert (embedder.revision, embedder.picture_revision, embedder.text_revision) == revisions_of(tiny_clip)
+    assert embedder.revisions == revisions_of(tiny_clip) and embedder.revision == embedder.revisions.model
     config = json.loads((tiny_clip / "config.json").read_text())
     assert embedder.dim == config["projection_dim"]
     assert embedder.max_tokens == config["text_config"]["max_position_embeddings"] == 16

@@ -20,6 +20,7 @@ from clipexplore.images import encode, open_picture
 from clipexplore.models import catalog
 from clipexplore.models.catalog import Model
 from clipexplore.models.embedder import PREPARATION, Embedder
+from clipexplore.models.revisions import Revisions
 from clipexplore.models.weights import Weights
 from clipexplore.settings import settings
 from clipexplore.sources.recognise import open_source
@@ -167,7 +168,7 @@ class Towers:
     """An embedder whose towers have revisions of their own, and that counts."""
 
     def __init__(self, embedder, picture_revision, text_revision):
-        self.picture_revision, self.text_revision, self._embedder = picture_revision, text_revision, embedder
+        self.revisions, self._embedder = Revisions("", picture_revision, text_revision), embedder
         self.images = self.texts = 0
 
     def embed_images(self, images):
