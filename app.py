@@ -5,10 +5,8 @@
 
 import streamlit as st
 
-from clipexplore import links, ui
-from clipexplore.language import _
+from clipexplore import ui
 from clipexplore.settings import settings
-from clipexplore.store.shelves import explorable
 
 
 def main() -> None:
@@ -24,27 +22,10 @@ def main() -> None:
     if pupil := ui.is_pupil():
         ui.follow()
 
-    # A link holds what a widget shows, so these show the keys, and the titles stand below.
     with st.sidebar:
-        collections = explorable(ui.folders())
-        ui.model_card(ui.model_box())
-        ui.say_missing(collections)
-        collection = st.selectbox(_("Collection"), list(collections), key="collection", bind="query-params")
-        st.caption(ui.described(collection, collections[collection]))
-        with st.expander(_("Names"), icon=":material/bookmark:", expanded=bool(st.session_state.get("names"))):
-            st.text_area(
-                _("One per line: name = expression"),
-                links.ALL["names"],
-                key="names",
-                bind="query-params",
-                max_chars=4000,
-                placeholder="blueness = a blue rose - a red rose",
-                help=_(
-                    "After `blueness = a blue rose - a red rose`, `@blueness` is that direction on every page: "
-                    "`@lion + @blueness`. A name can use those above it. Names are part of the link."
-                ),
-            )
-            remarks_on_names = st.container()
+        ui.model_box()
+        ui.collection_box()
+        remarks_on_names = ui.names_box()
         ui.language_box()
         if pupil:
             ui.follow_box()

@@ -112,7 +112,7 @@ class Weights:
     @property
     def converted(self) -> bool:
         """Whether it is a folder in open_clip's layout, of which `models get` makes a copy in that of transformers."""
-        return self.repo is None and open_clip.find_weights(self.given) is not None
+        return not (self.repo or self.bundled) and open_clip.find_weights(self.given) is not None
 
     @property
     def kept(self) -> Path | None:

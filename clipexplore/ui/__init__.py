@@ -42,7 +42,7 @@ from .expressions import (
 from .filters import facet_box, filter_box, say_kept
 from .gallery import chosen_bar, gallery, picture_view
 from .gap import show_gap
-from .journey import afresh_button, end_page, say_missing, say_refused
+from .journey import afresh_button, end_page, say_refused
 from .judged import label_box, show_accuracies, show_calibration, show_confusion, show_mistakes
 from .lessons import lesson_list, show_lesson
 from .making import new_collection
@@ -59,8 +59,8 @@ from .match import (
     show_pairs,
     show_training,
 )
-from .models import model_box, model_card, ready
-from .names import check_names
+from .models import collection_box, model_box, ready
+from .names import check_names, names_box
 from .page import header, navigation, say_figures, show_doors, show_errors
 from .pixels import pixels_here, show_components, show_rebuilt, show_rebuilt_in_clip, show_spectra
 from .player import (
@@ -76,14 +76,13 @@ from .properties import show_apart, show_dimensions, show_direction, show_grid
 from .results import can_judge, download_row, nearest_bars, say_context, say_search, show_distribution, show_matches
 from .room import follow, follow_box, teachers_page
 from .serving import around_the_app, warm_up
-from .session import access, begin_run, folders, is_pupil, preset, space, speak, visitor
+from .session import begin_run, is_pupil, preset, space, speak
 from .shades import color_box
 from .share import share_box
 from .shelf import show_items, show_shelf
 from .status import operator_box, show_cluster, show_lanes, show_machine
-from .titles import described
 from .two import other_box, show_agreement, show_both, show_disagreement, show_ranking
 from .uploads import add_picture
 from .walks import drawn_walk, note_places, places_box, walk_draw_settings, walk_drawing
-from .widgets import choice, language_box, number, row, select, several, slider, text_line, toggle
+from .widgets import choice, language_box, number, row, select, slider, text_line, toggle
 from .words import corpus_box, lexicon, say_lexicon, show_corner, show_kindred, show_nearest

@@ -13,17 +13,18 @@ from clipexplore.models.catalog import UNNAMED
 from clipexplore.settings import settings
 
 from .markdown import escape
-from .session import preset, run, space
+from .session import page_here, preset, run, space
 from .titles import titled
 
 WITHOUT_MODEL = ("status", "collections")  # pages that need none
 ASKING = ("start", "search", "arithmetic", "components")  # pages whose `q` items of the collection can answer
 
 
-def show_examples(page: str) -> None:
+def show_examples() -> None:
     """Buttons that set the page's widgets to something worth seeing. They are of Emoji World: where the model is not
     here, there is what can be asked all the same; and those in a language of its own are for models trained on many.
     """
+    page = page_here()
     lacking = page not in WITHOUT_MODEL and not space().can_embed
     if lacking:
         _say_what_can_be_asked(page)
@@ -69,8 +70,9 @@ def _say_what_can_be_asked(page: str) -> None:
             st.button(escape(label.replace("\n", " → ")), key=key, on_click=preset, kwargs=example)
 
 
-def stand_in(page: str, key: str, typed: str) -> str:
+def stand_in(key: str, typed: str) -> str:
     """What was typed; in the place of the page's example, where that needs the model, items of the collection."""
+    page = page_here()
     if not typed or typed != links.PAGES[page].get(key) or space().can_embed or _has_points(typed):
         return typed
     if own := _own(page).get(key):

@@ -48,7 +48,7 @@ def expression_box(key: str = "q", label: str | None = None) -> Point | None:
         ),
     )
     run().fields.append(key)
-    typed = stand_in(page_here(), key, typed)
+    typed = stand_in(key, typed)
     if remark := notice(typed):
         st.info(escape(remark), icon=":material/format_quote:")
     return point_of(typed)
@@ -112,7 +112,7 @@ def lines_box(key: str, label: str, least: int, most: int, help: str | None = No
     """A text field with one entry a line; None, with the reason on screen, where there are too few."""
     typed = text_lines(key, label, max_chars=MAX_CHARACTERS, help=help)
     run().fields.append(key)
-    typed = stand_in(page_here(), key, typed)
+    typed = stand_in(key, typed)
     given = [line.strip() for line in typed.splitlines() if line.strip()]
     lines = different(given)
     if len(lines) < len(given):

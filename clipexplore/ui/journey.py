@@ -9,10 +9,8 @@ from streamlit.errors import StreamlitAPIException
 
 from clipexplore import links
 from clipexplore.language import _
-from clipexplore.store import shelves
 
-from .markdown import escape
-from .session import by_history, page_here, run, visitor
+from .session import by_history, page_here, run
 
 CARRIED = "to-"  # before a key in a link from page to page, as `carried` writes it
 POINT = "q"  # the key of the point that is explored
@@ -109,9 +107,9 @@ def _forget_the_page_before(page: str) -> None:
     Streamlit does so at the end of a run; until then a key that both pages have, such as `rank`, has the other page's
     value, which this page may not allow.
     """
-    for key in _choices_before() & links.PAGES[page].keys():  # what both have is read from the link again
+    for key in run().choices_before & links.PAGES[page].keys():  # what both have is read from the link again
         st.session_state.pop(key, None)
-    st.session_state["choices-before"] = set()
+    run().choices_before = set()
     for key in links.PAGES[page].keys() - set(st.query_params):
         st.session_state.pop(key, None)
 
@@ -119,14 +117,9 @@ def _forget_the_page_before(page: str) -> None:
 def end_page() -> None:
     """For a page that has run whole: the choices that it no longer shows leave the link."""
     shown = run().choices
-    for key in (_choices_before() - shown) & links.PAGES[page_here()].keys() & set(st.query_params):
+    for key in (run().choices_before - shown) & links.PAGES[page_here()].keys() & set(st.query_params):
         del st.query_params[key]
-    st.session_state["choices-before"] = shown
-
-
-def _choices_before() -> set[str]:
-    """The choices of the last run of this page that came to its end."""
-    return st.session_state.get("choices-before", set())
+    run().choices_before = shown
 
 
 def afresh_button() -> None:
@@ -169,19 +162,3 @@ def _same(given: list[str], value: object) -> bool:
         return float(given[-1]) == value
     except ValueError:
         return False
-
-
-def say_missing(collections: dict[str, str]) -> None:
-    """One sentence for a link that names a collection which this visitor cannot see, and for the one just deleted."""
-    named = st.query_params.get("collection")
-    if named is None or named in collections:
-        return
-    if named in shelves.deleted(visitor()):
-        st.caption(_("{name} was deleted.").format(name=escape(named)))
-        return
-    own = _(
-        "The link names the collection {name}, which belongs to another session; ask for a new link once it is shared."
-    )
-    shared = _("The link names the collection {name}, which is not on this server, so this is another one.")
-    message = own if named.startswith(shelves.OWN) else shared
-    st.warning(message.format(name=escape(named[:60])), icon=":material/link_off:")

@@ -1,5 +1,5 @@
-"""The choice of a model: what is here, what would have to be fetched, what fits, under which terms; and making a
-model ready for a collection.
+"""The choice of a model and a collection: what is here, what would have to be fetched, what fits, under which terms;
+and making the model ready for the collection.
 
 A page runs once the chosen model has embedded the word bank and the collection; the background captions and their map
 follow while it is used.
@@ -35,7 +35,7 @@ from .fetching import absent, cost, offer_weights, say_terms
 from .markdown import escape
 from .page import show_errors
 from .progress import awaited, lane
-from .session import access, early_spaces, embedder, folders, place_of, preset, space, space_of
+from .session import access, early_spaces, embedder, folders, place_of, preset, space, space_of, visitor
 from .titles import described, titled
 from .widgets import linked
 
@@ -44,7 +44,7 @@ WORTH = 10 * ANCHORS  # items from which a collection is carried over while a mo
 
 def ready(page: str, title: str) -> bool:
     """Whether the page can be shown; if not, what is missing or how far it is stands in its place."""
-    folder = _folder()
+    folder = folders().get(st.session_state["collection"])
     if page in WITHOUT_MODEL or folder is None:  # of a collection that is not there the page tells
         return True
     model = catalog.get(st.session_state["model"])
@@ -60,11 +60,6 @@ def other_ready(key: str) -> bool:
     """Whether a further model has embedded what is explored; if not, what is missing or how far it is stands here."""
     model, folder = catalog.get(key), space().collection.folder
     return _this(model, folder) in _prepared() or _is_embedded(model, folder)
-
-
-def _folder() -> Path | None:
-    """Where what is explored lies; None for a collection that is not there."""
-    return folders().get(st.session_state["collection"])
 
 
 def _this(model: Model, folder: Path) -> tuple:
@@ -189,22 +184,20 @@ def _offer(model: Model, collection: Collection, way_back: bool) -> bool:
     return False
 
 
-def model_box() -> str:
-    """The choice of a model; the unnamed one stands there where a collection has vectors of one."""
+def model_box() -> None:
+    """The choice of a model, what the chosen one is and forbids, and behind a button the table of all; the unnamed one
+    stands there where a collection has vectors of one.
+    """
     options = [*catalog.models()]
     if st.session_state.get("model") == UNNAMED or shelves.brings_unnamed(folders()):
         options.append(UNNAMED)
     if (named := st.query_params.get("model", options[0])) not in options:
         says = _("The link names the model {name}, which this server does not know, so this is another one.")
         st.warning(says.format(name=escape(named[:60])), icon=":material/link_off:")
-    return linked(st.selectbox, "model", _("Model"), options, links.ALL["model"])
-
-
-def model_card(key: str) -> None:
-    """What the chosen model is and forbids, and behind a button the table of all."""
-    model = catalog.get(key)
+    model = catalog.get(linked(st.selectbox, "model", _("Model"), options, links.ALL["model"]))
     st.caption(escape(described(model.key, model.description)))
-    say_terms(tuple(part for part in model.parts if part.terms or not part.licence))
+    if stated := tuple(part for part in model.parts if part.terms or not part.licence):
+        say_terms(stated)
     table = st.popover(_("All models"), icon=":material/table_rows:", key="models-table", on_change="rerun")
     if not table.open:  # looking at the disk for every model takes a tenth of a run
         return
@@ -216,6 +209,28 @@ def model_card(key: str) -> None:
                 "operator fetches weights with `python -m clipexplore models get KEY`."
             )
         )
+
+
+def collection_box() -> None:
+    """The choice of a collection, and what the chosen one is; a link holds what a widget shows, so it shows names."""
+    about = shelves.explorable(folders())
+    if (named := st.query_params.get("collection")) and named not in about:
+        _say_missing(named)
+    chosen = st.selectbox(_("Collection"), list(about), key="collection", bind="query-params")
+    st.caption(described(chosen, about[chosen]))
+
+
+def _say_missing(named: str) -> None:
+    """One sentence for a link that names a collection which this visitor cannot see, and for the one just deleted."""
+    if named in shelves.deleted(visitor()):
+        st.caption(_("{name} was deleted.").format(name=escape(named)))
+        return
+    own = _(
+        "The link names the collection {name}, which belongs to another session; ask for a new link once it is shared."
+    )
+    shared = _("The link names the collection {name}, which is not on this server, so this is another one.")
+    message = own if named.startswith(shelves.OWN) else shared
+    st.warning(message.format(name=escape(named[:60])), icon=":material/link_off:")
 
 
 def _row(model: Model) -> dict[str, str]:

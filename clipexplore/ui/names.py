@@ -1,7 +1,9 @@
-"""The visitor's names for points: the lines that the link holds, and the popover that adds one, beside every result."""
+"""The visitor's names for points: their field in the sidebar, and the popover that adds one, beside every result."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from clipexplore import links
 from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.names import MAX_CHARACTERS, add, define
@@ -10,8 +12,28 @@ from .markdown import escape
 from .session import run, space, speaking
 
 
+def names_box() -> DeltaGenerator:
+    """The field for the names of the link; gives the place below it, for `check_names`."""
+    with st.expander(_("Names"), icon=":material/bookmark:", expanded=bool(st.session_state.get("names"))):
+        st.text_area(
+            _("One per line: name = expression"),
+            links.ALL["names"],
+            key="names",
+            bind="query-params",
+            max_chars=MAX_CHARACTERS,
+            placeholder="blueness = a blue rose - a red rose",
+            help=_(
+                "After `blueness = a blue rose - a red rose`, `@blueness` is that direction on every page: "
+                "`@lion + @blueness`. A name can use those above it. Names are part of the link."
+            ),
+        )
+        return st.container()
+
+
 def check_names() -> None:
-    """Below the field of the names: what is wrong with them; called when the page has opened the space, if it could."""
+    """What is wrong with the names; called when the page has opened the space, if it could."""
+    if not st.session_state["names"]:
+        return
     try:
         defined = define(st.session_state["names"])
     except InputError as error:

@@ -83,15 +83,12 @@ def navigation() -> StreamlitPage:
     """Shows the navigation and gives the page to run."""
     # a run marks the pages as its own, so it has copies
     sections = {title: list(map(copy, each)) for title, each in _sections(language.get()).items()}
-    run().pages = {_name_of(page): page for section in sections.values() for page in section}
-    run().page = page = st.navigation(sections, position="top", expanded=True)
-    about.set(f"{visitor()[:8]} {_name_of(page)}")
+    run().pages = {page.url_path or "start": page for section in sections.values() for page in section}
+    page = st.navigation(sections, position="top", expanded=True)
+    run().page = page.url_path or "start"
+    about.set(f"{visitor()[:8]} {run().page}")
     log.debug("shown with %s", dict(st.query_params))
     return page
-
-
-def _name_of(page: StreamlitPage) -> str:
-    return page.url_path or "start"
 
 
 def show_doors() -> None:
@@ -126,26 +123,25 @@ def header(*, lead: str, why: str, formula: str, attempt: str) -> None:
     attempt
         Markdown: something to try.
     """
-    here = _under_app()
-    name = _name_of(here)
+    name = _under_app()
     arrive(name)
     try_this = _("Try this:")  # gettext's extraction does not look into f-strings
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom", key="page-head"):
-        st.title(here.title, anchor=False, width="content")
+        st.title(run().pages[name].title, anchor=False, width="content")
         with st.popover(_("What is happening?"), icon=":material/lightbulb:"):
             st.markdown(why)
             st.latex(formula)
             st.markdown(f"**{try_this}** {attempt}")
     st.markdown(lead)
-    show_examples(name)
+    show_examples()
 
 
-def _under_app() -> StreamlitPage:
-    """The page that is being run; starts over through app.py where Streamlit ran one alone.
+def _under_app() -> str:
+    """The name of the page that is being run; starts over through app.py where Streamlit ran one alone.
 
     It does that for a folder called pages/ until `st.navigation` is first called, so for a link into a fresh server.
     """
-    if "run" not in st.session_state or run().page is None or "model" not in st.session_state:
+    if "run" not in st.session_state or not run().page or "model" not in st.session_state:
         begin_run()
         navigation()
         st.rerun()
@@ -200,4 +196,4 @@ def show_errors() -> Iterator[None]:
             icon=":material/bug_report:",
         )
     finally:
-        run().page = None
+        run().page = ""

@@ -83,7 +83,7 @@ class Run:
     Attributes
     ----------
     pages, page
-        All pages by name, in the order of the navigation, and the one that is being run.
+        All pages by name, in the order of the navigation, and the name of the one that is being run.
     space, folders
         The explored one and those of all collections, once they were asked for: looked for once in a run, since a
         gallery asks for every picture.
@@ -91,8 +91,10 @@ class Run:
         The library calls of this run and of the one before, by what they compute: see `calls.call`.
     code
         Gives the code of the page: see `calls.code`.
-    choices, widgets
-        The keys of the choices, and of the widgets that start at the default of the link table.
+    choices, choices_before
+        The keys of the choices, and of those in the last run of this page that came to its end.
+    widgets
+        The keys of the widgets that start at the default of the link table.
     fields
         The keys of the text fields in which ids are offered.
     pictures
@@ -108,6 +110,7 @@ class Run:
     space: Space | None = None
     folders: dict[str, Path] | None = None
     code: Callable[[], str] | None = None
+    choices_before: set[str] = field(default_factory=set)
     choices: set[str] = field(default_factory=set)
     widgets: set[str] = field(default_factory=set)
     fields: list[str] = field(default_factory=list)
@@ -115,7 +118,7 @@ class Run:
     items: list[str] = field(default_factory=list)
     afresh: DeltaGenerator | None = None
     pages: dict[str, StreamlitPage] = field(default_factory=dict)
-    page: StreamlitPage | None = None
+    page: str = ""
 
 
 def begin_run() -> None:
@@ -123,7 +126,8 @@ def begin_run() -> None:
     anything asks for the space.
     """
     state, context = st.session_state, get_script_run_ctx()
-    state["run"] = Run(calls_before=state["run"].calls if "run" in state else {})
+    last = state["run"] if "run" in state else Run()
+    state["run"] = Run(calls_before=last.calls, choices_before=last.choices_before)
     if before := state.get("screen"):
         before.end()
     state["screen"] = _present()[visitor()] = Screen(context.session_id if context else None)
