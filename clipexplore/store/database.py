@@ -179,8 +179,7 @@ class Database:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                message = _("{folder} is being written by another process; wait until it is done.")
-                raise InputError(message.format(folder=self.folder)) from error
+                raise _busy(self.folder) from error
             self.reload()
             yield
 
@@ -221,9 +220,12 @@ def _errors(folder: Path) -> Iterator[None]:
         if name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
             raise no_room(folder, str(error)) from error
         if name.startswith("SQLITE_BUSY"):
-            message = _("{folder} is being written by another process; wait until it is done.")
-            raise InputError(message.format(folder=folder)) from error
+            raise _busy(folder) from error
         raise _damage(folder, error) from error
+
+
+def _busy(folder: Path) -> InputError:
+    return InputError(_("{folder} is being written by another process; wait until it is done.").format(folder=folder))
 
 
 def _damage(folder: Path, what: object) -> DamagedError:

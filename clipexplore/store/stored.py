@@ -227,18 +227,14 @@ class Stored(Items):
 
     def _complete(self, same: bool) -> dict[str, dict]:
         """What is said of each model, with the checksum of each kind embedded as a whole; `same` if the items are."""
-        touched, models = set(self.facts.get("touched", ())), self.facts["models"]
+        stale, models = set(self.facts.get("touched", ())), self.facts["models"]
         made: dict[int, tuple[str, int] | None] = {}
-        for entry in models.values() if same else ():
-            made |= {
-                entry["spaces"][kind]: (digest, entry["dim"])
-                for kind, digest in entry["digests"].items()
-                if entry["spaces"][kind] not in touched
-            }
-        for entry in models.values():
-            made |= {space: self._finish(space, kind) for kind, space in entry["spaces"].items() if space not in made}
         found = {}
         for key, entry in models.items():
+            for kind, space in entry["spaces"].items():
+                kept = same and space not in stale and entry["digests"].get(kind)
+                if space not in made:
+                    made[space] = (kept, entry["dim"]) if kept else self._finish(space, kind)
             whole = {kind: each for kind, space in entry["spaces"].items() if (each := made[space])}
             digests = {kind: digest for kind, (digest, _dim) in whole.items()}
             found[key] = {**entry, "digests": digests, "dim": max((dim for _digest, dim in whole.values()), default=0)}
