@@ -8,11 +8,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
-from typing import IO, Literal
+from typing import IO
 
 from clipexplore.errors import InputError
 from clipexplore.language import _
@@ -24,8 +24,10 @@ from clipexplore.sources.rows import (
     Row,
     Table,
     check_columns,
+    column_of_ids,
     further_captions,
     in_one_line,
+    named_as,
     place_of_picture,
     roles_of,
     table_rows,
@@ -33,7 +35,7 @@ from clipexplore.sources.rows import (
     unread,
 )
 
-TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".json")
+TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json")
 MOST_LINE = 1_000_000  # characters
 _LOOK = 4_096  # lines between two looks at whether to go on
 _SEPARATORS = ",;\t|"
@@ -50,8 +52,7 @@ def read_table(open: Open, name: str, report: Report = silent) -> Table:
 
     The first line of a table is its header if it names a column of captions, files or ids, or if the row below has the
     name of a picture; a first line that has one, or an address, is a row as all others. Without either the first column
-    is the caption, of a .txt the whole line. What stands in a TSV or, of a .txt, in a line is taken as it is; elsewhere
-    quotes enclose separators.
+    is the caption, of a .txt the whole line. Quotes enclose cells where all of them do so; in a TSV no row is in one.
 
     Parameters
     ----------
@@ -64,13 +65,13 @@ def read_table(open: Open, name: str, report: Report = silent) -> Table:
         If it is not text in UTF-8, or no table.
     """
     ending, lines = name.lower().rpartition(".")[2], partial(lines_of, open, name)
-    if ending == "jsonl" or ending == "json" and is_one_a_line(open):
+    if ending in ("jsonl", "ndjson") or ending == "json" and is_one_a_line(open):
         return _table_of(lambda report: objects(lines(report, most=MOST_JSON), name), report)
     if ending == "json":
         return _table_of(partial(records, open, name), report)
-    for rows, notes in _ways(lines, ending, report):
+    for rows, notes, ids in _ways(lines, ending, report):
         try:
-            return Table.of(rows, report, notes)
+            return Table.of(rows, report, notes, ids)
         except csv.Error as error:
             if "larger" in str(error):
                 message = _("It is no table that can be read ({error}); save it as CSV again.")
@@ -109,7 +110,7 @@ def lines_of(
             raise InputError(message.format(name=name)) from error
 
 
-Way = tuple[Callable[[Report], Iterator[Row]], tuple[str, ...]]  # what reads a table, and notes
+Way = tuple[Callable[[Report], Iterator[Row]], tuple[str, ...], str]  # what reads a table, notes, the column of ids
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,13 @@ class _Header:
                 found[name] = place
         return found
 
+    def each(self, below: Sequence[str]) -> list[_Header]:
+        """One for each picture of a row, as the row `below` shows."""
+        every = named_as(self.names, below)
+        shown = [[cell if name else "" for cell, name in zip(below, names, strict=False)] for names in every]
+        both = zip(every, shown, strict=True)
+        return [_Header(names, roles_of(names, own), self.start) for names, own in both] if len(every) > 1 else [self]
+
 
 def _ways(lines: Lines, ending: str, report: Report) -> Iterator[Way]:
     """How a table may be meant; the first way that raises no csv.Error is how."""
@@ -147,11 +155,12 @@ def _ways(lines: Lines, ending: str, report: Report) -> Iterator[Way]:
         message = _("No column is called caption, so the first is taken for it, from the first line on.")
         notes = (message,) if len(cells) > 1 else ()
     if not header:
-        yield partial(_lines, body, numbers), ()
+        yield partial(_lines, body, numbers), (), ""
         return
     notes += unread([*header.further][MOST_FIELDS:])
-    yield partial(_rows, body, separator, header, ending != "tsv"), notes
-    yield partial(_rows, body, separator, header, None), notes  # a quote is not closed at the end of a cell
+    headers, ids = header.each(_cells(second, separator) if header.start else ()), column_of_ids(header.names)
+    yield partial(_rows, body, separator, headers, True), notes, ids
+    yield partial(_rows, body, separator, headers, False), notes, ids  # a quote is not closed at the end of a cell
 
 
 def _header(cells: list[str], below: list[str], ending: str) -> _Header | None:
@@ -208,19 +217,25 @@ def _cells(line: str, separator: str) -> list[str]:
         return line.split(separator)
 
 
-def _rows(body: Lines, separator: str, header: _Header, quoted: bool | None, report: Report) -> Iterator[Row]:
-    """The rows below a header; where it is None whether they are `quoted`, lines are taken as they are."""
-    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    every: Iterable[list[str]] = (
-        (line.rstrip("\r\n").split(separator) for line in body(report))
-        if quoted is None
-        else csv.reader(body(report), delimiter=separator, strict=True, quoting=quoting)
-    )
-    number, kept = 0, dict([*header.further.items()][:MOST_FIELDS])
-    for cells in islice(every, header.start, None):
+def _rows(body: Lines, separator: str, headers: list[_Header], quoted: bool, report: Report) -> Iterator[Row]:
+    """The rows below a header, one for each picture; unless cells are `quoted`, lines are taken as they are."""
+    plain = (line.rstrip("\r\n").split(separator) for line in body(report))
+    every = _quoted(body(report), separator) if quoted else plain
+    number, (header, *others) = 0, [(each, dict([*each.further.items()][:MOST_FIELDS])) for each in headers]
+    for cells in islice(every, headers[0].start, None):
         if any(map(str.strip, cells)):
             number += 1
-            yield _row(number, cells, header, kept, separator)
+            yield (first := _row(number, cells, *header, separator))
+            further = (_row(number, cells, *other, separator) for other in others if not first.wrong)
+            yield from (row for row in further if row.file)
+
+
+def _quoted(lines: Iterator[str], separator: str) -> Iterator[list[str]]:
+    """The cells of rows; a csv.Error where quotes mean something else, as in a TSV those around several rows."""
+    for cells in csv.reader(lines, delimiter=separator, strict=True):
+        if separator == "\t" and any("\t" in cell and "\n" in cell for cell in cells):
+            raise csv.Error
+        yield cells
 
 
 def _row(number: int, cells: list[str], header: _Header, kept: dict[str, int], separator: str) -> Row:
@@ -259,4 +274,5 @@ def _table_of(objects: Callable[[Report], Iterator[dict]], report: Report) -> Ta
     names, texts = [*first], [*first.values()]
     further = [name for place, name in enumerate(names) if place not in roles_of(names, texts).values()]
     notes = unread(further[MOST_FIELDS:])
-    return Table.of(lambda report: table_rows(names, objects(report), texts), report, notes)
+    ids = column_of_ids(names, texts)
+    return Table.of(lambda report: table_rows(names, objects(report), texts), report, notes, ids)

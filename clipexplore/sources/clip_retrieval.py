@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import chain, repeat
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -20,9 +21,9 @@ from clipexplore.reports import Report, silent
 from clipexplore.sources.arrays import Array, open_npy, reading
 from clipexplore.sources.columns import open_columns, readable, rows_of
 from clipexplore.sources.descriptions import tidy
-from clipexplore.sources.entries import Entry, Kind, Rejected, Source, with_directions
+from clipexplore.sources.entries import Entry, Kind, Rejected, Source, check_ids, with_directions
 from clipexplore.sources.files import Tree
-from clipexplore.sources.rows import table_rows
+from clipexplore.sources.rows import Roles, Row
 
 _PART = re.compile(r"(.*/)?(?P<folder>img_emb|text_emb|metadata)/(?P=folder)_(?P<number>\d+)\.(npy|parquet)")
 _KINDS: dict[str, Kind] = {"img_emb": "pictures", "text_emb": "captions"}
@@ -64,7 +65,9 @@ def read(tree: Tree, report: Report = silent) -> Source | None:
     dim = next(iter(arrays[0].values())).shape[1]
     said = _("A folder of clip-retrieval: {count:,} vectors in {parts:,} parts; their pictures are not in it.")
     source = Source.of_vectors([_KINDS[folder] for folder in kinds], count, stream, dim)
-    return replace(source, recognised=said.format(count=count, parts=len(parts)))
+    source = replace(source, recognised=said.format(count=count, parts=len(parts)))
+    told = (_told(tree, part) for part in parts.values() if "metadata" in part)
+    return check_ids(source, "id", ((row.id,) for rows in told for row, _said in rows))
 
 
 def _array(tree: Tree, name: str) -> Array:
@@ -91,12 +94,19 @@ def _check_metadata(tree: Tree, part: Part, vectors: Array) -> None:
         raise InputError(message.format(name=vectors.name, vectors=vectors.shape[0], rows=rows))
 
 
+def _told(tree: Tree, part: Part) -> Iterator[tuple[Row, dict]]:
+    """What the table of a part says of each vector, and its cells."""
+    rows = rows_of(partial(tree.open, part["metadata"]), part["metadata"])
+    if first := next(rows, None):
+        roles = Roles([*first], [*first])
+        yield from ((roles.row(number, cells), cells) for number, cells in enumerate(chain([first], rows), 1))
+
+
 def _entries(tree: Tree, part: Part, arrays: dict[str, Array]) -> Iterator[Entry | Rejected]:
     blocks = zip(*(array.blocks(_ROWS) for array in arrays.values()), strict=True)
     rows = (row for block in blocks for row in zip(*block, strict=True))
-    said = rows_of(partial(tree.open, part["metadata"]), part["metadata"]) if "metadata" in part else iter(dict, None)
-    for number, (vectors, told) in enumerate(zip(rows, said, strict="metadata" in part), 1):
-        (row,) = table_rows([*told], [told])
-        called = row.file or str(told.get("url") or f"{PurePosixPath(next(iter(part.values()))).stem}-{number:06d}")
+    told = _told(tree, part) if "metadata" in part else repeat((Row(), {}))
+    for number, (vectors, (row, said)) in enumerate(zip(rows, told, strict="metadata" in part), 1):
+        called = row.file or str(said.get("url") or f"{PurePosixPath(next(iter(part.values()))).stem}-{number:06d}")
         own = {_KINDS[folder]: np.asarray(vector, np.float32) for folder, vector in zip(arrays, vectors, strict=True)}
         yield with_directions(Entry(called, row.caption, tidy(row.fields), row.id, vectors=own))

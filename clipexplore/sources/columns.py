@@ -32,6 +32,7 @@ from clipexplore.sources.rows import (
     Row,
     Table,
     check_columns,
+    column_of_ids,
     roles_of,
     table_rows,
     unread,
@@ -50,13 +51,7 @@ _HEADER, _DATA, _COMPRESSION = 2, 1, 3
 
 
 class Columns(Protocol):
-    """The columns of a file.
-
-    Attributes
-    ----------
-    schema
-        Of all of them.
-    """
+    """The columns of a file; the schema is that of all of them."""
 
     schema: pa.Schema
 
@@ -114,9 +109,7 @@ def _inside(kind: pa.DataType) -> pa.DataType | None:
 
 
 def _is_text(kind: pa.DataType | None) -> bool:
-    import pyarrow.types as types
-
-    return kind is not None and (types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+    return str(kind) in ("string", "large_string", "string_view")
 
 
 def _is_nested(kind: pa.DataType) -> bool:
@@ -126,9 +119,7 @@ def _is_nested(kind: pa.DataType) -> bool:
 
 
 def is_binary(kind: pa.DataType) -> bool:
-    import pyarrow.types as types
-
-    return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
+    return str(kind) in ("binary", "large_binary", "binary_view")
 
 
 def note_unread(schema: pa.Schema, read: Collection[str]) -> tuple[str, ...]:
@@ -147,18 +138,11 @@ def holds_pictures(kind: pa.DataType | None) -> bool:
     return kind is not None and types.is_struct(kind) and {"bytes", "path"} <= {each.name for each in kind}
 
 
-def unread_of(open: Open, name: str) -> tuple[str, ...]:
-    """The same of a table without vectors, as `read_rows` reads it."""
-    with readable(name), open() as file:
-        schema = open_columns(file, name).schema
-    return note_unread(schema, needed(plain(schema)))
-
-
 def needed(names: Sequence[str]) -> list[str]:
     """The columns that are used of plain ones: those with a role, and some more."""
     said = {names[place] for place in roles_of(names).values()}
     said |= {name for name in names if name.lower() in (*FILE, *CAPTION, *ID)}
-    return [*said, *[name for name in names if name not in said][:MOST_FIELDS]]
+    return [name for name in names if name in said] + [name for name in names if name not in said][:MOST_FIELDS]
 
 
 def dim_of(columns: Columns, name: str) -> int:
@@ -181,6 +165,12 @@ def dicts_of(batch: pa.RecordBatch, names: Sequence[str]) -> Iterator[dict]:
         return iter([{} for _row in range(len(batch))])
     every = zip(*(values(batch[name]) for name in names), strict=True)
     return (dict(zip(names, row, strict=True)) for row in every)
+
+
+def texts_of(columns: Columns, name: str) -> Iterator[str]:
+    """What stands in a plain column; "" where nothing does."""
+    every = (row[name] for batch in columns.batches([name]) for row in dicts_of(batch, [name]))
+    return ("" if value is None else str(value) for value in every)
 
 
 def vectors_of(column: pa.Array, dim: int) -> np.ndarray:
@@ -218,7 +208,10 @@ def read_rows(open: Open, name: str, report: Report = silent) -> Table:
     InputError
         If it is damaged.
     """
-    return Table.of(partial(_rows, open, name), report)
+    with readable(name), open() as file:
+        schema = open_columns(file, name).schema
+    names = needed(plain(schema))
+    return Table.of(partial(_rows, open, name), report, note_unread(schema, names), column_of_ids(names))
 
 
 def _rows(open: Open, name: str, report: Report) -> Iterator[Row]:

@@ -25,7 +25,7 @@ from clipexplore.sources.arrays import open_npy
 from clipexplore.sources.captions import NUMBER
 from clipexplore.sources.entries import Kind
 from clipexplore.sources.files import Tree
-from clipexplore.sources.rows import CAPTION, Row, in_one_line, table_rows
+from clipexplore.sources.rows import CAPTION, Roles, Row, column_of_ids, further_captions, in_one_line, texts_in
 
 ENDINGS = (".txt", ".caption", ".json", ".xmp", ".cls")
 VECTORS: dict[str, Kind] = {".image_vectors.npy": "pictures", ".text_vectors.npy": "captions"}
@@ -83,16 +83,21 @@ class Sidecars:
         Raises
         ------
         InputError
-            If one cannot be read.
+            If one cannot be read, and none before it has a caption.
         """
-        caption, fields, id = "", dict[str, object](), ""
+        caption, fields = "", dict[str, object]()
         for name in self.of(picture):
-            said = _read(self._tree.read(name)[:_MOST], name)
+            try:
+                said = _read(self._tree.read(name), name)
+            except InputError:
+                if not caption:
+                    raise
+                continue
             part = self._parts.get(_key(picture).lower(), {}).get(name.lower(), "")
             if said.caption and part and name.lower().endswith(".txt") and (caption or part not in CAPTION):
                 said = Row(fields={"captions" if part in CAPTION else part: said.caption})
-            caption, fields, id = caption or said.caption, {**said.fields, **fields}, id or said.id
-        return Row(caption=caption, id=id, fields=fields)
+            caption, fields = caption or said.caption, {**said.fields, **fields}
+        return Row(caption=caption, fields=fields)
 
     def numbers(self, pictures: Iterable[str]) -> tuple[str, ...]:
         """A note where the texts beside some pictures are numbers."""
@@ -148,7 +153,7 @@ def _vector(data: bytes, name: str) -> np.ndarray:
 def _read(data: bytes, name: str) -> Row:
     ending = name.lower().rpartition(".")[2]
     if ending == "json":
-        return _from_json(data)
+        return _from_json(data, name)
     if ending == "xmp":
         return Row(caption=in_xmp(data), fields=_tags(data))
     text = _first_line(data, name)
@@ -177,13 +182,19 @@ def _first_line(data: bytes, name: str) -> str:
 _DULL = re.compile(r"status|error_message|exif|key|sha256|md5|imageData")
 
 
-def _from_json(data: bytes) -> Row:
-    with suppress(ValueError, RecursionError):
+def _from_json(data: bytes, name: str) -> Row:
+    """What an object says, or captions alone; an id is a field, because the name of the picture is its id."""
+    try:
         found = json.loads(data)
-        if isinstance(found, dict):
-            (row,) = table_rows([*found], [found])
-            return replace(row, fields=tidy(row.fields))
-    return Row()
+    except (ValueError, RecursionError) as error:
+        message = _("{name!r} beside the picture is not JSON that can be read ({error}); save it again.")
+        raise InputError(message.format(name=name, error=str(error)[:120])) from error
+    if not isinstance(found, dict):
+        captions = texts_in(found) if isinstance(found, str | list) else []
+        return Row(caption="".join(captions[:1]), fields=further_captions(captions))
+    row, ids = Roles([*found], [*found]).row(0, found), column_of_ids([*found])
+    fields = {ids: row.id, **row.fields} if row.id and row.id != _key(name).rpartition("/")[2] else row.fields
+    return replace(row, fields=tidy(fields))
 
 
 def tidy(fields: dict[str, object]) -> dict[str, object]:

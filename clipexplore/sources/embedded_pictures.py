@@ -35,12 +35,13 @@ from clipexplore.sources.columns import (
     open_columns,
     plain,
     readable,
+    texts_of,
     vectors_of,
 )
 from clipexplore.sources.descriptions import pictures_of, tidy
-from clipexplore.sources.entries import Entry, Kind, Rejected, Source, with_directions
+from clipexplore.sources.entries import Entry, Kind, Rejected, Source, check_ids, with_directions
 from clipexplore.sources.files import MAX_FILE, Tree, check_here
-from clipexplore.sources.rows import Row, table_rows
+from clipexplore.sources.rows import Roles, Row, column_of_ids, one_picture_each
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,9 +56,12 @@ _SPLIT = re.compile(r"(train|test|validation)-\d+-of-\d+.*")
 
 @dataclass(frozen=True)
 class _Layout:
-    """Which columns of a file are what; `classes` names the numbers of a column, `split` is that of all rows."""
+    """Which columns of a file are what; `classes` names the numbers of a column, `split` is that of all rows.
 
-    picture: str
+    Of a row with several pictures each has what the columns `plain` say of it.
+    """
+
+    pictures: dict[str, Roles]
     plain: list[str]
     vectors: dict[str, Kind] = field(default_factory=dict)
     classes: dict[str, list[str]] = field(default_factory=dict)
@@ -65,7 +69,7 @@ class _Layout:
 
     @property
     def columns(self) -> list[str]:
-        return [self.picture, *self.plain, *self.vectors]
+        return [*self.pictures, *self.plain, *self.vectors]
 
 
 def in_file(open: Open, name: str) -> Source | None:
@@ -108,7 +112,7 @@ def _source(files: dict[str, Open]) -> Source | None:
         with readable(name), open() as file:
             columns = open_columns(file, name)
             if (layout := _layout(columns.schema, name)) and len(columns):
-                layouts[name], count = layout, count + len(columns)
+                layouts[name], count = layout, count + len(columns) * len(layout.pictures)
                 dims |= {dim_of(columns, each) for each in layout.vectors}
                 notes |= dict.fromkeys(note_unread(columns.schema, layout.columns))
     if not layouts:
@@ -120,7 +124,7 @@ def _source(files: dict[str, Open]) -> Source | None:
 
     said = _("Pictures in the column {column} of {names}, as datasets and img2dataset write them.")
     first = next(iter(layouts.values()))
-    recognised = said.format(column=first.picture, names=", ".join(layouts)[:200])
+    recognised = said.format(column=", ".join(first.pictures), names=", ".join(layouts)[:200])
     kinds = tuple(dict.fromkeys(first.vectors.values()))
     if len(dims) > 1:
         message = _("The vectors in {names} are not of one length; write each model's into a file of its own.")
@@ -128,7 +132,17 @@ def _source(files: dict[str, Open]) -> Source | None:
     dim = dims.pop() if dims else None
     beginning = (each for each in islice(stream(), _ROWS) if isinstance(each, Entry))
     notes |= dict.fromkeys(img2dataset.letterboxed((each.fields, each.read) for each in beginning if each.read))
-    return Source("pictures", count, stream, dim, recognised, (*notes,), vectors=kinds)
+    source = Source("pictures", count, stream, dim, recognised, (*notes,), vectors=kinds)
+    ids = column_of_ids(first.plain)
+    return check_ids(source, ids, _ids(files, layouts, ids)) if ids else source
+
+
+def _ids(files: dict[str, Open], layouts: dict[str, _Layout], column: str) -> Iterator[tuple[str]]:
+    """The id of each picture."""
+    for name, layout in layouts.items():
+        with readable(name), files[name]() as file:
+            for id in texts_of(open_columns(file, name), column) if column in layout.plain else ():
+                yield from repeat((id,), len(layout.pictures))
 
 
 def _layout(schema: pa.Schema, name: str) -> _Layout | None:
@@ -146,7 +160,15 @@ def _layout(schema: pa.Schema, name: str) -> _Layout | None:
     inside, base = PurePosixPath(name).parent.name, PurePosixPath(name).name
     found = _SPLIT.fullmatch(base)
     split = found[1] if found else inside if inside in ("train", "test", "validation") else ""
-    return _Layout(pictures[0], needed(plain(schema)), vectors, classes, split)
+    words = needed(plain(schema))
+    several = one_picture_each([*pictures, *words], range(len(pictures)))
+    own = [
+        next((place for place, each in enumerate(pictures) if names[place] not in ("", each)), 0) for names in several
+    ]
+    roles = [Roles(words, names[len(pictures) :]) for names in several]
+    return _Layout(
+        {pictures[place]: role for place, role in zip(own, roles, strict=True)}, words, vectors, classes, split
+    )
 
 
 def _features(schema: pa.Schema) -> dict[str, dict]:
@@ -163,19 +185,21 @@ def _holds_pictures(column: pa.Field, feature: dict) -> bool:
     said = feature.get("_type") == "Image"
     if types.is_struct(column.type):
         return holds_pictures(column.type) or said and "bytes" in [each.name for each in column.type]
-    return is_binary(column.type) and (said or column.name.lower() in NAMES)
+    return is_binary(column.type) and (said or column.name.lower().rstrip("_0123456789") in NAMES)
 
 
 def _entries(open: Open, name: str, layout: _Layout, dim: int) -> Iterator[Entry | Rejected]:
     done = 0
     with readable(name), open() as file:
         for batch in open_columns(file, name).batches(layout.columns, _ROWS):
-            pictures, paths = _pictures(batch[layout.picture])
+            pictures = {column: _pictures(batch[column]) for column in layout.pictures}
             vectors = {kind: vectors_of(batch[each], dim) for each, kind in layout.vectors.items()}
-            for number, row in enumerate(table_rows(layout.plain, dicts_of(batch, layout.plain))):
+            for number, cells in enumerate(dicts_of(batch, layout.plain)):
                 own = {kind: block[number] for kind, block in vectors.items()}
-                called = paths[number] or row.file or f"{PurePosixPath(name).stem}-{done + number + 1:06d}"
-                yield _entry(called, row, pictures[number], own, layout)
+                for column, roles in layout.pictures.items():
+                    row, (readers, paths) = roles.row(number, cells), pictures[column]
+                    called = paths[number] or row.file or f"{PurePosixPath(name).stem}-{done + number + 1:06d}"
+                    yield _entry(called, row, readers[number], own, layout)
             done += len(batch)
 
 

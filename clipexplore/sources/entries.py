@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -112,6 +113,32 @@ def with_directions(entry: Entry) -> Entry | Rejected:
 def has_direction(vectors: np.ndarray) -> np.ndarray:
     """Which of some vectors `(…, dim)` can be scaled to length 1."""
     return np.isfinite(vectors).all(axis=-1) & (np.square(vectors, dtype=np.float32).sum(axis=-1) > 1e-12)
+
+
+def check_ids(source: Source, column: str, said: Iterable[tuple[str, ...]]) -> Source:
+    """The source, whose entries have their ids from a column: where these name several items they are a field.
+
+    Parameters
+    ----------
+    said
+        Of each row its id and, where all of that is known, what else tells its item from others.
+    """
+    ids, items = array("q"), array("q")
+    for each in said:
+        if each[0]:
+            ids.append(hash(each[0]))
+            items.append(hash(each) if len(each) > 1 else len(items))
+    if len(np.unique(ids)) == len(np.unique(items)):
+        return source
+
+    def stream() -> Iterator[Entry | Rejected]:
+        for entry in source:
+            if isinstance(entry, Entry) and entry.id:
+                entry = replace(entry, id="", fields={column: entry.id, **entry.fields})
+            yield entry
+
+    note = _("The column {name} is kept as a field: several items share what stands in it, so it is not their id.")
+    return replace(source, stream=stream, notes=(*source.notes, note.format(name=column)))
 
 
 def groups(stream: Iterable[T], size: int) -> Iterator[list[T]]:

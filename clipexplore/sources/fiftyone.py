@@ -16,7 +16,7 @@ from clipexplore.sources.entries import Source
 from clipexplore.sources.files import Tree
 from clipexplore.sources.json_stream import values_of
 from clipexplore.sources.named_pictures import named_pictures
-from clipexplore.sources.rows import Row, Table, table_rows
+from clipexplore.sources.rows import Roles, Row, Table
 
 _KEPT_BY_ITSELF = ("metadata", "_media_type", "_rand", "_dataset_id", "_id", "created_at", "last_modified_at")
 
@@ -68,7 +68,7 @@ def _samples(tree: Tree, name: str, report: Report) -> Iterator[Row]:
             if field not in (*_KEPT_BY_ITSELF, "filepath") and (plain := _plain(value)) not in (None, ""):
                 labelled = isinstance(value, dict) and value.get("_cls") == "Classification" and "label" not in said
                 said["label" if labelled else field] = plain
-        yield next(table_rows([*said], [said]))
+        yield Roles([*said], [*said]).row(0, said)
 
 
 def _plain(value: object) -> object:

@@ -6,21 +6,21 @@ A wrong picture under a caption is worse than none: what is not clear is refused
 from __future__ import annotations
 
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import islice, starmap
 from pathlib import PurePosixPath
 
 from clipexplore.language import _
 from clipexplore.reports import Report
 from clipexplore.sources.captions import TABLES
 from clipexplore.sources.descriptions import Sidecars, pictures_of
-from clipexplore.sources.entries import Entry, Rejected, Source
+from clipexplore.sources.entries import Entry, Rejected, Source, check_ids
 from clipexplore.sources.files import Tree
 from clipexplore.sources.folders import labels_of, why_not
-from clipexplore.sources.rows import Row, Table
+from clipexplore.sources.rows import Row, Table, place_of_picture
 from clipexplore.sources.written_vectors import not_read
 
 Parts = tuple[str, ...]  # of a path
@@ -38,21 +38,26 @@ def named_pictures(tree: Tree, tables: Mapping[str, Table], recognised: str, use
     """
     pictures = [*pictures_of(tree.names)]
     named = _Named(tree, tables, pictures)
+    twice = named.twice() if len(tables) > 1 else Counter()
     left = [name for name in pictures if name not in named.best]
     known = {*tables, *used, *Sidecars(tree).used(pictures)}
     unused = [name for name in tree.names if name.lower().endswith(TABLES) and name not in known]
 
     def stream() -> Iterator[Entry | Rejected]:
         for table, every in tables.items():
-            yield from (named.entry(table, row) for row in every)
+            yield from filter(None, (named.entry(table, row) for row in every))
+        yield from starmap(named.why_unused, twice.items())
         for name in left:
             yield Rejected(name, _("{table} names it nowhere.").format(table=", ".join(tables)[:200]))
         yield from (Rejected(name, why_not(name)) for name in unused)
 
-    count = sum(table.count for table in tables.values()) + len(left) + len(unused)
-    said = (note for table in tables.values() for note in (*table.notes, *not_read(table)))
+    count = sum(table.count for table in tables.values()) - twice.total() + len(twice) + len(left) + len(unused)
+    said = (note for table in tables.values() for note in (*table.notes, *not_read(table), *named.others(table)))
     notes = (*dict.fromkeys(said), *named.elsewhere())
-    return Source("pictures", count, stream, recognised=recognised, notes=notes)
+    source = Source("pictures", count, stream, recognised=recognised, notes=notes)
+    ids = next((table.id for table in tables.values() if table.id), "")
+    every = ((row.id, row.caption, row.file) for table in tables.values() for row in table)
+    return check_ids(source, ids, every) if ids else source
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,8 @@ class _Named:
     """
 
     def __init__(self, tree: Tree, tables: Mapping[str, Table], pictures: Iterable[str]):
-        self._tree, self._places, self._fields = tree, Places(tree.names), labels_of(pictures)
+        self._tree, self._tables = tree, tables
+        self._places, self._fields = Places(tree.names), labels_of(pictures)
         self.best: dict[str, tuple[Match, str] | None] = {}
         shared: dict[str, int] = {}
         for table, every in tables.items():
@@ -179,15 +185,45 @@ class _Named:
         message = _("Pictures lie in other folders than their table says ({count:,}), such as {file} for {path}.")
         return (message.format(count=len(moved), file=file, path=match.given),)
 
+    def others(self, table: Table) -> tuple[str, ...]:
+        """A note of further columns of a table that name pictures."""
+        rows = [row for row in islice(table, _LOOKED_AT) if row.file and not row.wrong]
+        columns = dict.fromkeys(
+            name for row in rows for name, cell in row.fields.items() if self._is_picture(cell, row)
+        )
+        message = _("One picture a row is read, and the column {names} names others; write a row for each.")
+        return (message.format(names=", ".join(columns)[:200]),) if columns else ()
+
+    def _is_picture(self, cell: object, row: Row) -> bool:
+        found = isinstance(cell, str) and place_of_picture([cell]) == 0 and cell != row.file
+        return found and len(self._places.find(str(cell)).files) == 1
+
+    def twice(self) -> Counter[tuple[str, str]]:
+        """How many rows of a table name pictures that are those of another one."""
+        every = ((table, row) for table, rows in self._tables.items() for row in rows)
+        return Counter((table, other) for table, row in every if (other := self._taken(self._find(table, row), table)))
+
+    def _taken(self, match: Match, table: str) -> str:
+        """The other table whose picture a match is."""
+        best = self.best.get(match.files[0]) if len(match.files) == 1 else None
+        return best[1] if best and best[1] != table and _agree(match.path, best[0].path) else ""
+
+    def why_unused(self, both: tuple[str, str], count: int) -> Rejected:
+        table, other = both
+        message = _("{table} names pictures that {other} names, too ({count:,}): put what both say into one table.")
+        return Rejected(table, message.format(table=table, other=other, count=count))
+
     def _find(self, table: str, row: Row) -> Match:
         folder = str(PurePosixPath(table).parent).removeprefix(".")
         return self._places.find(row.file, folder) if row.file and not row.wrong else Match()
 
-    def entry(self, table: str, row: Row) -> Entry | Rejected:
-        """What a row says of its picture."""
+    def entry(self, table: str, row: Row) -> Entry | Rejected | None:
+        """What a row says of its picture; None where that is another table's."""
         if row.wrong:
             return Rejected(_("row {number}").format(number=row.number), row.wrong)
         match = self._find(table, row)
+        if self._taken(match, table):
+            return None
         if why := self._why_not(match, table, row.number):
             return Rejected(row.file[:200] or _("row {number}").format(number=row.number), why)
         (file,) = match.files
@@ -206,9 +242,6 @@ class _Named:
         if best is None or not _agree(match.path, best[0].path):
             message = _("{table} names it in row {number}, and only {file} is there, which another row may mean, too.")
             return message.format(table=table, number=number, file=match.files[0])
-        if best[1] != table:
-            message = _("{table} names it in row {number}, and {other} names it, too; put what both say into one row.")
-            return message.format(table=table, number=number, other=best[1])
         return ""
 
 

@@ -18,9 +18,9 @@ from clipexplore.sources.archives import FolderOfTars, Tar, Zip
 from clipexplore.sources.arrays import FAISS
 from clipexplore.sources.buckets import Bucket
 from clipexplore.sources.captions import TABLES, Open, read_table
-from clipexplore.sources.columns import read_rows, unread_of
+from clipexplore.sources.columns import read_rows
 from clipexplore.sources.descriptions import Sidecars, pictures_of
-from clipexplore.sources.entries import Entry, Rejected, Source
+from clipexplore.sources.entries import Entry, Rejected, Source, check_ids
 from clipexplore.sources.files import OPERATOR, Alone, Caps, Folder, Tree, check_here, check_regular, opened
 from clipexplore.sources.folders import folder_of_pictures, top_of
 from clipexplore.sources.named_pictures import Places, named_pictures, naming
@@ -237,11 +237,11 @@ def _table_source(path: Path, _caps: Caps, report: Report) -> Source:
     if not table.count:
         message = _("{name!r} holds no captions; give one a line, or a column named caption.")
         raise InputError(message.format(name=path.name))
-    notes = table.notes + (unread_of(opened(path), path.name) if path.suffix.lower() == ".parquet" else ())
     if vectors := written_vectors.in_columns(path, table):
-        return replace(_as_vectors(vectors), notes=notes)
+        return _as_vectors(replace(vectors, notes=(*table.notes, *vectors.notes)))
     said = _("Captions, one a row.") if table.has_captions else _("A table without captions.")
-    return Source("captions", table.count, partial(_captions, path, table), None, said, notes)
+    source = Source("captions", table.count, partial(_captions, path, table), None, said, table.notes)
+    return check_ids(source, table.id, ((row.id, row.caption) for row in table)) if table.id else source
 
 
 def _beside(tree: Tree, name: str, table: Table) -> Source:

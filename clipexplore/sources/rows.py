@@ -16,14 +16,16 @@ from clipexplore.reports import Report, silent
 
 FILE = ("file", "filename", "file_name", "filepath", "image", "picture", "path", "datei", "bild", "fichier", "archivo")
 _CAPTION = "caption captions text txt title sentence sentences raw description prompt comment"
+_OF_EXIFTOOL = "caption-abstract imagedescription"
 _ELSEWHERE = "beschreibung bildunterschrift titel légende titre texte descripción título texto"  # in other languages
-CAPTION = (*_CAPTION.split(), *_ELSEWHERE.split())
+CAPTION = (*_CAPTION.split(), *_OF_EXIFTOOL.split(), *_ELSEWHERE.split())
 ID = ("id", "ids", "key")
 MOST_CHARACTERS = 2000  # of a caption; models read a few hundred
 MOST_CAPTIONS = 10  # of an item that are kept
 MOST_FIELDS = 30  # further columns that are kept
 MOST_COLUMNS, MOST_NAME = 1_000, 2_000  # columns, and characters of their names
 _OF_IDS = re.compile(r"(.*_)?ids?")  # names of columns that nothing but a header has
+_NUMBERED = re.compile(r"(?P<name>.*[^\W\d_])[ _.-]?(?P<number>\d{1,2})")  # image_0, caption1
 OF_FLICKR = re.compile(r"#\d+$")  # the number of a caption behind the name of its picture
 
 
@@ -51,6 +53,8 @@ class Table:
         Whether any of them does.
     notes
         What somebody should know who uses it, a sentence each.
+    id
+        The column of its ids, "" where there is none.
     """
 
     count: int
@@ -58,14 +62,17 @@ class Table:
     has_captions: bool
     rows: Callable[[Report], Iterator[Row]]
     notes: tuple[str, ...] = ()
+    id: str = ""
 
     @classmethod
-    def of(cls, rows: Callable[[Report], Iterator[Row]], report: Report, notes: tuple[str, ...] = ()) -> Table:
+    def of(
+        cls, rows: Callable[[Report], Iterator[Row]], report: Report, notes: tuple[str, ...] = (), id: str = ""
+    ) -> Table:
         """That of some rows, which are gone through once now."""
         count, files, captions = 0, 0, 0
         for row in rows(report):
             count, files, captions = count + 1, files + bool(row.file), captions + bool(row.caption)
-        return cls(count, files > 0, captions > 0, rows, notes)
+        return cls(count, files > 0, captions > 0, rows, notes, id)
 
     def __iter__(self) -> Iterator[Row]:
         return self.rows(silent)
@@ -105,19 +112,72 @@ def place_of_picture(cells: Sequence[str]) -> int | None:
     return next((place for place, cell in enumerate(named) if cell.endswith(suffixes()) and "://" not in cell), None)
 
 
-def table_rows(header: Sequence[str], rows: Iterable[dict], first: Sequence[str] = ()) -> Iterator[Row]:
-    """Rows of a table whose cells are values; `roles_of` says what a `first` row is for."""
-    roles = {role: header[place] for role, place in roles_of(header, first).items()}
-    further = [name for name in header if name not in roles.values()][:MOST_FIELDS]
+def one_picture_each(header: Sequence[str], pictures: Collection[int]) -> list[list[str]]:
+    """The names of columns as each picture of a row has them, "" for those of another picture.
 
-    def value(row: dict, role: str) -> str:
-        found = row.get(roles[role]) if role in roles else None
+    `image_0, caption_0, image_1, caption_1, id` are `image, caption, –, –, id` and `–, –, image, caption, id`.
+
+    Parameters
+    ----------
+    pictures
+        The places of the columns that hold pictures, or the names of their files.
+    """
+    places: dict[str, dict[str, int]] = {}
+    for place, found in enumerate(_NUMBERED.fullmatch(name.strip()) for name in header):
+        if found:
+            places.setdefault(found["name"], {})[found["number"]] = place
+    shown = [some for some in places.values() if len(some) > 1 and {*some.values()} <= {*pictures}]
+    if not shown:
+        return [[*header]]
+    series = {name: some for name, some in places.items() if some.keys() == shown[0].keys()}
+    single = {place: name for name, some in series.items() for place in some.values()}
+    return [
+        [single[place] if place in own else "" if place in single else name for place, name in enumerate(header)]
+        for own in ([some[number] for some in series.values()] for number in shown[0])
+    ]
+
+
+def named_as(header: Sequence[str], first: Sequence[str] = ()) -> list[list[str]]:
+    """The same of a table that names files, whose `first` row is looked at."""
+    last = ["".join(re.findall(r"[^\W\d_]+", name)[-1:]).lower() for name in header]
+    cells = [*first, *[""] * len(header)][: len(header)]
+    pictures = [place for place, cell in enumerate(cells) if last[place] in FILE or place_of_picture([cell]) == 0]
+    return one_picture_each(header, [place for place in pictures if not _is_address(cells, place)])
+
+
+def table_rows(header: Sequence[str], rows: Iterable[dict], first: Sequence[str] = ()) -> Iterator[Row]:
+    """Rows of a table whose cells are values, one for each picture; `roles_of` says what a `first` row is for."""
+    every = [Roles(header, names, first) for names in named_as(header, first)]
+    for number, cells in enumerate(rows, 1):
+        yield every[0].row(number, cells)
+        others = (roles.row(number, cells) for roles in every[1:])
+        yield from (row for row in others if row.file)
+
+
+class Roles:
+    """What the columns of a table say of one picture of a row; `names` are what they are called for it."""
+
+    def __init__(self, header: Sequence[str], names: Sequence[str], first: Sequence[str] = ()):
+        roles = roles_of(names, [cell if name else "" for cell, name in zip(first, names, strict=False)])
+        self._roles = {role: header[place] for role, place in roles.items()}
+        further = [place for place, name in enumerate(names) if name and place not in roles.values()]
+        self._further = {names[place]: header[place] for place in further[:MOST_FIELDS]}
+
+    def row(self, number: int, cells: dict) -> Row:
+        """What some cells, by the header, say of the picture."""
+        captions = texts_in(cells.get(self._roles["caption"])) if "caption" in self._roles else []
+        fields = further_captions(captions) | {name: cells.get(column) for name, column in self._further.items()}
+        return Row(number, "".join(captions[:1]), self._text(cells, "file"), self._text(cells, "id"), fields)
+
+    def _text(self, cells: dict, role: str) -> str:
+        found = cells.get(self._roles[role]) if role in self._roles else None
         return "" if found is None else str(found)
 
-    for number, row in enumerate(rows, 1):
-        captions = texts_in(row.get(roles["caption"])) if "caption" in roles else []
-        fields = further_captions(captions) | {name: row.get(name) for name in further}
-        yield Row(number, "".join(captions[:1]), value(row, "file"), value(row, "id"), fields)
+
+def column_of_ids(header: Sequence[str], first: Sequence[str] = ()) -> str:
+    """The name of the column of ids; "" where there is none."""
+    place = roles_of(header, first).get("id")
+    return "" if place is None else header[place].strip()
 
 
 def further_captions(captions: Sequence[str]) -> dict[str, object]:

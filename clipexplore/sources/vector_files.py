@@ -19,8 +19,18 @@ from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.sources.arrays import Array, open_faiss, open_npy, open_npz, open_safetensors, reading
 from clipexplore.sources.captions import MOST_LINE
-from clipexplore.sources.columns import Parquet, dicts_of, dim_of, needed, nested, note_unread, plain, vectors_of
-from clipexplore.sources.entries import Entry, Kind, Rejected, Source, has_direction, with_directions
+from clipexplore.sources.columns import (
+    Parquet,
+    dicts_of,
+    dim_of,
+    needed,
+    nested,
+    note_unread,
+    plain,
+    texts_of,
+    vectors_of,
+)
+from clipexplore.sources.entries import Entry, Kind, Rejected, Source, check_ids, has_direction, with_directions
 from clipexplore.sources.files import Folder, check_unpacked, opened
 from clipexplore.sources.rows import CAPTION, FILE, ID, MOST_FIELDS
 
@@ -110,7 +120,8 @@ def _of_arrays(path: Path, found: Mapping[str, Array]) -> Source:
         notes += (message.format(names=", ".join(held)),)
     if left := [name for name in found if name not in (*named.values(), *texts, *held)]:
         notes += (_("Arrays that are not read: {names}.").format(names=", ".join(left)[:200]),)
-    return replace(_source(path, vectors, texts), notes=notes)
+    source = _source(path, vectors, texts)
+    return replace(source, notes=(*source.notes, *notes))
 
 
 def is_pair(names: Sequence[str]) -> bool:
@@ -167,7 +178,14 @@ def _source(path: Path, vectors: Mapping[Kind, Array], columns: Mapping[str, Arr
         with reading(path.name):
             yield from _entries(path, blocks(), [*columns], None)
 
-    return Source.of_vectors(vectors, shape[0], stream, shape[1])
+    source, ids = Source.of_vectors(vectors, shape[0], stream, shape[1]), _column_of_ids([*columns])
+    said = (_plain(rows) for rows in columns[ids].blocks(count)) if ids else ()
+    return check_ids(source, ids, ((str(each),) for rows in said for each in rows))
+
+
+def _column_of_ids(names: Sequence[str]) -> str:
+    """The name of the column of ids; "" where there is none."""
+    return next((name for name in names if name.lower() in ID), "")
 
 
 def _plain(rows: np.ndarray) -> list:
@@ -212,7 +230,9 @@ def _open_parquet(path: Path) -> Source:
     kind: Kind = "pictures" if read or "pictures" in named else "captions"
     bare = kind == "pictures" and read is None
     notes = note_unread(columns.schema, (*named.values(), *told, *_OF_ATLAS))
-    return Source(kind, len(columns), stream, dim, notes=notes, vectors=tuple(named), bare=bare)
+    source = Source(kind, len(columns), stream, dim, notes=notes, vectors=tuple(named), bare=bare)
+    ids = _column_of_ids(told)
+    return check_ids(source, ids, ((id,) for id in texts_of(columns, ids))) if ids else source
 
 
 def rows_at_once(row_bytes: int) -> int:

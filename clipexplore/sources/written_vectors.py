@@ -17,7 +17,7 @@ from clipexplore.errors import InputError
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.sources.captions import NUMBER, Open, lines_of
-from clipexplore.sources.entries import Entry, Kind, Rejected, Source, with_directions
+from clipexplore.sources.entries import Entry, Kind, Rejected, Source, check_ids, with_directions
 from clipexplore.sources.files import Tree, opened
 from clipexplore.sources.rows import Row, Table, check_columns, table_rows
 from clipexplore.sources.vector_files import FEWEST, by_kind, check_dimensions, rows_at_once, said_by
@@ -69,7 +69,8 @@ def in_columns(path: Path, table: Table) -> Source | None:
             fields = {name: value for name, value in row.fields.items() if name not in columns.values()}
             yield with_directions(Entry(f"{path.stem}-{row.number:05d}", row.caption, fields, row.id, vectors=given))
 
-    return Source.of_vectors(columns, table.count, stream, dim)
+    source = Source.of_vectors(columns, table.count, stream, dim)
+    return check_ids(source, table.id, ((row.id,) for row in table)) if table.id else source
 
 
 def open_tensors(tensors: Open, metadata: Open | None, name: str, report: Report = silent) -> Source:
@@ -98,7 +99,8 @@ def open_tensors(tensors: Open, metadata: Open | None, name: str, report: Report
             called = row.id or row.file or f"{PurePosixPath(name).stem}-{number:06d}"
             yield with_directions(Entry(called, row.caption, fields, row.id, vectors={"captions": vector}))
 
-    return Source.of_vectors(["captions"], len(vectors), stream, vectors.shape[1])
+    source = Source.of_vectors(["captions"], len(vectors), stream, vectors.shape[1])
+    return check_ids(source, "id", ((row.id,) for row in rows()))
 
 
 def not_read(table: Table) -> tuple[str, ...]:

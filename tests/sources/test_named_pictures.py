@@ -87,11 +87,11 @@ def test_all_tables_at_the_top_are_used(tmp_path):
     assert "test.csv, train.csv" in source.recognised and [*refused] == ["links.csv"]
 
 
-def test_of_two_tables_that_name_one_picture_the_second_is_refused_row_by_row(tmp_path):
+def test_of_two_tables_that_name_one_picture_the_first_counts(tmp_path):
     tables = {"captions.csv": "file,caption\na.jpg,a cat\n", "labels.csv": "file,label\na.jpg,pet\nb.jpg,toy\n"}
     _, taken, refused = folder(tmp_path, "a.jpg", "b.jpg", **tables)
     assert taken == {"a.jpg": ("a cat", {}), "b.jpg": ("", {"label": "toy"})}
-    assert "captions.csv names it, too" in refused["a.jpg"]
+    assert "labels.csv names pictures that captions.csv names, too (1)" in refused["labels.csv"]
 
 
 def test_coco_of_two_folders_with_the_same_names(tmp_path):

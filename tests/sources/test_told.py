@@ -1,5 +1,6 @@
 """What could be read wrong without a word: it is read as its tool means it, or told with what to do."""
 
+import csv
 import io
 import json
 import tarfile
@@ -331,3 +332,138 @@ def test_what_git_has_not_fetched_is_told(tmp_path, name):
     write(tmp_path, **{name: "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"})
     with pytest.raises(InputError, match="git lfs pull"):
         next(iter(open_source(tmp_path / name.split("/")[0]))).read()
+
+
+# What several items share, and several pictures in a row
+
+
+def written(rows, root, name):
+    """The name of a table of some rows, written as its ending says."""
+    root.mkdir(parents=True, exist_ok=True)
+    ending, path = name.rpartition(".")[2], root / name
+    if ending == "parquet":
+        pyarrow.parquet.write_table(pa.Table.from_pylist(rows), path)
+    elif ending == "npz":
+        np.savez(path, vectors=VECTORS, **{key: np.array([row[key] for row in rows]) for key in rows[0]})
+    elif ending == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        path.write_text(json.dumps(rows) if ending == "json" else csv_of(rows, "\t" if ending == "tsv" else ","))
+    return path
+
+
+def csv_of(rows, separator):
+    file = io.StringIO()
+    writer = csv.DictWriter(file, [*rows[0]], delimiter=separator)
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+SHARED = "The column id is kept as a field: several items share what stands in it, so it is not their id."
+FORMS = ["c.csv", "c.tsv", "c.json", "c.jsonl", "c.parquet", "c.npz"]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_ids_that_several_items_share_are_a_field(tmp_path, name):
+    rows = [{"id": number // 2, "caption": f"a cat {number}"} for number in range(4)]
+    source, taken, _ = read(written(rows, tmp_path, name))
+    assert [str(fields["id"]) for _said, fields in taken] == [*"0011"] and SHARED in source.notes
+    ids = [each.id for each in source]
+    assert ids == [""] * 4
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_ids_that_are_others_for_each_item_stay_ids(tmp_path, name):
+    rows = [{"id": 7 + number, "caption": "a cat"} for number in range(4)]
+    source = open_source(written(rows, tmp_path, name))
+    assert [each.id for each in source] == ["7", "8", "9", "10"] and SHARED not in source.notes
+
+
+def test_a_row_that_stands_twice_shares_no_id(tmp_path):
+    rows = [{"id": number // 2, "caption": f"a cat {number // 2}"} for number in range(4)]
+    written(rows, tmp_path, "c.csv")
+    assert take(tmp_path / "it", tmp_path / "c.csv").known == 2
+    assert sorted(Collection.open(tmp_path / "it").ids) == ["0", "1"]
+
+
+def test_ids_that_two_tables_share_are_a_field(tmp_path):
+    for number, split in enumerate(("train", "test")):
+        folder = tmp_path / split
+        write(folder, **{f"{split}.jpg": jpeg(number)})
+        written([{"file_name": f"{split}.jpg", "id": 0, "text": split}], folder, "metadata.csv")
+    source, taken, _ = read(tmp_path)
+    assert [fields["id"] for _said, fields in taken] == ["0", "0"] and SHARED in source.notes
+
+
+def test_an_id_beside_a_picture_is_a_field(tmp_path):
+    for name, id in (("a", "5"), ("b", "b")):
+        write(tmp_path, **{f"{name}.jpg": jpeg(ord(name)), f"{name}.json": json.dumps({"image_id": id, "text": name})})
+    assert read(tmp_path)[1] == [("a", {"image_id": "5"}), ("b", {})]
+
+
+def test_two_tables_of_the_same_pictures_are_told_in_one_sentence(tmp_path):
+    write(tmp_path, **{f"{number}.jpg": jpeg(number) for number in range(3)})
+    written([{"file": f"{number}.jpg", "caption": f"a cat {number}"} for number in range(2)], tmp_path, "captions.csv")
+    written([{"file": f"{number}.jpg", "label": "pet"} for number in range(3)], tmp_path, "labels.csv")
+    _, taken, refused = read(tmp_path)
+    assert taken == [("a cat 0", {}), ("a cat 1", {}), ("", {"label": "pet"})]
+    said = "labels.csv names pictures that captions.csv names, too (2): put what both say into one table."
+    assert refused == {"labels.csv": said}
+
+
+PAIRS = [
+    {"id": each, **{f"{what}_{n}": f"{what} {each} {n}" for what in ("caption", "label") for n in (0, 1)}}
+    for each in (0, 1)
+]
+CAPTIONED = [(f"caption {each} {n}", {"label": f"label {each} {n}", "id": each}) for each in (0, 1) for n in (0, 1)]
+
+
+@pytest.mark.parametrize("name", ["c.csv", "c.json", "c.jsonl", "metadata.parquet"])
+def test_pairs_of_pictures_in_a_row_of_a_table(tmp_path, name):
+    write(tmp_path, **{f"{each}{n}.jpg": jpeg(10 * each + n) for each in (0, 1) for n in (0, 1)})
+    rows = [{"image_0": f"{row['id']}0.jpg", "image_1": f"{row['id']}1.jpg", **row} for row in PAIRS]
+    written(rows, tmp_path, name)
+    _, taken, refused = read(tmp_path)
+    assert [(said, {**fields, "id": int(fields["id"])}) for said, fields in taken] == CAPTIONED and not refused
+
+
+@pytest.mark.parametrize("column", ["image_{}", "jpg{}"])
+def test_pairs_of_pictures_in_a_row_of_parquet(tmp_path, column):
+    pictures = [{column.format(n): jpeg(10 * row["id"] + n) for n in (0, 1)} for row in PAIRS]
+    path = written([{**row, **two} for row, two in zip(PAIRS, pictures, strict=True)], tmp_path, "p.parquet")
+    source, taken, _ = read(path)
+    assert [(said, {**fields, "id": int(fields["id"])}) for said, fields in taken] == CAPTIONED
+    assert [each.read() for each in source] == [data for two in pictures for data in two.values()]
+
+
+def test_further_pictures_of_a_row_are_told(tmp_path):
+    write(tmp_path, **{f"{name}.jpg": jpeg(number) for number, name in enumerate("ab")})
+    written([{"before_image": "a.jpg", "after_image": "b.jpg", "text": "cut it"}], tmp_path, "t.csv")
+    note = "One picture a row is read, and the column after_image names others; write a row for each."
+    assert note in read(tmp_path)[0].notes
+
+
+def test_json_beside_a_picture_is_read_or_told(tmp_path):
+    write(tmp_path, **{f"{name}.jpg": jpeg(number) for number, name in enumerate("abcd")})
+    write(
+        tmp_path,
+        **{"a.json": '{"caption": "a c', "b.json": '["a cat", "a tom"]', "c.json": '{"caption": "ö"}'.encode("cp1252")},
+    )
+    write(tmp_path, **{"d.json": json.dumps({"imageData": "x" * 2_000_000, "caption": "a dog"})})
+    _, taken, refused = read(tmp_path)
+    assert taken == [("a cat", {"captions": "a tom"}), ("a dog", {})]
+    assert "'a.json' beside the picture is not JSON" in refused["a.jpg"] and "'c.json' beside" in refused["c.jpg"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_quotes_enclose_cells_where_all_do_so(tmp_path, ending):
+    rows = [{"caption": text, "n": "1"} for text in ('a "big" cat', "in\ntwo lines", "with\ta tab", "plain")]
+    found = [said for said, _fields in read(written(rows, tmp_path, f"c.{ending}"))[1]]
+    assert found == ['a "big" cat', "in two lines", "with a tab", "plain"]
+
+
+@pytest.mark.parametrize("rows", [['a "big', "a cat"], ['"big', 'a cat"'], ['"so" he said', "a cat"]])
+def test_quotes_in_a_tsv_that_enclose_no_cell_are_captions(tmp_path, rows):
+    text = "n\tcaption\n" + "".join(f"1\t{row}\n" for row in rows)
+    assert [said for said, _fields in table(tmp_path, "c.tsv", text)[1]] == rows
