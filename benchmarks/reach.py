@@ -2,6 +2,7 @@
 
     python -m benchmarks.reach                 # this checkout
     python -m benchmarks.reach ../another      # another one, older or newer
+    python -m benchmarks.reach --list search   # the functions that a change on Search enters, by file
 
 A change is the second of the page's own text, after the page was opened and changed once, and all that a first visitor
 sets off in the background (the warm-up, contact sheets) has ended. Counted are the files of the checkout and the
@@ -55,6 +56,14 @@ class Reach:
         files = {code.co_filename for code in self.functions}
         return f"{len(files):4} files {len(named):5} functions"
 
+    def listing(self) -> str:
+        """A line for each file, its functions in their order there."""
+        found: dict[str, list[CodeType]] = {}
+        for code in sorted(self.functions, key=lambda code: (code.co_filename, code.co_firstlineno)):
+            if code.co_name == "<module>" or not code.co_name.startswith("<"):
+                found.setdefault(code.co_filename.removeprefix(self.root), []).append(code)
+        return "\n".join(f"{file}: {', '.join(code.co_qualname for code in codes)}" for file, codes in found.items())
+
 
 def as_a_server_does() -> None:
     """Every run goes through app.py; AppTest would run a page of pages/ alone."""
@@ -69,7 +78,7 @@ def as_a_server_does() -> None:
     PagesManager.__init__ = begin_with_navigation
 
 
-def measure(root: Path, title: str) -> str:
+def measure(root: Path, title: str) -> Reach:
     from streamlit.testing.v1 import AppTest
 
     link, key, *typed = CHANGES[title]
@@ -88,7 +97,7 @@ def measure(root: Path, title: str) -> str:
         settle(box.set_value(text).run())
         reach.counting = False
     assert not app.exception, app.exception
-    return reach.report()
+    return reach
 
 
 def wait_for_lanes() -> None:
@@ -116,17 +125,22 @@ def size(folder: Path, without: str = "") -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkout", nargs="?", type=Path, default=Path(__file__).parents[1])
-    root = parser.parse_args().checkout.resolve()
+    parser.add_argument("--list", choices=CHANGES, help="what one page's change enters, and no other figures")
+    given = parser.parse_args()
+    root = given.checkout.resolve()
     os.chdir(root)
     sys.path[0] = str(root)
     os.environ.setdefault("CLIPEXPLORE_HOME", tempfile.mkdtemp(prefix="clipexplore-"))
     warnings.simplefilter("ignore")
+    as_a_server_does()
+    if given.list:
+        print(measure(root, given.list).listing(), flush=True)
+        os._exit(0)
     print(f"{'clipexplore, without training':30} {size(root / 'clipexplore', without='training')}")
     print(f"{'pages':30} {size(root / 'pages')}")
     print(f"{'tests':30} {size(root / 'tests')}")
-    as_a_server_does()
     for title in CHANGES:
-        print(f"{title:30} {measure(root, title)}", flush=True)
+        print(f"{title:30} {measure(root, title).report()}", flush=True)
     sys.stdout.flush()
     os._exit(0)  # lanes may still be at work
 

@@ -25,7 +25,10 @@ class Uploads(dict[str, bytes]):
     """A session's pictures by id, encoded; one that was kept is looked for on the server when it is not among them."""
 
     def __contains__(self, id: object) -> bool:
-        return super().__contains__(id) or (isinstance(id, str) and self._load_kept(id))
+        if not super().__contains__(id) and isinstance(id, str) and (small := load(id)) is not None:
+            open_picture(small)  # a damaged one is told
+            self[id] = small
+        return super().__contains__(id)
 
     def add(self, data: bytes, most: float) -> str:
         """Takes in a picture and gives its id; the same content twice is one picture.
@@ -44,13 +47,6 @@ class Uploads(dict[str, bytes]):
                 raise NoRoomError(message.format(most=most))
             self[id] = small_copy(data)  # what could be kept, so that a link shows others the same numbers
         return id
-
-    def _load_kept(self, id: str) -> bool:
-        if (small := load(id)) is None:
-            return False
-        open_picture(small)  # a damaged one is told
-        self[id] = small
-        return True
 
 
 def kept_folder() -> Path:

@@ -21,7 +21,7 @@ from clipexplore.language import _, language
 from clipexplore.store.collection import Collection
 
 from .browser import component
-from .session import screen, speaking
+from .session import run, speaking
 from .shades import Shades
 
 SIDE = 48  # pixels of a thumbnail
@@ -217,7 +217,7 @@ def draw_sheet(collection: Collection) -> None:
 
 
 def _send_sheet(job: Job, before: str) -> None:
-    job.touch(screen().last_seen)
+    job.touch(run().screen.last_seen)
     if job.state == "done":
         if before != "done":
             st.rerun()  # and look no more

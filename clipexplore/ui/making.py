@@ -5,7 +5,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from clipexplore.errors import InputError
 from clipexplore.images import suffixes
 from clipexplore.language import _
 from clipexplore.models import catalog
@@ -17,6 +16,7 @@ from clipexplore.store import shelves
 from .imports import Import, allowed_folders, begin, put_down, room_for
 from .looking import look_first
 from .markdown import escape
+from .page import show_errors
 from .session import access, present, visitor
 from .shelf import may_change
 from .titles import naming, titled
@@ -119,17 +119,14 @@ def _made_by() -> str:
 
 
 def _begin(files: list, folder: Path | str | None, into: str | None, title: str, shared: bool, asked: Import) -> None:
-    try:
+    with show_errors():
         room = room_for(sum(file.size for file in files))
         place = _place(into, title or _named(files, folder), shared)
         path = folder or put_down(files, place, title or place.name)
         asked = replace(asked, path=str(path), most=room, trusted=asked.trusted or room is None)
         begin(place, title or _named(files, folder), asked)
         st.session_state.setdefault("made", set()).add(place.name)
-    except InputError as error:
-        st.error(escape(str(error)), icon=":material/error:")
-        return
-    st.rerun()
+        st.rerun()
 
 
 def _named(files: list, folder: Path | str | None) -> str:

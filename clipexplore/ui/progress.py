@@ -16,7 +16,7 @@ from clipexplore.language import _, duration
 from clipexplore.settings import settings
 
 from .markdown import escape
-from .session import screen, speaking, visitor
+from .session import run, speaking, visitor
 
 EVERY = {"queued": 1.0, "running": 0.5}  # seconds between two looks at a job
 LASTING = (
@@ -96,7 +96,7 @@ def _look(job: Job, slot: str, show: Callable[[Job], None] | None, before: str) 
             ):
                 st.rerun()
     else:
-        job.touch(screen().last_seen)
+        job.touch(run().screen.last_seen)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(job.progress, said_of(job))
             st.button(_("Cancel"), key=f"cancel-{slot}", on_click=job.cancel, args=(visitor(),), icon=":material/stop:")

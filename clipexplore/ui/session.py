@@ -82,6 +82,8 @@ class Run:
 
     Attributes
     ----------
+    screen
+        What tells whether it still is on screen.
     pages, page
         All pages by name, in the order of the navigation, and the name of the one that is being run.
     space, folders
@@ -105,6 +107,7 @@ class Run:
         The place beside the examples for `journey.afresh_button`: what a page shows is known when it has run.
     """
 
+    screen: Screen = field(default_factory=lambda: Screen(None))
     calls_before: dict[tuple, Any] = field(default_factory=dict)
     calls: dict[tuple, Any] = field(default_factory=dict)
     space: Space | None = None
@@ -125,12 +128,11 @@ def begin_run() -> None:
     """Lets this run of the app look at the disk again, show nothing yet, and take the screen; called once, before
     anything asks for the space.
     """
-    state, context = st.session_state, get_script_run_ctx()
-    last = state["run"] if "run" in state else Run()
-    state["run"] = Run(calls_before=last.calls, choices_before=last.choices_before)
-    if before := state.get("screen"):
-        before.end()
-    state["screen"] = _present()[visitor()] = Screen(context.session_id if context else None)
+    context = get_script_run_ctx()
+    last = st.session_state.get("run") or Run()
+    last.screen.end()
+    shown = _present()[visitor()] = Screen(context.session_id if context else None)
+    st.session_state["run"] = Run(shown, calls_before=last.calls, choices_before=last.choices_before)
     calendar().use(session_folder(visitor()))  # what it made grows old from its last run on
 
 
@@ -195,11 +197,6 @@ def present() -> set[str]:
         if monotonic() - shown.last_seen() > DAY:
             _present().pop(name, None)
     return {name for name, shown in list(_present().items()) if shown.is_shown}
-
-
-def screen() -> Screen:
-    """What this session has on screen."""
-    return st.session_state["screen"]
 
 
 def caller() -> Caller:

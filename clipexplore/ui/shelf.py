@@ -25,6 +25,7 @@ from clipexplore.store.shelves import Shelved
 
 from .imports import import_panel, jobs, reembed, resume, say_failed
 from .markdown import escape
+from .page import show_errors
 from .results import MOST_BYTES, for_other_tools, tiles
 from .session import access, preset, run, visitor
 from .titles import described
@@ -166,12 +167,9 @@ def _written(make: Callable[[Collection], bytes], folder: Path) -> bytes:
 
 def _try(act: Callable[[], object]) -> None:
     """Does something with a collection and shows what came of it; a reason where it cannot be done."""
-    try:
+    with show_errors():
         act()
-    except InputError as error:
-        st.error(escape(str(error)), icon=":material/error:")
-        return
-    st.rerun()
+        st.rerun()
 
 
 def _share(folder: Path) -> None:

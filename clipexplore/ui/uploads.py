@@ -12,6 +12,7 @@ from clipexplore.store.kept import keep
 from clipexplore.store.shelves import check_free
 
 from .markdown import escape
+from .page import show_errors
 from .session import access, space, uploads
 
 GIVING = "giving-pictures"  # the key of the popover
@@ -71,12 +72,10 @@ def _offer(id: str, name: str, into: str, one_more: bool) -> None:
         _("Use it"), key=f"use-{id}", on_click=_use, args=(id, into, one_more), icon=":material/arrow_forward:"
     )
     if right.button(_("Keep for links"), key=f"keep-{id}", help=_keep_help(), type="tertiary"):
-        try:
+        with show_errors():
             if not access().operator:
                 check_free(len(uploads()[id]))
             keep(id, uploads()[id])
-        except InputError as error:
-            st.error(escape(str(error)), icon=":material/error:")
 
 
 def _use(id: str, into: str, one_more: bool) -> None:

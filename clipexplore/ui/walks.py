@@ -27,7 +27,7 @@ from clipexplore.store.shelves import explorable
 
 from .calls import Call, call
 from .drawing import Look, Track, at_once, draw_toggle, drawer, drawn, keep_drawn, never, say_bridge, say_cannot
-from .markdown import escape
+from .page import show_errors
 from .session import access, folders, preset, space
 from .widgets import choice, number, text_line, toggle
 
@@ -133,15 +133,13 @@ def _restore_box() -> None:
     )
     if file is None:
         return
-    try:
+    with show_errors():
         page, values = from_png(file.getvalue())
         if page != "interpolate":
             raise InputError(_("This picture was drawn on the page {page}; drop it there.").format(page=page))
         st.button(
             _("Restore its settings"), on_click=_restore, args=(values,), icon=":material/settings_backup_restore:"
         )
-    except InputError as error:
-        st.error(escape(str(error)), icon=":material/error:")
 
 
 def _restore(values: dict[str, Any]) -> None:
