@@ -4,6 +4,7 @@ are carried over them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
@@ -15,7 +16,7 @@ from clipexplore.errors import DamagedError, InputError
 from clipexplore.explore.memory import remembered
 from clipexplore.language import _
 from clipexplore.models import catalog
-from clipexplore.models.bridge import Bridge, fit_bridge
+from clipexplore.models.bridge import PULLS, Bridge, fit_bridge
 from clipexplore.models.catalog import DrawnFrom
 from clipexplore.models.embedder import Embedder
 from clipexplore.reports import Report, silent
@@ -31,7 +32,9 @@ KINDS: tuple[Kind, ...] = ("pictures", "captions")
 ANCHORS = 300  # that a model embeds before it has embedded a collection
 
 
-def bridge_between(space: Space, other: Space, most: int = MOST, seed: int = 0) -> Bridge:
+def bridge_between(
+    space: Space, other: Space, most: int = MOST, seed: int = 0, pulls: Sequence[float] = PULLS
+) -> Bridge:
     """The bridge from one model's space to another's, by what both have embedded of the same collection.
 
     Parameters
@@ -40,6 +43,8 @@ def bridge_between(space: Space, other: Space, most: int = MOST, seed: int = 0) 
         Two models' spaces of one collection; `space.point(…).vector` is carried to `other` by the result's `carry`.
     most
         The most anchors, chosen by `seed`.
+    pulls
+        As in `fit_bridge`.
 
     Raises
     ------
@@ -58,7 +63,7 @@ def bridge_between(space: Space, other: Space, most: int = MOST, seed: int = 0) 
     chosen = sorted(np.random.default_rng(seed).permutation(len(ids))[:most].tolist())
     anchors = [ids[number] for number in chosen]
     ours, theirs = ({kind: _rows(each, kind, anchors) for kind in kinds} for each in (space, other))
-    return fit_bridge(ours, theirs, (space.revision, other.revision), anchors, seed)
+    return fit_bridge(ours, theirs, (space.revision, other.revision), anchors, seed, pulls)
 
 
 def _rows(space: Space, kind: str, ids: list[str]) -> np.ndarray:
@@ -84,7 +89,7 @@ class Carried(Collection):
 
     @property
     def models(self) -> dict[str, dict[str, Any]]:
-        entry = {"revision": self.bridge.models[1], "dim": self.bridge.rotation.shape[1]}
+        entry = {"revision": self.bridge.models[1], "dim": self.bridge.map.shape[1]}
         return {**super().models, self._carried_to: entry}
 
     @property
@@ -99,7 +104,7 @@ class Carried(Collection):
             return super()._matrix(model, kind)
         key = model, kind
         if key not in self._arrays and (known := super()._matrix(self._source, kind)) is not None:
-            carried = np.zeros((len(known), self.bridge.rotation.shape[1]), np.float32)
+            carried = np.zeros((len(known), self.bridge.map.shape[1]), np.float32)
             there = known.any(axis=1)  # an empty caption has no vector
             carried[there] = self.bridge.carry(known[there], kind)
             carried.flags.writeable = False
@@ -190,7 +195,7 @@ def _kept(ours: Space, theirs: Space) -> Bridge:
     path = settings().home / "bridges" / f"{ours.revision}-{theirs.revision}-{what}.safetensors"
     try:
         return Bridge.load(path)
-    except DamagedError:  # or not there yet
+    except DamagedError:  # or not there yet, or of another version
         bridge = bridge_between(ours, theirs)
         bridge.save(path)
         return bridge

@@ -16,7 +16,7 @@ from clipexplore.explore.gap import PAIRS
 from clipexplore.explore.match import drawn_pairs
 from clipexplore.labs.agreement import Alignment, cka, compare_neighbours
 from clipexplore.labs.contrast import modality_gap, recall_at
-from clipexplore.models.bridge import Bridge
+from clipexplore.models.bridge import ROTATION, Bridge
 from clipexplore.reports import Report, silent
 from clipexplore.space import Hit, Point, Space, What
 
@@ -103,7 +103,7 @@ class Agreement:
     alignment
         CKA, plain and debiased.
     turned
-        The bridge from the first space to the second, with its held-out cosines.
+        The rotation that is a bridge from the first space to the second, with its held-out cosines.
     unturned
         The mean cosine of a thing's vector in one space with its vector in the other as they are; None where the
         dimensions differ.
@@ -168,7 +168,7 @@ def agreement(
     report(0.5, None)
     whole = cka(x, y)
     report(0.7, None)
-    turned = bridge_between(space, theirs)
+    turned = bridge_between(space, theirs, pulls=ROTATION)
     unturned = float(np.vecdot(x, y).mean()) if x.shape == y.shape else None
     figures = (_figures(space), _figures(theirs)) if space.collection.has_pictures else None
     return Agreement(rows, near.shared, near.relations, rows[near.order], n_neighbors, whole, turned, unturned, figures)

@@ -1,17 +1,18 @@
 """A bridge: the map that carries points of one model's space to another's.
 
-Two models that have seen the same things arrange them alike, but turned. One rotation, fitted on things that both have
-embedded, takes one arrangement to the other.
+Two models that have seen the same things arrange them alike, but turned. A rotation, fitted on things that both have
+embedded, takes one arrangement to the other, and as far as there are enough of them to know it, a linear map near it
+does better.
 
-Source: Schönemann 1966, "A generalized solution of the orthogonal Procrustes problem"; Maiorano et al. 2023, "Latent
-space translation via semantic alignment".
+Source: Schönemann 1966, "A generalized solution of the orthogonal Procrustes problem"; Hoerl and Kennard 1970, "Ridge
+regression"; Maiorano et al. 2023, "Latent space translation via semantic alignment".
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from clipexplore.vectors import normalize
 
 LEAST = 10  # anchors
 HELD_OUT = 0.2  # of the anchors: fitted without them, the bridge is judged by them
+ROTATION = (np.inf,)
+PULLS = (*ROTATION, 0.1, 0.03, 0.01, 0.003, 0.001)  # to the rotation, against what the anchors say
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +37,9 @@ class Bridge:
 
     Attributes
     ----------
-    rotation
-        `(dim, other)` float32 with orthonormal rows or columns, whichever are fewer: what one space has more of is
-        lost.
-    scale
-        By how much lengths about the mean grow.
+    map
+        `(dim, other)` float32, of embeddings about their mean. What it carries has the lengths about the mean that
+        the other model gives.
     means
         By kind, the mean embedding on either side, `(dim,)` and `(other,)`: pictures and texts lie apart in both
         spaces.
@@ -50,8 +51,7 @@ class Bridge:
         The ids that both had embedded.
     """
 
-    rotation: np.ndarray
-    scale: float
+    map: np.ndarray
     means: dict[str, tuple[np.ndarray, np.ndarray]]
     held_out: dict[str, float]
     models: tuple[str, str] = ("", "")
@@ -70,14 +70,14 @@ class Bridge:
         InputError
             For vectors of another dimension, and a kind it was not fitted on.
         """
-        if kind not in self.means or vectors.shape[-1] != len(self.rotation):
+        if kind not in self.means or vectors.shape[-1] != len(self.map):
             raise InputError(
                 _("The bridge carries {kinds} of {dim} dimensions, and these are {given} of {other}.").format(
-                    kinds=" and ".join(self.means), dim=len(self.rotation), given=kind, other=vectors.shape[-1]
+                    kinds=" and ".join(self.means), dim=len(self.map), given=kind, other=vectors.shape[-1]
                 )
             )
         ours, theirs = self.means[kind]
-        return normalize((vectors - ours) @ (self.rotation * np.float32(self.scale)) + theirs)
+        return normalize((vectors - ours) @ self.map + theirs)
 
     def crossing(self, gap: np.ndarray) -> np.ndarray:
         """How texts of the first space cross its modality gap, by how those of the other cross theirs: carried over,
@@ -88,9 +88,9 @@ class Bridge:
         gap
             Of the other space, as `crossed` takes it.
         """
-        turn, back = self.rotation * self.scale, self.rotation.T / self.scale
+        back = np.linalg.pinv(self.map)
         ours, theirs = self.means["captions"]
-        there = np.vstack([turn, theirs - ours @ turn])
+        there = np.vstack([self.map, theirs - ours @ self.map])
         constant = np.eye(len(there))[:, -1:]  # 1 for the row of the constant
         across = crossed(np.hstack([there, constant]), gap)
         ours, theirs = self.means["pictures"]
@@ -99,16 +99,16 @@ class Bridge:
     @property
     def name(self) -> str:
         """12 hex digits that stand for it: equal ones carry alike."""
-        return blake2b(self.rotation.tobytes() + repr(self.scale).encode(), digest_size=6).hexdigest()
+        return blake2b(self.map.tobytes(), digest_size=6).hexdigest()
 
     def save(self, path: Path) -> None:
         """Writes the bridge as safetensors, with what it says of itself."""
         from safetensors.numpy import save
 
-        tensors = {"rotation": self.rotation}
+        tensors = {"map": self.map}
         for kind, (ours, theirs) in self.means.items():
             tensors |= {f"{kind}.from": ours, f"{kind}.to": theirs}
-        about = {"scale": self.scale, "held_out": self.held_out, "models": self.models, "anchors": self.anchors}
+        about = {"held_out": self.held_out, "models": self.models, "anchors": self.anchors}
         write_whole(path, save(tensors, metadata={name: json.dumps(value) for name, value in about.items()}))
 
     @classmethod
@@ -127,8 +127,7 @@ class Bridge:
             about = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
             kinds = about["held_out"]
             means = {kind: (file.get_tensor(f"{kind}.from"), file.get_tensor(f"{kind}.to")) for kind in kinds}
-            rotation = file.get_tensor("rotation")
-            return cls(rotation, about["scale"], means, kinds, tuple(about["models"]), tuple(about["anchors"]))
+            return cls(file.get_tensor("map"), means, kinds, tuple(about["models"]), tuple(about["anchors"]))
 
 
 def fit_bridge(
@@ -137,6 +136,7 @@ def fit_bridge(
     models: tuple[str, str] = ("", ""),
     anchors: Sequence[str] = (),
     seed: int = 0,
+    pulls: Sequence[float] = PULLS,
 ) -> Bridge:
     """The bridge between two models, by embeddings of the same things.
 
@@ -149,6 +149,9 @@ def fit_bridge(
         What the bridge says of itself.
     seed
         Of the anchors that are held out to judge it; then it is fitted on all.
+    pulls
+        How strongly the map may be pulled to a rotation, the strongest first: of those that carry held-out anchors as
+        well as any, to within a standard error, the first is taken. Under `ROTATION` it is one, made longer or shorter.
 
     Raises
     ------
@@ -165,20 +168,49 @@ def fit_bridge(
                 least=LEAST, count=count
             )
         )
-    order = np.random.default_rng(seed).permutation(count)
-    judged, fitted = np.split(order, [max(1, round(HELD_OUT * count))])
-    trial = _fitted(ours, theirs, fitted)
-    held_out = {
-        kind: float((trial.carry(ours[kind][judged], kind) * theirs[kind][judged]).sum(1).mean()) for kind in ours
-    }
-    whole = _fitted(ours, theirs, order)
-    return Bridge(whole.rotation, whole.scale, whole.means, held_out, models, tuple(anchors))
+    rows = np.random.default_rng(seed).permutation(count)
+    judged, fitted = _split(rows)
+    cosines = _cosines(_fitted(ours, theirs, fitted, pulls), ours, theirs, judged)
+    held_out = {kind: float(each.mean()) for kind, each in cosines.items()}
+    return replace(_fitted(ours, theirs, rows, pulls), held_out=held_out, models=models, anchors=tuple(anchors))
 
 
-def _fitted(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray], rows: np.ndarray) -> Bridge:
-    """One rotation for all kinds, each about its own means."""
+def _fitted(
+    ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray], rows: np.ndarray, pulls: Sequence[float]
+) -> Bridge:
+    judged, fitted = _split(rows)
+    trials = _pulled(ours, theirs, fitted, pulls)
+    cosines = [np.mean([*_cosines(trial, ours, theirs, judged).values()], axis=0) for trial in trials]
+    best = max(cosines, key=np.mean)
+    good = [each.mean() >= best.mean() - best.std() / np.sqrt(len(best)) for each in cosines]
+    return _pulled(ours, theirs, rows, [pulls[int(np.argmax(good))]])[0]
+
+
+def _split(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    judged = max(1, round(HELD_OUT * len(rows)))
+    return rows[:judged], rows[judged:]
+
+
+def _cosines(
+    bridge: Bridge, ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray], rows: np.ndarray
+) -> dict[str, np.ndarray]:
+    return {kind: np.vecdot(bridge.carry(ours[kind][rows], kind), theirs[kind][rows]) for kind in ours}
+
+
+def _pulled(
+    ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray], rows: np.ndarray, pulls: Sequence[float]
+) -> list[Bridge]:
+    """For each pull, one map for all kinds, each about its own means: the rotation, and what it misses by ridge
+    regression.
+    """
     means = {kind: (ours[kind][rows].mean(0), theirs[kind][rows].mean(0)) for kind in ours}
     x = np.concatenate([ours[kind][rows] - means[kind][0] for kind in ours]).astype(np.float64)
     y = np.concatenate([theirs[kind][rows] - means[kind][1] for kind in ours]).astype(np.float64)
-    left, singular, right = np.linalg.svd(x.T @ y, full_matrices=False)
-    return Bridge((left @ right).astype(np.float32), float(singular.sum() / (x**2).sum()), means, {})
+    square, both = x.T @ x, x.T @ y
+    left, singular, right = np.linalg.svd(both, full_matrices=False)
+    rotation = left @ right * (singular.sum() / np.trace(square))
+    spread, axes = np.linalg.eigh(square)
+    missed = axes.T @ (both - square @ rotation)
+    maps = [rotation + axes @ (missed / (spread + pull * spread.mean())[:, None]) for pull in pulls]
+    lengths = [np.linalg.norm(y) / np.sqrt(np.vdot(map, square @ map)) for map in maps]
+    return [Bridge((map * length).astype(np.float32), means, {}) for map, length in zip(maps, lengths, strict=True)]

@@ -46,7 +46,7 @@ def two(count=60, name="world"):
 def test_what_both_have_is_found_whatever_its_order():
     ours, theirs, turn = two()
     bridge = bridge_between(ours, theirs)
-    np.testing.assert_allclose(bridge.rotation, turn, atol=1e-4)
+    np.testing.assert_allclose(bridge.map, turn, atol=1e-4)
     assert bridge.models == ("one-1", "two-1") and len(bridge.anchors) == 60 and "more" not in bridge.anchors
     assert len(bridge_between(ours, theirs, most=20).anchors) == 20
 

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from clipexplore.errors import InputError
-from clipexplore.models.bridge import Bridge, fit_bridge
+from clipexplore.errors import DamagedError, InputError
+from clipexplore.models.bridge import ROTATION, Bridge, fit_bridge
 from clipexplore.vectors import normalize
 
 KINDS = ("pictures", "captions")
@@ -32,16 +32,60 @@ def test_a_turned_space_is_turned_back():
         carried = bridge.carry(ours[kind], kind)
         np.testing.assert_allclose(carried, normalize(theirs[kind]), atol=1e-4)
         assert carried.dtype == np.float32 and bridge.held_out[kind] > 0.99
-    np.testing.assert_allclose(bridge.rotation @ bridge.rotation.T, np.eye(24), atol=1e-5)
+    np.testing.assert_allclose(bridge.map @ bridge.map.T, np.eye(24), atol=1e-5)
 
 
 @pytest.mark.parametrize(("dim", "other"), [(32, 20), (20, 32)])
 def test_spaces_may_have_other_dimensions(dim, other):
     ours, theirs = turned(dim=dim, other=other)
     bridge = fit_bridge(ours, theirs)
-    assert bridge.carry(ours["pictures"]).shape == (400, other) and bridge.rotation.shape == (dim, other)
-    small = bridge.rotation if dim < other else bridge.rotation.T
+    assert bridge.carry(ours["pictures"]).shape == (400, other) and bridge.map.shape == (dim, other)
+    rotation = bridge.map / np.linalg.norm(bridge.map, 2)
+    small = rotation if dim < other else rotation.T
     np.testing.assert_allclose(small @ small.T, np.eye(min(dim, other)), atol=1e-5)
+
+
+def sheared(count):
+    """Two spaces of 32 dimensions, one the other turned and stretched differently along each of them, with noise."""
+    rng = np.random.default_rng(0)
+    map = np.linalg.qr(rng.normal(size=(32, 32)))[0] * np.linspace(0.3, 2, 32)
+    ours = {kind: normalize(rng.normal(size=(count, 32))) for kind in KINDS}
+    noise = {kind: rng.normal(size=(count, 32)) * 0.05 for kind in KINDS}
+    return ours, {kind: normalize(ours[kind] @ map + noise[kind]) for kind in KINDS}
+
+
+def test_many_anchors_give_a_map_nearer_than_a_rotation_and_few_a_rotation():
+    ours, theirs = sheared(1000)
+
+    def fitted(count, **options):
+        bridge = fit_bridge(*({kind: each[kind][:count] for kind in KINDS} for each in (ours, theirs)), **options)
+        carried = bridge.carry(ours["pictures"][800:])
+        return bridge, np.vecdot(carried, theirs["pictures"][800:]).mean()
+
+    (few, _), (many, near), (rotation, less) = fitted(12), fitted(800), fitted(800, pulls=ROTATION)
+    for each in (few, rotation):
+        turn = each.map / np.linalg.norm(each.map, 2)
+        np.testing.assert_allclose(turn @ turn.T, np.eye(32), atol=1e-5)
+    stretched = np.linalg.svd(many.map)[1]
+    assert stretched[0] > 3 * stretched[-1] and near > less + 0.05 and many.held_out["pictures"] > 0.95
+
+
+def test_what_is_carried_is_as_long_about_its_mean_as_what_is_there():
+    ours, theirs = turned(noise=0.1)
+    bridge = fit_bridge(ours, theirs)
+    x, y = (np.concatenate([each[kind] - each[kind].mean(0) for kind in KINDS]) for each in (ours, theirs))
+    assert np.linalg.norm(x @ bridge.map) == pytest.approx(np.linalg.norm(y), rel=1e-5)
+
+
+def test_a_bridge_of_before_is_fitted_again(tmp_path):
+    """Bridges were a rotation and a scale once: such a file is not one, and `explore.bridges` fits another."""
+    from safetensors.numpy import save_file
+
+    about = {"scale": "1.0", "held_out": '{"pictures": 0.9}', "models": '["one", "two"]', "anchors": "[]"}
+    tensors = {"rotation": np.eye(4), "pictures.from": np.ones(4), "pictures.to": np.ones(4)}
+    save_file(tensors, tmp_path / "old", metadata=about)
+    with pytest.raises(DamagedError):
+        Bridge.load(tmp_path / "old")
 
 
 def test_what_is_held_out_judges_it_honestly():
@@ -76,9 +120,7 @@ def test_a_gap_is_crossed_as_in_the_other_space(linear):
     crossing = bridge.crossing(map if linear else offset)
     texts = np.hstack([ours["captions"][:5], np.ones((5, 1))])
     there = theirs["captions"][:5] @ map[:-1] + map[-1]  # as this space's texts cross
-    back = (texts @ crossing - bridge.means["pictures"][0]) @ bridge.rotation * bridge.scale + bridge.means["pictures"][
-        1
-    ]
+    back = (texts @ crossing - bridge.means["pictures"][0]) @ bridge.map + bridge.means["pictures"][1]
     np.testing.assert_allclose(back, there, atol=2e-3)
     assert crossing.shape == (25, 24) and crossing.dtype == np.float32
 
