@@ -77,8 +77,8 @@ def suffixes() -> tuple[str, ...]:
     return (*_ENDINGS, ".heic", ".heif") if "HEIF" in formats() else _ENDINGS
 
 
-def open_picture(data: bytes | Path, least: int | None = None) -> Image.Image:
-    """A picture as upright RGB on white, its longer side at most 1024 pixels.
+def open_picture(data: bytes | Path, least: int | None = None, side: int = SIDE) -> Image.Image:
+    """A picture as upright RGB on white, its longer side at most `side` pixels.
 
     Only the first frame is read. The picture carries no metadata: nothing of the file but its pixels goes further.
 
@@ -101,7 +101,7 @@ def open_picture(data: bytes | Path, least: int | None = None) -> Image.Image:
         message = _("{name} is larger than {most} MB, the most that can be opened; make it smaller.")
         raise InputError(message.format(name=name, most=MAX_BYTES // 10**6))
     try:
-        return _decode(data, name, least)
+        return _decode(data, name, least, side)
     except InputError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -211,13 +211,13 @@ def _read(path: Path) -> bytes:
         raise InputError(message.format(name=path.name, reason=error.strerror)) from error
 
 
-def _decode(data: bytes, name: str, least: int | None) -> Image.Image:
+def _decode(data: bytes, name: str, least: int | None, side: int) -> Image.Image:
     with Image.open(BytesIO(data), formats=formats()) as picture:  # reads the header only
-        pixels = _pixels_to_decode(picture, data, name, least or SIDE)
+        pixels = _pixels_to_decode(picture, data, name, least or min(SIDE, 2 * side))
         with _one_large_picture if pixels > _LARGE else nullcontext():
             picture.load()
             _look_at(picture)
-            small = _flat(picture) if least else _shrink(picture)
+            small = _flat(picture) if least else _shrink(picture, side)
             small = _in_srgb(small, picture.info.get("icc_profile"))
         turn = _turn(picture)
     small.info.clear()
@@ -260,16 +260,16 @@ def _in_one_pass(picture: JpegImagePlugin.JpegImageFile, data: bytes) -> bool:
     return first_scan and channels == bytes([picture.layers]) and not picture.info.get("progressive")
 
 
-def _shrink(picture: Image.Image) -> Image.Image:
-    """RGB on white, at most `SIDE` pixels long; strip by strip, so that no second picture of full size is ever made."""
-    if max(picture.size) <= SIDE:
+def _shrink(picture: Image.Image, side: int) -> Image.Image:
+    """RGB on white, at most `side` pixels long; strip by strip, so that no second picture of full size is ever made."""
+    if max(picture.size) <= side:
         return _flat(picture)
-    factor = max(1, max(picture.size) // (2 * SIDE))
+    factor = max(1, max(picture.size) // (2 * side))
     small = Image.new("RGB", (-(-picture.width // factor), -(-picture.height // factor)))
     for top in range(0, small.height, _STRIP):
         box = (0, top * factor, picture.width, min((top + _STRIP) * factor, picture.height))
         small.paste(_flat(picture.crop(box)).reduce(factor), (0, top))
-    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return small
 
 

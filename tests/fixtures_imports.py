@@ -33,10 +33,11 @@ class Toy:
     It counts what it embeds.
     """
 
-    dim, revision, revisions = 16, "toy-1", Revisions("toy-1", "toy-1", "toy-1")
+    dim, revision = 16, "toy-1"
 
-    def __init__(self, at_once: int = 32):
+    def __init__(self, at_once: int = 32, revision: str = revision):
         self.images, self.texts, self.at_once = 0, 0, at_once
+        self.revision, self.revisions = revision, Revisions(revision, revision, revision)
 
     def embed_images(self, images):
         self.images += len(images)

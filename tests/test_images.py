@@ -304,12 +304,12 @@ def test_a_contact_sheet_has_no_empty_row_or_column(count):
 def test_large_pictures_are_decoded_one_at_a_time_and_hold_up_no_small_one(monkeypatch):
     decoding, go_on, shrink = threading.Event(), threading.Event(), images._shrink
 
-    def slow_shrink(picture):
+    def slow_shrink(picture, side):
         if picture.width > 2000:
             assert images._one_large_picture.locked()
             decoding.set()
             assert go_on.wait(30)
-        return shrink(picture)
+        return shrink(picture, side)
 
     monkeypatch.setattr(images, "_shrink", slow_shrink)
     with ThreadPoolExecutor() as threads:
@@ -502,3 +502,13 @@ def test_heif_is_read_where_its_package_is_installed():
     assert picture.size == (64, 48) and picture.getpixel((20, 20))[0] > 180
     with pytest.raises(InputError, match="cannot be read"):
         images.open_picture(file.getvalue()[:200])
+
+
+@pytest.mark.parametrize("size", [(640, 480), (800, 600), (2400, 1800)])
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_a_picture_is_scaled_to_a_side_in_one_step(size, format):
+    noise = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).save(file := BytesIO(), format)
+    whole = Image.open(BytesIO(file.getvalue())).convert("RGB").resize((448, 336), Image.Resampling.LANCZOS)
+    apart = np.abs(np.asarray(open_picture(file.getvalue(), side=448), np.int16) - np.asarray(whole, np.int16))
+    assert apart.max() == 0 if max(size) < 900 else apart.mean() < 1

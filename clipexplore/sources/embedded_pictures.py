@@ -17,6 +17,7 @@ from itertools import chain, islice, repeat
 from pathlib import PurePosixPath
 from threading import Lock
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -56,7 +57,7 @@ _SPLIT = re.compile(r"(train|test|validation)-\d+-of-\d+.*")
 
 @dataclass(frozen=True)
 class _Layout:
-    """Which columns of a file are what; `classes` names the numbers of a column, `split` is that of all rows.
+    """Which columns of a file are what; `classes` names the numbers of a column, `of_all` are fields of all rows.
 
     Of a row with several pictures each has what the columns `plain` say of it.
     """
@@ -65,7 +66,7 @@ class _Layout:
     plain: list[str]
     vectors: dict[str, Kind] = field(default_factory=dict)
     classes: dict[str, list[str]] = field(default_factory=dict)
-    split: str = ""
+    of_all: dict[str, object] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:
@@ -160,6 +161,7 @@ def _layout(schema: pa.Schema, name: str) -> _Layout | None:
     inside, base = PurePosixPath(name).parent.name, PurePosixPath(name).name
     found = _SPLIT.fullmatch(base)
     split = found[1] if found else inside if inside in ("train", "test", "validation") else ""
+    of_all = {**_partitions(name), **({"split": split} if split else {})}
     words = needed(plain(schema))
     several = one_picture_each([*pictures, *words], range(len(pictures)))
     own = [
@@ -167,8 +169,14 @@ def _layout(schema: pa.Schema, name: str) -> _Layout | None:
     ]
     roles = [Roles(words, names[len(pictures) :]) for names in several]
     return _Layout(
-        {pictures[place]: role for place, role in zip(own, roles, strict=True)}, words, vectors, classes, split
+        {pictures[place]: role for place, role in zip(own, roles, strict=True)}, words, vectors, classes, of_all
     )
+
+
+def _partitions(name: str) -> dict[str, object]:
+    """What folders say of the files in them, as Hive, Spark, polars and DuckDB name them: `label=cat/0.parquet`."""
+    parts = (part.partition("=") for part in PurePosixPath(name).parts[:-1])
+    return {key: unquote(value) for key, equals, value in parts if equals and value != "__HIVE_DEFAULT_PARTITION__"}
 
 
 def _features(schema: pa.Schema) -> dict[str, dict]:
@@ -212,8 +220,7 @@ def _entry(
         message = _("The file holds the path of this picture alone; write it with its bytes, as push_to_hub does.")
         return Rejected(called, message)
     fields = tidy({each: _class(layout.classes.get(each), value) for each, value in row.fields.items()})
-    if layout.split:
-        fields["split"] = layout.split
+    fields |= layout.of_all
     called = PurePosixPath(called.replace("\\", "/")).name
     id = row.id or str(row.fields.get("key") or "")
     return with_directions(Entry(called, row.caption, fields, id, read, vectors))

@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 
 from clipexplore.errors import InputError
-from clipexplore.images import encode, open_picture, thumbnail
+from clipexplore.images import encode, open_picture
 from clipexplore.language import _
 from clipexplore.models import catalog
 from clipexplore.reports import Report, silent
@@ -142,7 +142,7 @@ def _show(entry: Entry, shown: list[Shown]) -> Entry | Rejected:
     if entry.read:
         try:
             data = entry.read()
-            picture = encode(thumbnail(open_picture(data), SIDE))
+            picture = encode(open_picture(data, side=SIDE))
         except InputError as error:
             return Rejected(entry.name, str(error))
         entry = entry if entry.caption else replace(entry, caption=description_in(data))

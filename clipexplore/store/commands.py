@@ -29,6 +29,7 @@ from clipexplore.store.importing import REJECTED, add_by
 from clipexplore.store.repair import repair
 from clipexplore.store.stored import Stored
 
+PASSES = 4  # of a core between two looks at whether to go on: while one is computed, the next is decoded
 INDEX = (
     "`clipexplore index PATH --name N --model KEY`: a collection from the command line, for everybody on this server."
 )
@@ -152,14 +153,17 @@ class _EveryCore:
     """An embedder for a process that does nothing else: each core embeds a part, with one thread of torch's.
 
     Threads of one pass would wait for each other whenever another program takes a core. A GPU takes all in one pass.
+    Pictures come as their files, so that what waits for a pass is what the model sees, and not whole pictures.
     """
+
+    opens = True
 
     def __init__(self, embedder: Embedder):
         import torch
 
         device = default_device().type
         self._embedder, self._cores = embedder, torch.get_num_threads() if device == "cpu" else 1
-        self.at_once = PICTURES.get(device, AT_ONCE) * self._cores
+        self.at_once = PASSES * PICTURES.get(device, AT_ONCE) * self._cores
         self.revisions = embedder.revisions
         self._pool = ThreadPoolExecutor(self._cores, "embed", initializer=torch.set_num_threads, initargs=(1,))
 

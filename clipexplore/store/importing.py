@@ -17,7 +17,7 @@ import numpy as np
 
 from clipexplore.cluster.connection import is_set
 from clipexplore.errors import InputError, no_room
-from clipexplore.images import encode, open_picture, thumbnail
+from clipexplore.images import encode, open_picture
 from clipexplore.language import _
 from clipexplore.models.catalog import Model
 from clipexplore.models.preparing import batches_ahead
@@ -269,7 +269,7 @@ def _read(entry: Entry | Rejected, known: Mapping[bytes, str]) -> Fresh | Reject
             return read
         if not entry.caption and "captions" not in entry.vectors:
             read = replace(read, entry=replace(entry, caption=description_in(data)))
-        return replace(read, picture=encode(thumbnail(open_picture(data), SIDE), "WEBP", quality=QUALITY, method=2))
+        return replace(read, picture=encode(open_picture(data, side=SIDE), "WEBP", quality=QUALITY, method=2))
     except InputError as error:
         return Rejected(entry.name, str(error))
 

@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 import zipfile
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -467,3 +468,10 @@ def test_quotes_enclose_cells_where_all_do_so(tmp_path, ending):
 def test_quotes_in_a_tsv_that_enclose_no_cell_are_captions(tmp_path, rows):
     text = "n\tcaption\n" + "".join(f"1\t{row}\n" for row in rows)
     assert [said for said, _fields in table(tmp_path, "c.tsv", text)[1]] == rows
+
+
+def test_folders_of_parquet_say_what_is_no_column(tmp_path):
+    for label in ("cat", "a dog"):
+        folder = tmp_path / f"label={quote(label)}"
+        written([{"image": jpeg(len(label)), "caption": f"it is {label}"}], folder, "data_0.parquet")
+    assert read(tmp_path)[1] == [("it is a dog", {"label": "a dog"}), ("it is cat", {"label": "cat"})]

@@ -121,7 +121,7 @@ def test_pictures_without_captions_have_an_empty_one_and_those_that_come_later_h
 def test_another_model_embeds_what_is_stored_and_another_revision_replaces_the_first(tmp_path, photos):
     take(tmp_path / "it", photos)
     for model, revision, seen in (("other", "o-1", 29), ("other", "o-1", 0), ("toy", "toy-2", 29)):
-        toy = Toy()
+        toy = Toy(revision=revision)
         embed_missing(store_in(tmp_path / "it"), toy, model, revision, silent)
         assert toy.images == seen
     found = Collection.open(tmp_path / "it", verify=True)
@@ -134,7 +134,7 @@ def test_another_model_embeds_what_is_stored_and_another_revision_replaces_the_f
 
 def test_new_items_leave_no_model_with_embeddings_of_half_of_them(tmp_path, photos):
     take(tmp_path / "it", photos)
-    embed_missing(store_in(tmp_path / "it"), Toy(), "other", "o-1", silent)
+    embed_missing(store_in(tmp_path / "it"), Toy(revision="o-1"), "other", "o-1", silent)
     fill(photos, 1, start=40)
     take(tmp_path / "it", photos)
     assert set(Collection.open(tmp_path / "it", verify=True).manifest["models"]) == {"toy"}
