@@ -19,8 +19,8 @@ def main() -> None:
     ui.begin_run()
 
     page = ui.navigation()
-    if pupil := ui.is_pupil():
-        ui.follow()
+    ui.go_where_sent()
+    pupil = ui.is_pupil()
 
     with st.sidebar:
         ui.model_box()

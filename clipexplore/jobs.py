@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from clipexplore.closing import closed_with_process
 from clipexplore.errors import InputError, NoRoomError
-from clipexplore.language import _
+from clipexplore.language import _, again
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -33,7 +33,8 @@ class Job:
     """One piece of work of a lane, to be looked at from any thread; only `Lane.submit` makes one.
 
     `state` is "queued", "running" and in the end "done" with a `result`, "failed" with an `error` (a sentence for the
-    visitor) or "cancelled". `progress` is in [0, 1]; `stage` and `preview` are whatever the work last reported.
+    visitor) or "cancelled". `progress` is in [0, 1]; `stage` and `preview` are whatever the work last reported. Stage
+    and error are said in the language of whoever looks.
     Whoever shows a job calls `touch` each time: one that nobody has looked at for as long as its lane waits is
     cancelled, and `abandoned`.
     """
@@ -43,8 +44,8 @@ class Job:
         self.key = key
         self.state = "queued"
         self.progress = 0.0
-        self.stage: str | None = None
-        self.error: str | None = None
+        self._stage: str | None = None
+        self._error: str | None = None
         self.preview: Any = None
         self.result: Any = None
         self.abandoned = False
@@ -58,6 +59,14 @@ class Job:
         self._gives_way, self._worked = False, 0.0  # in turns, and the seconds of those before this one
         self._seen = self._began = monotonic()
         self._watchers: set[Callable[[], float]] = set()
+
+    @property
+    def stage(self) -> str | None:
+        return None if self._stage is None else again(self._stage)
+
+    @property
+    def error(self) -> str | None:
+        return None if self._error is None else again(self._error)
 
     @property
     def place(self) -> int:
@@ -120,7 +129,7 @@ class Job:
             self.progress, self._left = min(max(float(progress), 0.0), 1.0), left
             if self._first is None and self.progress > 0:
                 self._first = self.progress, self._lane._seconds_worked(self)
-            self.stage = self.stage if stage is None else stage
+            self._stage = self._stage if stage is None else stage
             self.preview = self.preview if preview is None else preview
 
     def _work(self, function: Callable[["Job"], Any]) -> Generator[None, None, Any]:
@@ -256,7 +265,7 @@ class Lane:
 
     def _end(self, job: Job, state: str, result: object = None, error: str | None = None) -> None:
         job._steps = job._context = None  # and with them whatever they hold on to
-        job.result, job.error, job.state = result, error, state
+        job.result, job._error, job.state = result, error, state
         job._ended.set()
 
     def _seconds_left(self, job: Job) -> float | None:
@@ -324,8 +333,8 @@ class Lane:
             error = str(problem)
         except BaseException:  # the lane outlives whatever its work raises, sys.exit included
             log.exception("%s failed", job.id)
-            error = job._context.run(
-                _, "Something went wrong on the server, which has logged it. Try again, or change what you asked for."
+            error = _(
+                "Something went wrong on the server, which has logged it. Try again, or change what you asked for."
             )
         with self._lock:
             job._worked = self._seconds_worked(job)

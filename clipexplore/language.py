@@ -3,6 +3,7 @@ sizes and times are written as the language does.
 """
 
 import gettext as _gettext
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cache
 from numbers import Real
@@ -28,12 +29,19 @@ def _(message: str) -> str:
 
     Values are filled in afterwards: `_("{n:,} pictures").format(n=3000)`; numbers then stand as `numeral` writes them.
     """
-    return _spoken(_catalogue(language.get()).gettext(message))
+    return _Message(lambda: _catalogue(language.get()).gettext(message))
 
 
 def ngettext(singular: str, plural: str, n: int) -> str:
     """The form of a message for `n` things in the visitor's language."""
-    return _spoken(_catalogue(language.get()).ngettext(singular, plural, n))
+    return _Message(lambda: _catalogue(language.get()).ngettext(singular, plural, n))
+
+
+def again(text: str) -> str:
+    """What was said by `_`, with the values filled in since, in the language of whoever reads it now; any other text as
+    it is.
+    """
+    return text.say() if isinstance(text, _Message) else text
 
 
 def numeral(value: object, spec: str = "") -> str:
@@ -69,20 +77,29 @@ def decimal_marks() -> str:
     return f",{THOUSANDS[language.get()][0]}" if language.get() in THOUSANDS else ".,"
 
 
-def _spoken(text: str) -> str:
-    return _Message(text) if language.get() in THOUSANDS else text
-
-
 class _Message(str):
-    """A text whose `format` writes numbers as the visitor's language does."""
+    """A text that can be said again, whose `format` writes numbers as the visitor's language does."""
+
+    say: Callable[[], str]
+
+    def __new__(cls, say: Callable[[], str]) -> "_Message":
+        text = super().__new__(cls, say())
+        text.say = say
+        return text
 
     def format(self, *args: Any, **values: Any) -> str:
-        return _Writer().vformat(self, args, values)
+        return _Message(lambda: _Writer().vformat(self.say(), args, values))
+
+    def __str__(self) -> str:  # of an error too, whose message it is
+        return self
+
+    def __reduce__(self) -> tuple:
+        return str, (super().__str__(),)
 
 
 class _Writer(Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
-        return numeral(value, format_spec)
+        return numeral(again(value), format_spec)
 
 
 @cache

@@ -15,7 +15,8 @@ import pytest
 from clipexplore import jobs
 from clipexplore.errors import InputError
 from clipexplore.jobs import Lane
-from clipexplore.language import language
+from clipexplore.language import _ as said
+from clipexplore.language import language, ngettext
 
 LONG = 30  # seconds after which a test that hangs fails
 
@@ -570,6 +571,28 @@ def test_a_job_speaks_the_language_of_whoever_asked(lane, busy):
     busy[1].open()
     for code, job in asked.items():
         assert ended(job) == "done" and job.result == code
+
+
+def test_a_job_tells_its_stage_and_its_error_in_the_language_of_whoever_looks(lane):
+    def work(job):
+        job.report(0.5, said("Reading {name}").format(name=said("pictures")))
+        raise InputError(ngettext("{n} core", "{n} cores", 2000).format(n=0.5))
+
+    def begin(code):
+        language.set(code)
+        return lane.submit(work)
+
+    def look(code):
+        language.set(code)
+        return job.stage, job.error
+
+    job = copy_context().run(begin, "de")
+    assert job.wait(LONG)
+    assert [copy_context().run(look, code) for code in ("de", "en", "fr")] == [
+        ("Bilder lesen", "0,5 Kerne"),
+        ("Reading pictures", "0.5 cores"),
+        ("Lecture de images", "0,5 cœurs"),
+    ]
 
 
 # Shutting down

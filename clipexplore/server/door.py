@@ -22,6 +22,7 @@ from clipexplore.language import _
 ENTER = "/enter"
 OPEN = ("/healthz", "/readyz")
 COOKIE, BROWSER = "clipexplore_ticket", "clipexplore_browser"
+A_DAY = 24 * 3600  # seconds that a browser keeps a ticket
 # Wrong passcodes in a minute: of one browser, so that nobody is locked out by who sits in the same network, and of
 # everybody, since a program may say that it is another browser each time. Half of all six digits then take six days.
 WITHIN, TRIES, TRIES_IN_ALL = 60.0, 20, 60
@@ -43,7 +44,7 @@ def entrance(url: str, passcode: str, target: str = "/") -> str:
     if not passcode:
         return url.rstrip("/") + target
     return f"{url.rstrip('/')}{ENTER}?" + urlencode(
-        {"key": _made_from(passcode, "link")} | ({"next": target} if target != "/" else {})
+        {"key": made_from(passcode, "link")} | ({"next": target} if target != "/" else {})
     )
 
 
@@ -62,7 +63,7 @@ class Door:
     def __init__(self, app: ASGIApp, passcode: str, secure: bool = False):
         self.app, self.passcode, self.secure = app, passcode, secure
         # Made from the passcode, so that a server that was started again still knows its visitors.
-        self.ticket, self.key = _made_from(passcode, "ticket"), _made_from(passcode, "link")
+        self.ticket, self.key = made_from(passcode, "ticket"), made_from(passcode, "link")
         self.attempts = Attempts(TRIES, WITHIN), Attempts(TRIES_IN_ALL, WITHIN)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,7 +99,7 @@ class Door:
 
     def _let_in(self, target: str) -> Response:
         answer = RedirectResponse(quote(target, safe="/?&=%+:@,;!$'()*~#"), status_code=303)
-        answer.set_cookie(COOKIE, self.ticket, httponly=True, samesite="lax", secure=self.secure, max_age=24 * 3600)
+        answer.set_cookie(COOKIE, self.ticket, httponly=True, samesite="lax", secure=self.secure, max_age=A_DAY)
         return answer
 
     def _form(self, request: HTTPConnection, status: int, target: str, problem: str = "") -> Response:
@@ -110,8 +111,9 @@ class Door:
         return answer
 
 
-def _made_from(passcode: str, purpose: str) -> str:
-    return hmac.new(passcode.encode(), purpose.encode(), hashlib.sha256).hexdigest()
+def made_from(secret: str, purpose: str) -> str:
+    """What only who knows a secret can make, too long to be guessed, and another for each purpose."""
+    return hmac.new(secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()
 
 
 def _own_path(target: str) -> str:

@@ -42,7 +42,7 @@ from .expressions import (
 from .filters import facet_box, filter_box, say_kept
 from .gallery import chosen_bar, gallery, picture_view
 from .gap import show_gap
-from .journey import afresh_button, end_page, say_refused
+from .journey import afresh_button, end_page, go_where_sent, say_refused
 from .judged import label_box, show_accuracies, show_calibration, show_confusion, show_mistakes
 from .lessons import lesson_list, show_lesson
 from .making import new_collection
@@ -74,7 +74,7 @@ from .player import (
 )
 from .properties import show_apart, show_dimensions, show_direction, show_grid
 from .results import can_judge, download_row, nearest_bars, say_context, say_search, show_distribution, show_matches
-from .room import follow, follow_box, teachers_page
+from .room import follow_box, teachers_page
 from .serving import around_the_app, warm_up
 from .session import begin_run, is_pupil, preset, space, speak
 from .shades import color_box

@@ -43,6 +43,19 @@ def carried(**values: str | list[str]) -> dict[str, str | list[str]]:
     return {f"{CARRIED}{key}": value for key, value in values.items()}
 
 
+def send_to(page: str, keys: dict[str, list[str]], sidebar: dict[str, str]) -> None:
+    """Lets the next run begin on another page, with these keys of its link and these values of the sidebar."""
+    st.session_state["going"] = page, keys, sidebar
+
+
+def go_where_sent() -> None:
+    """Goes to the page of `send_to`; before any widget is shown, since a switch empties the link."""
+    if going := st.session_state.pop("going", None):
+        page, keys, sidebar = going
+        st.session_state.update(sidebar)
+        st.switch_page(run().pages[page], query_params=carried(**keys))
+
+
 def _take_carried(page: str) -> None:
     """Puts into the link what a link of `open_in` carries, and starts over with it.
 

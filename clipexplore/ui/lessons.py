@@ -62,12 +62,13 @@ def show_lesson(lesson: Lesson) -> None:
 
 def _show(lesson: Lesson) -> None:
     asked, leads = room().asked if is_class() else None, access().operator
-    here = asked if asked and asked.lesson == lesson.name else None
-    if asked and not here and not leads and (other := lessons().get(asked.lesson)):
+    of_class = lessons().get(asked.lesson) if asked and not leads else None
+    if of_class:
         with st.container(border=True):
-            st.caption(_("Your class is asked:"))
-            _show_one(other, asked)
-    _show_one(lesson, here)
+            st.caption(":material/campaign: " + _("Your class is asked:"))
+            _show_one(of_class, asked)
+    if of_class != lesson:
+        _show_one(lesson, asked if asked and asked.lesson == lesson.name else None)
 
 
 def _show_one(lesson: Lesson, asked: Asked | None) -> None:

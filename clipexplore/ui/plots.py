@@ -15,7 +15,7 @@ import streamlit as st
 from plotly.basedatatypes import BaseFigure
 from plotly.colors import get_colorscale
 
-from clipexplore.language import _, decimal_marks, language
+from clipexplore.language import _, decimal_marks, language, numeral
 
 from .browser import component
 from .markdown import plain, short
@@ -178,7 +178,15 @@ def figure(
         separators=decimal_marks(),
     )
     data = [traces] if isinstance(traces, dict) else list(traces)
-    return {"data": _as_json("data", data), "layout": _as_json("layout", look | axes | layout)}
+    whole = {name: _with_blanks(each) for name, each in (look | axes | layout).items()}
+    return {"data": _as_json("data", data), "layout": _as_json("layout", whole)}
+
+
+def _with_blanks(axis: Any) -> Any:
+    """An axis of shares with a blank before its %, as many languages have it and Plotly never writes it."""
+    if isinstance(axis, dict) and axis.get("tickformat") == ".0%" and numeral(1, ".0%") != "100%":
+        return axis | {"labelalias": {f"{number}%": numeral(number / 100, ".0%") for number in range(101)}}
+    return axis
 
 
 def _across(x: float | None = None, y: float | None = None, text: str = "", **look: Any) -> list[dict]:

@@ -5,9 +5,9 @@ import streamlit as st
 from clipexplore import links
 from clipexplore.language import _, ngettext
 from clipexplore.lessons import Lesson
-from clipexplore.room import Asked, Room
+from clipexplore.room import Asked, Led, Room
 
-from .journey import carried
+from .journey import send_to
 from .session import access, is_class, run, speaking
 
 EVERY = 0.5  # seconds between two looks at what is asked
@@ -58,18 +58,6 @@ def lead_buttons(page: str) -> None:
         st.button(_("Show the room nothing"), "let-go", on_click=room().let_go, icon=":material/stop:", width="stretch")
 
 
-def follow() -> None:
-    """Goes to what the teacher shows, where the visitor has agreed to; before any widget is shown."""
-    if st.session_state.pop("going", False) and (led := room().led):
-        st.session_state["followed"] = led.number
-        keys = dict(led.keys)
-        for key in links.ALL.keys() - {"lang"}:
-            st.session_state[key] = keys.get(key, links.ALL[key])
-        of_page = [key for key in keys if key in links.PAGES[led.page]]
-        there = {key: [value for each, value in led.keys if each == key] for key in of_page}
-        st.switch_page(run().pages[led.page], query_params=carried(**there))
-
-
 def follow_box() -> None:
     """For the class: whether to go along with the teacher by itself."""
     st.session_state["following"] = st.session_state.get("follows", False)  # which a change of page forgets
@@ -91,15 +79,17 @@ def _look() -> None:
     if led is None or led.number == st.session_state.get("followed"):
         return
     if st.session_state.get("follows"):
-        _go()
-        st.rerun()
+        _follow(led)
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="teachers-page"):
         says = _("Your teacher shows the room **{page}**.").format(page=run().pages[led.page].title)
         st.markdown(says, width="content")
         if st.button(_("Go there"), "go-there", icon=":material/arrow_forward:", type="primary"):
-            _go()
-            st.rerun()
+            _follow(led)
 
 
-def _go() -> None:
-    st.session_state["going"] = True
+def _follow(led: Led) -> None:
+    st.session_state["followed"] = led.number
+    keys = dict(led.keys)
+    there = {key: [value for each, value in led.keys if each == key] for key in keys if key in links.PAGES[led.page]}
+    send_to(led.page, there, {key: keys.get(key, default) for key, default in links.ALL.items() if key != "lang"})
+    st.rerun()

@@ -22,6 +22,7 @@ from clipexplore.models import catalog
 from clipexplore.server.arriving import Arriving
 from clipexplore.server.door import Door
 from clipexplore.server.machine import share_heaps
+from clipexplore.server.operator import operator_route
 from clipexplore.server.serving import make_operator_code
 from clipexplore.server.web import Gate, Quota, SecurityHeaders, fonts_route, health_routes
 from clipexplore.settings import settings
@@ -53,9 +54,14 @@ def around_the_app() -> dict[str, Any]:
     """The parameters of `st.App`; prints an operator code where its owner needs one."""
     make_operator_code(str(st.get_option("server.address") or "0.0.0.0"))
     current = settings()
+    secure = current.public_url.startswith("https:")
     return {
         "lifespan": _lifespan,
-        "routes": [*health_routes(ready=is_warm), fonts_route(current.assets / "fonts")],
+        "routes": [
+            *health_routes(ready=is_warm),
+            fonts_route(current.assets / "fonts"),
+            operator_route(current.operator_code, secure),
+        ],
         "middleware": [
             Middleware(SecurityHeaders),
             Middleware(
@@ -64,7 +70,7 @@ def around_the_app() -> dict[str, Any]:
                 style=Path(__file__).with_name("browser").joinpath("window.css").read_text(encoding="utf-8"),
             ),
             Middleware(Gate, public_url=current.public_url),
-            Middleware(Door, passcode=current.passcode, secure=current.public_url.startswith("https:")),
+            Middleware(Door, passcode=current.passcode, secure=secure),
             Middleware(
                 Quota,
                 session=current.session_megabytes * MB,

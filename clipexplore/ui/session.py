@@ -29,6 +29,7 @@ from clipexplore.expression import Expression
 from clipexplore.language import LANGUAGES, language
 from clipexplore.models import catalog
 from clipexplore.names import define
+from clipexplore.server import operator
 from clipexplore.settings import settings
 from clipexplore.space import Space
 from clipexplore.store import shelves
@@ -211,7 +212,15 @@ def caller() -> Caller:
 
 def access() -> Access:
     """What this session's visitor may do."""
-    return Access.of(caller(), bool(st.session_state.get("operator")), settings())
+    return Access.of(caller(), has_typed_code(), settings())
+
+
+def has_typed_code() -> bool:
+    """Whether the operator code was typed in this session, or in this browser within a day."""
+    if "operator" not in st.session_state:
+        given = st.context.cookies.get(operator.COOKIE)
+        st.session_state["operator"] = isinstance(given, str) and operator.is_ticket(given, settings().operator_code)
+    return st.session_state["operator"]
 
 
 def is_class() -> bool:

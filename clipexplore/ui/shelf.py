@@ -24,10 +24,11 @@ from clipexplore.store.importing import REJECTED
 from clipexplore.store.shelves import Shelved
 
 from .imports import import_panel, jobs, reembed, resume, say_failed
+from .journey import send_to
 from .markdown import escape
 from .page import show_errors
 from .results import MOST_BYTES, for_other_tools, tiles
-from .session import access, preset, run, visitor
+from .session import access, run, visitor
 from .titles import described
 from .uploads import picture_url
 from .widgets import download
@@ -57,7 +58,8 @@ def _card(card: Shelved) -> None:
     whose = {"bundled": _("bundled"), "shared": _("shared"), "own": _("yours")}
     counted = _("{count:,} pictures") if card.pictures else _("{count:,} texts")
     counted = _("vectors of {count:,} pictures") if card.bare else counted
-    st.markdown(f"**{escape(card.title)}** · {whose[card.of]}")
+    chosen = [_("selected")] if st.session_state["collection"] == card.name else []
+    st.markdown(" · ".join([f"**{escape(card.title)}**", whose[card.of], *chosen]))
     st.caption(escape(described(card.name, card.description)) or counted.format(count=card.items))
     models = ", ".join(card.models) or _("not embedded yet")
     st.caption(
@@ -68,14 +70,13 @@ def _card(card: Shelved) -> None:
     import_panel(card.folder, may_change(card))
     _go_on(card)
     with st.container(horizontal=True, gap="small"):
-        chosen = st.session_state["collection"] == card.name
         st.button(
-            _("Selected") if chosen else _("Explore"),
+            _("Explore"),
             key=f"explore-{card.name}",
-            on_click=preset,
-            kwargs={"collection": card.name, **_model_for(card)},
+            on_click=send_to,
+            args=("search", {}, {"collection": card.name, **_model_for(card)}),
             icon=":material/explore:",
-            disabled=chosen or not card.items,
+            disabled=not card.items,
         )
         with st.popover("⋯", type="tertiary"):
             _actions(card)

@@ -14,13 +14,16 @@ from clipexplore.cluster.driver import Node, nodes, repeats
 from clipexplore.errors import InputError
 from clipexplore.language import _, ngettext, size
 from clipexplore.server import machine
+from clipexplore.server.operator import ticket
 from clipexplore.settings import settings
 
+from .browser import component
 from .markdown import escape
-from .session import access, caller, speaking
+from .session import access, caller, has_typed_code, speaking
 from .titles import called
 
 EVERY = 3  # seconds between two looks
+_browser = component("operator")
 
 
 @st.cache_resource(show_spinner=False)
@@ -31,13 +34,24 @@ def _attempts() -> Attempts:
 
 def operator_box() -> None:
     """Where somebody who is not at this machine types the operator code; nothing where none is set."""
+    code = settings().operator_code
     if access().operator:
         st.caption(_("You are the operator: you may change every shared collection and stop every job."))
-    elif settings().operator_code:
+    elif code:
         with st.expander(_("Are you the operator?"), icon=":material/key:"), st.form("operator-form", border=False):
-            code = st.text_input(_("Operator code"), type="password", max_chars=200)
+            typed = st.text_input(_("Operator code"), type="password", max_chars=200)
             if st.form_submit_button(_("Become the operator")):
-                _enter(code)
+                _enter(typed)
+    if has_typed_code():
+        st.caption(_("This browser is remembered for a day."))
+        st.button(_("Forget this browser"), on_click=_leave, icon=":material/logout:", type="tertiary")
+        _browser(data={"ticket": ticket(code)}, key="operator-ticket", height=1)
+    elif st.session_state.pop("left-operator", False):
+        _browser(data={"ticket": ""}, key="operator-ticket", height=1)
+
+
+def _leave() -> None:
+    st.session_state["operator"], st.session_state["left-operator"] = False, True
 
 
 def _enter(code: str) -> None:

@@ -118,8 +118,11 @@ def become_the_teacher(window, school):
     arrive(window, f"{school.url}/status")
     window.get_by_text("Are you the operator?").click()
     window.get_by_label("Operator code", exact=True).fill(CODE)
-    window.get_by_role("button", name="Become the operator").click()
+    with window.expect_response("**/operator"):
+        window.get_by_role("button", name="Become the operator").click()
+    window.reload()  # the browser is remembered, by what no script reads
     window.get_by_text("You are the operator").wait_for()
+    assert "clipexplore" not in window.evaluate("() => document.cookie") and CODE not in window.url
     window.get_by_test_id("stTopNav").get_by_role("link", name=re.compile("Lessons")).first.click()
     window.get_by_role("button", name="Ask the class").wait_for()
     settle_in_class(window)
@@ -166,6 +169,11 @@ def test_a_teacher_and_a_class(visitor, chromium, watched, school):
     phone.get_by_test_id("stProgress").first.wait_for(state="detached")
     context.close()
     late.context.close()
+    arrive(front, f"{school.url}/status")
+    with front.expect_response("**/operator"):
+        front.get_by_role("button", name="Forget this browser").click()
+    front.reload()
+    front.get_by_text("Are you the operator?").wait_for()
 
 
 def test_the_code_for_a_room_is_whole_on_the_screen_and_nothing_lies_over_it(visitor, new_server):

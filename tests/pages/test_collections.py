@@ -73,6 +73,13 @@ def names(app):
     return [each.key.removeprefix("explore-") for each in buttons(app, "explore-")]
 
 
+def explore(app):
+    """Explores the collection that was made here, and comes back."""
+    app.button(key="explore-my-holidays").click().run()
+    assert app.title[0].value == "Search" and app.session_state["collection"] == "my-holidays"
+    return app.switch_page("pages/collections.py").run()
+
+
 def jpegs(count):
     return [(f"p{number}.jpg", jpeg(number)) for number in range(count)]
 
@@ -91,7 +98,7 @@ def test_a_drop_becomes_a_collection_that_every_page_explores(app):
     settle(drop(app, *jpegs(9), ("p3.txt", b"a red noise\n")))
     assert names(app) == ["emoji-world", "my-holidays"] and not errors(app)
     assert any("9 added" in unescaped(each.value) for each in app.success)
-    app.button(key="explore-my-holidays").click().run()
+    explore(app)
     assert app.session_state["collection"] == "my-holidays" and len(inside(app)) == 9
     app.switch_page("pages/search.py").run()
     app.text_input(key="q").set_value("@p3").run()
@@ -124,7 +131,7 @@ def test_two_sessions_may_call_theirs_alike_and_each_gets_its_own(app):
     other.text_input(key="making-title").set_value("Holidays").run()
     settle(drop(other, *[(f"q{number}.jpg", jpeg(50 + number)) for number in range(4)]))
     for each, ids in ((app, {"p0", "p1", "p2"}), (other, {"q0", "q1", "q2", "q3"})):
-        each.button(key="explore-my-holidays").click().run()
+        explore(each)
         assert set(inside(each)) == ids
         each.switch_page("pages/search.py").run()
         assert set(pictures(each, "search")) == ids
@@ -141,7 +148,7 @@ def test_deleted_and_had_back(app):
 
 def test_the_collection_one_looks_at_may_be_deleted(app):
     settle(drop(app, *jpegs(3)))
-    app.button(key="explore-my-holidays").click().run()
+    explore(app)
     app.button(key="delete-my-holidays").click().run()
     assert app.session_state["collection"] == "emoji-world" and not errors(app) and not app.exception
     assert not app.warning  # no link has named what is not here
@@ -324,7 +331,7 @@ def test_deleting_makes_room_at_once(app, monkeypatch):
 def test_captions_alone_are_explored_too(app):
     lines = "".join(f"a thing number {number},{'home' if number % 2 else 'away'}\n" for number in range(12))
     settle(drop(app, ("c.csv", f"caption,place\n{lines}".encode())))
-    app.button(key="explore-my-holidays").click().run()
+    explore(app)
     assert not errors(app) and len(app.dataframe[0].value) == 12
     app.switch_page("pages/search.py").run()
     app.segmented_control(key="in").set_value("captions").run()
@@ -342,7 +349,7 @@ def test_labels_from_folders_are_judged_by_classify_and_pairs_matched(app):
             archive.writestr(f"{'cat' if number % 2 else 'dog'}/{number}.jpg", jpeg(number))
             archive.writestr(f"{'cat' if number % 2 else 'dog'}/{number}.txt", f"picture {number}")
     settle(drop(app, ("labelled.zip", file.getvalue())))
-    app.button(key="explore-my-holidays").click().run()
+    explore(app)
     app.switch_page("pages/match.py").run()
     assert not errors(app) and "match-matrix" in figures(app)
     app.switch_page("pages/classify.py").run()
@@ -389,7 +396,7 @@ def test_the_shown_code_finds_what_the_page_shows(link):
 @pytest.mark.parametrize("look", ["duplicates", "outliers"])
 def test_a_look_inside(app, look):
     settle(drop(app, *jpegs(8), ("same.png", jpeg(3, format="PNG"))))
-    app.button(key="explore-my-holidays").click().run()
+    explore(app)
     app.segmented_control(key="look").set_value(look).run()
     for _ in range(100):
         if any(word in captions(app) for word in ("groups of near-duplicates", "least like their ten nearest")):

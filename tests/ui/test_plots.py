@@ -1,5 +1,6 @@
 import html
 import json
+from contextvars import copy_context
 from importlib.metadata import version
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from plotly.io import to_json
 from plotly.tools import return_figure_from_figure_or_data
 
+from clipexplore.language import language
 from clipexplore.ui.markdown import plain
 from clipexplore.ui.plots import COLORWAY, Unchecked, axis_titles, figure
 
@@ -51,6 +53,17 @@ def test_a_figure_is_one_of_plotlys_with_its_numbers_titles_scales_and_lines():
     assert colours == wanted
     assert checked.layout.shapes == theirs.layout.shapes and checked.layout.annotations == theirs.layout.annotations
     assert (checked.layout.xaxis.title.text, checked.layout.yaxis.title.text) == ("cosine", "z")
+
+
+def test_an_axis_of_shares_writes_them_as_the_language_does():
+    def aliases(code):
+        language.set(code)
+        layout = figure([], y=dict(tickformat=".0%"), yaxis2=dict(tickformat=".0%"), x=dict(range=[0, 1]))["layout"]
+        plotly.Figure(layout=layout)
+        return [layout[axis].get("labelalias", {}).get("20%") for axis in ("yaxis", "yaxis2", "xaxis")]
+
+    assert copy_context().run(aliases, "de") == ["20\u00a0%", "20\u00a0%", None]
+    assert copy_context().run(aliases, "en") == [None, None, None]
 
 
 def test_defaults_take_the_colours_of_the_theme():
