@@ -207,8 +207,13 @@ def again(work: Callable[[], T]) -> T:
     return work()
 
 
-def awaited(get: Callable[[float], T], longest: float) -> T:
+def awaited(get: Callable[[float], T], longest: float, check: Callable[[], object] = lambda: None) -> T:
     """What `get` gives, asked for a moment at a time, so that whoever waits is told when the cluster is gone.
+
+    Parameters
+    ----------
+    check
+        Called every moment; raises where there is nothing to wait for.
 
     Raises
     ------
@@ -225,6 +230,7 @@ def awaited(get: Callable[[float], T], longest: float) -> T:
             if time.monotonic() > end:
                 raise
         check_reachable()
+        check()
 
 
 def watched(stream: Iterable[T]) -> Iterator[T | None]:

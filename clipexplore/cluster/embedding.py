@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clipexplore.cluster.connection import ask
-from clipexplore.cluster.deploying import deployed, once_loaded
+from clipexplore.cluster.deploying import check_starts, deployed, once_loaded
 from clipexplore.cluster.driver import again, awaited
 from clipexplore.models.embedder import Embedder
 from clipexplore.models.preparing import Picture
@@ -157,6 +157,7 @@ class _Request:
 
     def _begin(self) -> None:
         serving = deployed(Clip, *self._model, most=MOST)
+        self._name = serving.app_name
         self._asked: Any = getattr(serving, self._method).remote(*self._arguments)
 
     def answer(self) -> Any:
@@ -164,4 +165,4 @@ class _Request:
         if self._asked is None:
             self._begin()
         asked, self._asked = self._asked, None
-        return awaited(lambda moment: asked.result(timeout_s=moment), LONGEST)
+        return awaited(lambda moment: asked.result(timeout_s=moment), LONGEST, partial(check_starts, self._name))

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from clipexplore.cluster.connection import Work, ask
-from clipexplore.cluster.deploying import deployed, once_loaded
+from clipexplore.cluster.deploying import check_starts, deployed, once_loaded
 from clipexplore.cluster.driver import again, awaited, shared, watched
 from clipexplore.draw.folders import usual_settings
 from clipexplore.draw.renderer import Renderer, Shown
@@ -151,8 +151,9 @@ def _pictures(batch: Work, report: PreviewReport) -> list[Image.Image]:
 
 def _encoded(arguments: list[str | None], texts: list[str]) -> np.ndarray:
     def answer() -> np.ndarray:
-        asked = deployed(Artist, *arguments).encode_prompts.remote(texts)
-        return awaited(lambda moment: asked.result(timeout_s=moment), LONGEST)
+        serving = deployed(Artist, *arguments)
+        asked = serving.encode_prompts.remote(texts)
+        return awaited(lambda moment: asked.result(timeout_s=moment), LONGEST, partial(check_starts, serving.app_name))
 
     return again(answer)
 
@@ -177,7 +178,8 @@ class _Batch:
 
     def _begin(self) -> None:
         arguments, numbers, asked = self._asked
-        self._drawing = deployed(Artist, *arguments).options(stream=True).draw.remote(numbers, asked)
+        serving = deployed(Artist, *arguments)
+        self._name, self._drawing = serving.app_name, serving.options(stream=True).draw.remote(numbers, asked)
         self._news: Iterator[Any] | None = watched(self._drawing)
 
     def _next(self) -> Any:
@@ -185,5 +187,7 @@ class _Batch:
             self._begin()
         news, self._news = self._news, None
         said = next(news)  # type: ignore[arg-type]
+        if said is None:
+            check_starts(self._name)
         self._news = news
         return said

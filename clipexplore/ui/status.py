@@ -112,14 +112,14 @@ def _look_at_cluster() -> None:
             begun_again.for_memory,
         )
         st.warning(sentence.format(n=begun_again.for_memory), icon=":material/memory_alt:")
-    for for_memory in (True, False):
-        if names := ", ".join(each.name for each in held if each.fails and each.for_memory == for_memory):
+    for each in held:
+        if each.fails:
             sentence = (
-                _("{names} cannot start for want of memory on a node, and keeps being tried; add memory, or nodes.")
-                if for_memory
-                else _("{names} cannot start, and keeps being tried; the logs of the nodes say why.")
+                _("{name} cannot start for want of memory on a node, and keeps being tried; add memory, or nodes.")
+                if each.for_memory
+                else _("{name} cannot start ({reason}), and keeps being tried.")
             )
-            st.error(escape(sentence.format(names=names)), icon=":material/error:")
+            st.error(escape(sentence.format(name=each.name, reason=each.reason)), icon=":material/error:")
     st.dataframe([_node_row(node) for node in there], hide_index=True)
     counts = ", ".join(f"{each.name} × {each.copies}" for each in held)
     st.caption(_("Copies of models at work: {counts}").format(counts=escape(counts) or "–"))

@@ -115,9 +115,12 @@ def where(request):
 
 @pytest.fixture(scope="session")
 def unclip(tiny_unclip, tiny_clip):
-    """The loaded `tiny_unclip`, in the data type that nodes like this machine draw in."""
+    """The loaded `tiny_unclip`, in the data type and on the one thread that copies on nodes like this machine draw."""
+    import torch
+
     from clipexplore.draw.renderer import Renderer
 
+    torch.set_num_threads(1)
     return Renderer.load(tiny_unclip, tiny_clip)
 
 

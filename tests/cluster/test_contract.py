@@ -1,6 +1,7 @@
 """Whether a cluster is set or not, the same is answered: one suite for both."""
 
 import shutil
+import time
 from contextlib import closing
 from itertools import pairwise, product
 
@@ -14,7 +15,7 @@ from fixtures_s3 import bucket, put
 from clipexplore.batcher import shared_embedder
 from clipexplore.draw.drawer import Drawer
 from clipexplore.draw.renderer import Renderer
-from clipexplore.errors import InputError, MissingError
+from clipexplore.errors import DamagedError, InputError, MissingError
 from clipexplore.images import open_picture
 from clipexplore.models.embedder import Embedder
 from clipexplore.models.weights import Weights
@@ -51,6 +52,16 @@ def test_what_cannot_be_embedded_is_told_in_the_same_words_and_stops_nobody_else
 def test_a_model_that_is_not_there_is_missing(where, tmp_path):
     with pytest.raises(MissingError, match="There is no CLIP in"):
         shared_embedder(tmp_path).embed_texts(["cat"])
+
+
+def test_a_model_whose_weights_are_damaged_is_told_of_at_once(where, tiny_clip, tmp_path):
+    folder = shutil.copytree(tiny_clip, tmp_path / "damaged")
+    weights = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    began = time.monotonic()
+    with pytest.raises(DamagedError):
+        shared_embedder(folder).embed_texts(["cat"])
+    assert time.monotonic() - began < 120
 
 
 @pytest.mark.parametrize("mapped", [True, False])

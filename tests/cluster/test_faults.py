@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
@@ -21,6 +22,7 @@ from clipexplore.retrieval.nearest import search
 from clipexplore.retrieval.shared_search import shared_search
 from clipexplore.sources.entries import Entry, Source
 from clipexplore.sources.recognise import open_source
+from clipexplore.store import importing
 from clipexplore.store.collection import Collection
 from clipexplore.store.importing import add
 from clipexplore.store.stored import Stored
@@ -76,6 +78,26 @@ def test_an_import_goes_on_and_has_everything_once(nodes, tmp_path, tiny_clip, s
     np.testing.assert_allclose(found.embeddings("tiny", "pictures"), own.embed_images(stored), atol=1e-5)
 
 
+def test_an_import_that_loses_the_head_goes_on_where_it_was(nodes, tmp_path, tiny_clip, monkeypatch):
+    monkeypatch.setattr(importing, "COMMIT", 64)
+    fill(tmp_path / "photos", 400)
+    by, store = shared_embedder(tiny_clip), Stored.create(tmp_path / "it", name="it", title="It", kind="pictures")
+    revision, stopped = by.revision, threading.Event()
+
+    def report(done, stage):
+        if done > 0.5 and not stopped.is_set():
+            stopped.set()
+            nodes.stop()
+
+    with pytest.raises(NetworkError, match="cannot be reached"):
+        add(store, open_source(tmp_path / "photos"), by, "tiny", revision, report)
+    nodes.start()
+    nodes.complete()
+    outcome = add(store, open_source(tmp_path / "photos"), by, "tiny", revision, silent)
+    assert outcome.known and (outcome.known + outcome.added, outcome.refused) == (400, 0)
+    assert len(Collection.open(tmp_path / "it", verify=True)) == 400
+
+
 def test_texts_asked_meanwhile_are_answered(nodes, tiny_clip):
     """By many at a time, while the node with the model dies."""
     by = shared_embedder(tiny_clip)
@@ -101,13 +123,14 @@ sys.meta_path.insert(0, Crash())
 
 
 @pytest.mark.parametrize(
-    "module",
+    ("module", "told"),
     [
-        pytest.param("transformers", id="when the model is loaded"),
-        pytest.param("clipexplore.cluster.searching", id="when a shard is started"),
+        pytest.param("transformers", "has ended 3 times", id="when the model is loaded"),
+        pytest.param("clipexplore.cluster.embedding", r"cannot .* \(.*process has died", id="when a copy is started"),
+        pytest.param("clipexplore.cluster.searching", "has ended 3 times", id="when a shard is started"),
     ],
 )
-def test_where_the_code_itself_crashes_that_is_told(nodes, tiny_clip, tmp_path, monkeypatch, module):
+def test_where_the_code_itself_crashes_that_is_told(nodes, tiny_clip, tmp_path, monkeypatch, module, told):
     """On the one node that there is, each process ends as it imports something; on other nodes all goes on."""
     by, rows = shared_embedder(tiny_clip), vectors(60_000)
     ask_for = (
@@ -122,8 +145,10 @@ def test_where_the_code_itself_crashes_that_is_told(nodes, tiny_clip, tmp_path, 
         broken = local.start_node(nodes.port, "broken", cpus=2)
         until(lambda: nodes.is_there("broken"))
         nodes.kill()
-        with pytest.raises(NetworkError, match="has ended 3 times"):
+        began = time.monotonic()
+        with pytest.raises(NetworkError, match=told):
             ask_for()
+        assert time.monotonic() - began < 200  # and not only when a request is given up
         end(broken)
     nodes.complete()
     np.testing.assert_allclose(ask_for(), before, atol=1e-6)
