@@ -99,6 +99,7 @@ def _siglip_model(folder: Path, vocabulary: int) -> None:
 
 
 def _tips2(folder: Path) -> Path:
+    import torch
     from transformers import Tipsv2Config, Tipsv2Model, Tipsv2Tokenizer
 
     vocab, merges = _bpe(["<pad>", "<unk>"])
@@ -113,7 +114,12 @@ def _tips2(folder: Path) -> Path:
         "image_size": SIDE,
         "patch_size": 8,
     }
-    _lively(Tipsv2Model(Tipsv2Config(text_config=text, vision_config=vision)), folder)
+    model = Tipsv2Model(Tipsv2Config(text_config=text, vision_config=vision))
+    with torch.no_grad():
+        for name, numbers in model.named_parameters():
+            if "layer_scale" in name:  # all 1 as initialised
+                numbers.uniform_(0.5, 2)
+    _lively(model, folder)
     about = {
         "image_processor_type": "Tipsv2ImageProcessor",
         "size": {"height": SIDE, "width": SIDE},

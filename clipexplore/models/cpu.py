@@ -49,6 +49,7 @@ def pack(tower: Any) -> None:
         AttentionInterface.register(ATTENTION, _by_heads)
         tower.set_attn_implementation(ATTENTION)
     for parent in list(tower.encoder.modules()):
+        _scaled_at_once(parent)
         gelu = _GELU.get(type(getattr(parent, "activation_fn", None)).__name__)
         for name, part in parent.named_children():
             if type(part) is torch.nn.Linear:
@@ -88,6 +89,21 @@ def _by_heads(
     parts = zip(*(each.flatten(0, 1).split(at_once) for each in (asking * scaling, key, value)), strict=True)
     seen = torch.cat([torch.bmm(torch.bmm(q, k.transpose(1, 2)).softmax(2), v) for q, k, v in parts])
     return seen.view(count, heads, -1, width).transpose(1, 2).expand(-1, length, -1, -1).contiguous(), None
+
+
+def _scaled_at_once(layer: Any) -> None:
+    """Scales that a layer of TIPS has for what it adds go into the weights before them: two passes through memory less.
+
+    Others have none.
+    """
+    import torch
+
+    for scale, part in (("layer_scale1", "attention"), ("layer_scale2", "mlp")):
+        if hasattr(layer, scale):
+            factors = getattr(layer, scale).lambda1.data
+            last = [each for each in getattr(layer, part).children() if isinstance(each, torch.nn.Linear)][-1]
+            last.weight.data, last.bias.data = last.weight.data * factors[:, None], last.bias.data * factors
+            setattr(layer, scale, torch.nn.Identity())
 
 
 def _packed(linear: torch.nn.Linear, gelu: str | None = None) -> torch.nn.Module:

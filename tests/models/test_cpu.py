@@ -82,7 +82,8 @@ def test_pictures_of_every_family_are_no_farther_from_the_exact_ones(folder):
     true, after = exact.embed_images(pictures), packed.embed_images(pictures)
     assert 0 < np.linalg.norm(after - true, axis=1).mean() < 1.3 * np.linalg.norm(before - true, axis=1).mean()
     names = {type(part).__name__ for part in packed._model.vision_model.encoder.modules()}
-    assert "Packed" in names and not {"GELUActivation", "GELUTanh", "QuickGELUActivation", "Linear"} & names
+    done = {"GELUActivation", "GELUTanh", "QuickGELUActivation", "Linear", "Tipsv2VisionLayerScale"}
+    assert "Packed" in names and not done & names
 
 
 @pytest.mark.parametrize("length", [3, 50, 800])
