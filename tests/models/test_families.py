@@ -136,6 +136,9 @@ def test_the_documentation_says_what_a_family_does(named, row, folders):
     draws = [key for key, each in catalog.models().items() if each.draws_prompts or each.draws_embeddings]
     assert drawn == "a bridge" or (named == "clip" and {"clip-b32", "clip-l14"} <= set(draws))
     assert ("IP-Adapter" in drawn) == (named == "clip" and catalog.get("laion-h14").draws_embeddings.kind == "adapter")
+    b32, l14 = catalog.get("clip-b32"), catalog.get("clip-l14")
+    assert ("Stable Diffusion 1.5" in drawn) == (named == "clip" and "stable-diffusion-v1-5" in b32.draws_prompts.repo)
+    assert ("unCLIP" in drawn) == (named == "clip" and "unclip" in l14.draws_embeddings.repo)
     assert ("Kandinsky" in drawn) == (named == "clip" and bool(catalog.get("laion-bigg").prior))
     assert not {"siglip2-b16", "metaclip2-b32", "tipsv2-b14"} & set(draws)
 
