@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +48,7 @@ class Published:
     def __init__(self, folder: Path):
         self.folder, self.facts = folder, read_manifest(folder)
         self._checked: set[str] = set()
-        self._groups: dict[tuple[str, int], pa.ChunkedArray] = {}
+        self._group = lru_cache(_GROUPS)(self._read_group)  # who reads one picture often reads others of its group
         self._ends = np.cumsum(list(self.facts.get("shards", {}).values()))
         for name, entry in self.facts["files"].items():
             path = folder / name
@@ -81,19 +81,16 @@ class Published:
         return Texts(items["id"]), Texts(items["caption"]), items.select(fields).to_pandas()
 
     def picture(self, row: int) -> bytes:
-        """The encoded picture of a row; those of its group are kept a while, since who reads one often reads others."""
+        """The encoded picture of a row."""
+        number = int(np.searchsorted(self._ends, row, side="right"))
+        group, place = divmod(row - (int(self._ends[number - 1]) if number else 0), GROUP)
+        return self._group(list(self.facts["shards"])[number], group)[place].as_py()
+
+    def _read_group(self, name: str, group: int) -> pa.ChunkedArray:
         import pyarrow.parquet
 
-        number = int(np.searchsorted(self._ends, row, side="right"))
-        name = list(self.facts["shards"])[number]
-        group, place = divmod(row - (int(self._ends[number - 1]) if number else 0), GROUP)
-        if (pictures := self._groups.get((name, group))) is None:
-            file = pyarrow.parquet.ParquetFile(self._path(name), memory_map=True)
-            pictures = file.read_row_group(group, columns=["picture"])["picture"]
-            if len(self._groups) >= _GROUPS:
-                self._groups.clear()
-            self._groups[name, group] = pictures
-        return pictures[place].as_py()
+        file = pyarrow.parquet.ParquetFile(self._path(name), memory_map=True)
+        return file.read_row_group(group, columns=["picture"])["picture"]
 
     def embedded(self, model: str) -> list[Kind]:
         """The kinds that a model has embedded."""
