@@ -85,7 +85,7 @@ class Sidecars:
         InputError
             If one cannot be read, and none before it has a caption.
         """
-        caption, fields = "", dict[str, object]()
+        caption, fields, id = "", dict[str, object](), ""
         for name in self.of(picture):
             try:
                 said = _read(self._tree.read(name), name)
@@ -96,8 +96,8 @@ class Sidecars:
             part = self._parts.get(_key(picture).lower(), {}).get(name.lower(), "")
             if said.caption and part and name.lower().endswith(".txt") and (caption or part not in CAPTION):
                 said = Row(fields={"captions" if part in CAPTION else part: said.caption})
-            caption, fields = caption or said.caption, {**said.fields, **fields}
-        return Row(caption=caption, fields=fields)
+            caption, fields, id = caption or said.caption, {**said.fields, **fields}, id or said.id
+        return Row(caption=caption, id=id, fields=fields)
 
     def numbers(self, pictures: Iterable[str]) -> tuple[str, ...]:
         """A note where the texts beside some pictures are numbers."""
@@ -183,7 +183,9 @@ _DULL = re.compile(r"status|error_message|exif|key|sha256|md5|imageData")
 
 
 def _from_json(data: bytes, name: str) -> Row:
-    """What an object says, or captions alone; an id is a field, because the name of the picture is its id."""
+    """What an object says, or captions alone; an id is a field unless it is the name of the picture, in which a
+    WebDataset has no dots.
+    """
     try:
         found = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -193,8 +195,9 @@ def _from_json(data: bytes, name: str) -> Row:
         captions = texts_in(found) if isinstance(found, str | list) else []
         return Row(caption="".join(captions[:1]), fields=further_captions(captions))
     row, ids = Roles([*found], [*found]).row(0, found), column_of_ids([*found])
-    fields = {ids: row.id, **row.fields} if row.id and row.id != _key(name).rpartition("/")[2] else row.fields
-    return replace(row, fields=tidy(fields))
+    if row.id.replace(".", "_") == _key(name).rpartition("/")[2].replace(".", "_"):
+        return replace(row, fields=tidy(row.fields))
+    return replace(row, id="", fields=tidy({ids: row.id, **row.fields} if row.id else row.fields))
 
 
 def tidy(fields: dict[str, object]) -> dict[str, object]:

@@ -50,7 +50,7 @@ def folder_of_pictures(tree: Tree) -> Source | None:
                 yield Rejected(name, _("The vectors beside it are others than beside the first picture."))
                 continue
             fields = {**labels[name], **said.fields}
-            yield with_directions(Entry(name, said.caption, fields, read=tree.reader(name), vectors=vectors))
+            yield with_directions(Entry(name, said.caption, fields, said.id, read=tree.reader(name), vectors=vectors))
         yield from chain.from_iterable(img2dataset.failed(tree, name) for name in reports)
         yield from (Rejected(name, why_not(name)) for name in left)
 
