@@ -9,12 +9,12 @@ from clipexplore.language import _
 from clipexplore.names import MAX_CHARACTERS, add, define
 
 from .markdown import escape
-from .session import run, space, speaking
+from .session import run, space, speaking, standing
 
 
 def names_box() -> DeltaGenerator:
     """The field for the names of the link; gives the place below it, for `check_names`."""
-    with st.expander(_("Names"), icon=":material/bookmark:", expanded=bool(st.session_state.get("names"))):
+    with st.expander(_("Names"), icon=":material/bookmark:", expanded=bool(standing("names", links.ALL["names"]))):
         st.text_area(
             _("One per line: name = expression"),
             links.ALL["names"],

@@ -159,6 +159,12 @@ def test_a_name_too_many_is_told():
     assert "no room" in app.toast[0].value and 3900 < len(app.session_state["names"]) <= 4000 and not errors(app)
 
 
+def test_names_of_a_link_are_in_sight():
+    for names in ("", "man = lion - cat", "blueness = blue - red"):
+        (box,) = (each for each in open_page("search", {"names": names}).sidebar.expander if each.label == "Names")
+        assert box.proto.expanded == bool(names)
+
+
 def test_names_that_are_none_are_told_beside_them():
     app = open_page("search", {"names": "two words = cat"})
     assert "Line 1 of the names" in errors(app)[0] and app.sidebar.error and not app.main.error
