@@ -63,12 +63,13 @@ def show_lesson(lesson: Lesson) -> None:
 def _show(lesson: Lesson) -> None:
     asked, leads = room().asked if is_class() else None, access().operator
     of_class = lessons().get(asked.lesson) if asked and not leads else None
-    if of_class:
-        with st.container(border=True):
-            st.caption(":material/campaign: " + _("Your class is asked:"))
-            _show_one(of_class, asked)
-    if of_class != lesson:
-        _show_one(lesson, asked if asked and asked.lesson == lesson.name else None)
+    if of_class:  # in no box: on a page that comes while it is asked, Streamlit loses what is inside of one
+        st.info(_("Your class is asked:"), icon=":material/campaign:")
+        _show_one(of_class, asked)
+        if of_class == lesson:
+            return
+        st.divider()
+    _show_one(lesson, asked if asked and asked.lesson == lesson.name else None)
 
 
 def _show_one(lesson: Lesson, asked: Asked | None) -> None:
