@@ -6,12 +6,12 @@ prints one table, in a minute and about a second for each picture drawn, on one 
 first: 400 scenes are carried, none of which, nor any with its caption, is an anchor. Texts and pictures find each other
 over a bridge of 300 anchors, as after a change of model; drawn is over one of 2,000, as on the pages. Beside each
 figure of the bridge stands the same for the first model's own vectors, and what is left of that; the bars are shares of
-it.
+it. With --new they are scenes that no collection has, and that nothing was chosen by.
 """
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -22,10 +22,14 @@ from ..models.bridge import Bridge, fit_bridge
 from ..models.embedder import Embedder
 from ..settings import settings
 from ..space import Space
-from .build_assets import MODEL, SECOND
+from .build_assets import MODEL, SECOND, emoji_world
+from .captions import literal
+from .evaluate import embed_scenes
 from .evaluate_drawing import drawn
+from .taken_apart import FIRST
 
 OTHERS, CARRIED = 400, 100_000
+NEW = FIRST + (1 << 21)  # from here on nothing else takes its seeds
 KINDS = ("pictures", "captions")
 BARS = {
     "captions find their pictures, R@1": 0.95,
@@ -41,10 +45,32 @@ def split(spaces: list[Space]) -> list[tuple[Vectors, Vectors]]:
     captions = spaces[0].collection.captions
     rows = np.random.default_rng(0).permutation(len(captions))
     others = [*{captions[row]: row for row in rows[:ANCHORS:-1]}.values()][:OTHERS]
-    said = {captions[row] for row in others}
-    anchors = [row for row in rows if captions[row] not in said]
-    vectors = [{kind: each.embeddings(kind) for kind in KINDS} for each in spaces]
-    return [tuple({kind: each[kind][rows] for kind in KINDS} for rows in (anchors, others)) for each in vectors]
+    anchors = _others_than({captions[row] for row in others}, captions, rows)
+    return [(_vectors(each, anchors), _vectors(each, others)) for each in spaces]
+
+
+def with_new(spaces: list[Space]) -> list[tuple[Vectors, Vectors]]:
+    """The same with new scenes of the collection's kinds as the others."""
+    rng, world, captions = np.random.default_rng(NEW), emoji_world(NEW), spaces[0].collection.captions
+    scenes = {literal(world[row][1]): world[row][1] for row in rng.permutation(len(world))}
+    said = [*scenes][:OTHERS]
+    anchors = _others_than(set(said), captions, rng.permutation(len(captions)))
+    drawn_as = [scenes[caption] for caption in said]
+    return [
+        (
+            _vectors(each, anchors),
+            {"pictures": embed_scenes(each.embedder, drawn_as), "captions": each.embedder.embed_texts(said)},
+        )
+        for each in spaces
+    ]
+
+
+def _others_than(said: set[str], captions: Sequence[str], rows: np.ndarray) -> list[int]:
+    return [row for row in rows.tolist() if captions[row] not in said]
+
+
+def _vectors(space: Space, rows: list[int]) -> Vectors:
+    return {kind: space.embeddings(kind)[rows] for kind in KINDS}
 
 
 def fitted(theirs: Vectors, ours: Vectors, anchors: int) -> Bridge:
@@ -89,8 +115,10 @@ def table(native: Mapping[str, float], bridged: Mapping[str, float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--number", type=int, default=OTHERS, help="pictures that are drawn, of either; 0 for none")
-    number = parser.parse_args().number
-    (ours, true), (theirs, others) = split([Space.open(MODEL), Space.open(SECOND)])
+    parser.add_argument("--new", action="store_true", help="new scenes instead of the collection's")
+    options = parser.parse_args()
+    number, spaces = options.number, [Space.open(MODEL), Space.open(SECOND)]
+    (ours, true), (theirs, others) = (with_new if options.new else split)(spaces)
     few, many = (fitted(theirs, ours, anchors) for anchors in (ANCHORS, MOST))
     native = recalls(true)
     bridged = recalls({kind: few.carry(others[kind], kind) for kind in KINDS})
