@@ -30,18 +30,20 @@ class Nodes:
         for once more.
         """
         for _attempt in range(5):
-            gone = [
-                name
-                for name in ("node 2", "node 3")
-                if name not in self._workers or self._workers[name].poll() is not None
-            ]
-            if not gone and self.alive == 3:
-                return
-            for name in gone:
+            for name in self._gone():
                 until(lambda: not self.is_there(name))  # noqa: B023 – the head notices only after a while
                 self._workers[name] = local.start_node(self.port, name, cpus=2)
-                until(lambda: self.is_there(name) or self._workers[name].poll() is not None)  # noqa: B023
+                until(lambda: self.is_there(name) or name in self._gone())  # noqa: B023
+            until(lambda: self.alive == 3 or self._gone())  # a node that was killed is there until the head notices
+            if not self._gone():
+                return
         pytest.fail("the nodes do not start")
+
+    def _gone(self) -> list[str]:
+        """The nodes that are to be started."""
+        return [
+            name for name in ("node 2", "node 3") if name not in self._workers or self._workers[name].poll() is not None
+        ]
 
     def kill_that_runs(self, actor: str) -> str:
         """Kills the node on which an actor of that name is, as a machine fails; gives the node's name."""
