@@ -21,6 +21,7 @@ from clipexplore.draw.prior import Prior
 from clipexplore.draw.walks import changes
 from clipexplore.models.bridge import Bridge
 from clipexplore.models.catalog import DrawnFrom, Model
+from clipexplore.models.devices import calibrate_threads
 from clipexplore.models.embedder import Embedder
 from clipexplore.models.residents import residents, size_of
 from clipexplore.models.weights import Weights
@@ -93,7 +94,7 @@ class Drawer:
 
     def load(self) -> Renderer | ClusterRenderer:
         """The loaded pipeline, one copy for everybody; takes seconds when it is not in memory. Where a cluster is set,
-        what draws there.
+        what draws there. It is used in the thread that asks, whose number of threads is the same every day.
         """
         if is_set():
             from clipexplore.draw.on_cluster import ClusterRenderer
@@ -101,6 +102,7 @@ class Drawer:
             return ClusterRenderer(self.folder, self.clip.folder, self.lora, self.checker, self.adapter)
         from clipexplore.draw.renderer import Renderer
 
+        calibrate_threads()
         # with a text encoder of its own it serves every CLIP, whose weights it shares where equal
         alone = (self.folder / "text_encoder").is_dir() and self.adapter is None
         clip = self.clip.folder

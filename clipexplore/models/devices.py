@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 import psutil
 
 from clipexplore.models.cpu import has_bfloat16
+from clipexplore.paths import write_whole
+from clipexplore.settings import settings
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+_calibrating = threading.Lock()
 SMALL = 100_000_000  # bytes of weights below which 16 bits gain nothing on a CPU
 # What libraries below torch say when memory is out; cuBLAS and cuDNN may then not even start, and cuDNN finds no way
 # to compute a convolution.
@@ -100,19 +106,37 @@ def if_memory_suffices(work: Callable[[], T]) -> T | None:
     return None
 
 
-@cache
 def calibrate_threads() -> int:
-    """Sets torch's number of threads, once in a process, to what is fastest just now; returns it after half a second.
+    """Sets the number of threads that torch has in this thread to what was fastest when this machine was first used;
+    returns it. The first time takes half a second.
 
-    On cores that other programs use too, two threads wait for each other and are several times slower than one. A
+    On cores that other programs use too, two threads wait for each other and are several times slower than one. But
+    another number of threads rounds sums otherwise, and the same link shall give the same pixels: so it is kept. A
     number in OMP_NUM_THREADS is the operator's choice and stays.
     """
     import torch
 
     if not os.environ.get("OMP_NUM_THREADS"):
-        most = torch.get_num_threads()
-        torch.set_num_threads(min(sorted({1, max(most // 2, 1), most}), key=_seconds_with))
+        with _calibrating:
+            number = _fastest_number()
+        torch.set_num_threads(number)
     return torch.get_num_threads()
+
+
+@cache
+def _fastest_number() -> int:
+    """That of threads, as the home remembers it for this torch and so many cores."""
+    import torch
+
+    kept, most = settings().home / "threads.json", torch.get_num_threads()
+    by, known = f"torch {torch.__version__}, {most} threads at most", {}
+    with suppress(OSError, ValueError, TypeError):  # a file that cannot be read is written again
+        known = dict(json.loads(kept.read_text(encoding="utf-8")))
+    if type(known.get(by)) is not int:
+        known[by] = min(sorted({1, max(most // 2, 1), most}), key=_seconds_with)
+        with suppress(OSError):  # where the disk refuses it is measured the next time too
+            write_whole(kept, json.dumps(known, indent=2).encode())
+    return min(max(known[by], 1), most)
 
 
 def _seconds_with(threads: int) -> float:

@@ -42,15 +42,15 @@ def test_free_memory_of_the_cpu_is_that_of_the_machine():
 
 
 @pytest.fixture
-def threads(monkeypatch):
+def threads(home, monkeypatch):
     """Eight threads to begin with, and a clock that a test sets; nothing is really changed."""
     now = [8]
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(torch, "get_num_threads", lambda: now[0])
     monkeypatch.setattr(torch, "set_num_threads", lambda number: now.__setitem__(0, number))
-    calibrate_threads.cache_clear()
+    devices._fastest_number.cache_clear()
     yield now
-    calibrate_threads.cache_clear()
+    devices._fastest_number.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,25 @@ def threads(monkeypatch):
 def test_the_fastest_number_of_threads_is_taken(threads, monkeypatch, seconds, best):
     monkeypatch.setattr(devices, "_seconds_with", seconds.get)
     assert calibrate_threads() == best == threads[0]
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]", '{"torch": 2}'])
+def test_another_day_has_the_same_number_of_threads_whatever_is_fastest_then(threads, home, monkeypatch, damage):
+    monkeypatch.setattr(devices, "_seconds_with", {1: 9, 4: 1, 8: 5}.get)
+    assert calibrate_threads() == 4
+    devices._fastest_number.cache_clear()
+    threads[0] = 8
+    monkeypatch.setattr(devices, "_seconds_with", {1: 1, 4: 9, 8: 5}.get)
+    if damage:
+        (home / "threads.json").write_text(damage)
+    assert calibrate_threads() == threads[0] == (1 if damage else 4)
+
+
+def test_a_thread_that_had_another_number_gets_that_one(threads, monkeypatch):
+    monkeypatch.setattr(devices, "_seconds_with", {1: 9, 4: 1, 8: 5}.get)
+    calibrate_threads()
+    threads[0] = 8
+    assert calibrate_threads() == 4
 
 
 def test_the_operators_number_stays(threads, monkeypatch):
