@@ -24,7 +24,7 @@ ui.header(
         "captions share a word with it or mean the same. A logistic regression weighs the best cosine, the mean and "
         "standard deviation of all, and how the best picture answers back: the text’s probability *p* among the words "
         "of the bank. The limit lets one of twenty held-out texts pass; each half of the texts measures what was "
-        "learned from the other.\n\n"
+        "learned from the other. What a caption says word for word counts whatever its cosine.\n\n"
         "**What can mislead.** Captions that leave out what is in a picture make the limit too high. Texts of another "
         "kind than the captions, such as words of other languages, are judged worse than the figure says, and what "
         "the model takes for the same, such as a canoe and a kayak, it cannot tell apart. Sums, pictures, and "

@@ -14,7 +14,7 @@ import pandas as pd
 from clipexplore.errors import InputError
 from clipexplore.explore.memory import remembered
 from clipexplore.expression import Expression, Term
-from clipexplore.labs.presence import ALIKE, Presence, calibrate, said_in, signs
+from clipexplore.labs.presence import ALIKE, Presence, calibrate, said_in, says, signs
 from clipexplore.language import _
 from clipexplore.reports import Report, silent
 from clipexplore.space import Context, Hit, Point, Space, What
@@ -40,7 +40,8 @@ class SearchResult:
     context
         What all the cosines are like, to judge a single one by; None where nothing is searched.
     least
-        The cosine from which a picture counts as a match; None where that is not known, see `least_of`.
+        The cosine from which a picture counts as a match, whatever its caption says; None where that is not known, see
+        `least_of`.
     presence
         How that was learned, and how often it is wrong.
     """
@@ -53,8 +54,13 @@ class SearchResult:
 
     @property
     def matches(self) -> list[Hit]:
-        """The hits that count as matches; all where that is not known."""
-        return [hit for hit in self.hits if self.least is None or hit.cosine >= self.least]
+        """The hits that count as matches, by their cosine or because their caption says the text; all where that is not
+        known.
+        """
+        least, text = self.least, self.point.one_text
+        if least is None or text is None:
+            return self.hits
+        return [hit for hit in self.hits if hit.cosine >= least or says(hit.caption, text)]
 
 
 def search(

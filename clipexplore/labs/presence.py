@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FALSE = 0.05  # of the texts that are not here, as many may be said to be here
 ALIKE = 0.8  # of the cosine, without the mean of the words: texts that mean the same
+ARTICLES = {"a", "an", "the"}
 COMMON = 0.1  # a word that more of the captions have tells nothing
 _LEAST = 20  # texts of each half
 _RIDGE = 1e-3
@@ -167,6 +168,12 @@ def said_in(texts: Sequence[str], captions: Sequence[str]) -> tuple[np.ndarray, 
     ends = np.cumsum([0, *map(len, shared)])
     columns = np.concatenate([np.empty(0, int), *(np.array(rows, int) for rows in shared)])
     return np.array(said, bool), csr_array((np.ones(len(columns), bool), columns, ends), (len(texts), len(captions)))
+
+
+def says(caption: str, text: str) -> bool:
+    """Whether a caption has every word of a text, be it one or several of a thing; articles do not count."""
+    words = _words(text) - ARTICLES
+    return bool(words) and words <= _words(caption)
 
 
 def _words(text: str) -> set[str]:

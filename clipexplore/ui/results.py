@@ -71,21 +71,23 @@ def show_matches(found: SearchResult, key: str) -> None:
     if found.least is None or found.presence is None:
         gallery(found.hits, key)
         return
-    count, hits = len(found.matches), found.hits
+    matches = found.matches
+    others = [hit for hit in found.hits if hit not in matches]
     nothing = _("Nothing here matches: the best cosine would have to be {least:.3f}.").format(least=found.least)
     line = _("From here on nothing counts as a match any more: the cosine is below {least:.3f}.")
-    if count:
-        gallery(hits[:count], key)
-    if count < len(hits) or not hits:
-        if count:
+    if matches:
+        gallery(matches, key)
+    if others or not matches:
+        if matches:
             st.divider()
-        st.markdown(line.format(least=found.least) if count else nothing)
-        if hits:
-            gallery(hits[count:], f"{key}-below" if count else key)
+        st.markdown(line.format(least=found.least) if matches else nothing)
+        if others:
+            gallery(others, f"{key}-below" if matches else key)
     st.caption(
         _(
-            "A picture counts as a match from a cosine of {least:.3f} on. Held out: wrong in {false:.0f} of 100 texts "
-            "that are not here; {kept:.0f} of 100 that are here are found."
+            "A picture counts as a match from a cosine of {least:.3f} on, and where its caption says every word. By "
+            "the cosine alone, held out: wrong in {false:.0f} of 100 texts that are not here; {kept:.0f} of 100 that "
+            "are here are found."
         ).format(least=found.least, false=100 * found.presence.false, kept=100 * found.presence.kept),
         help=_("Learned from this collection’s own captions, and measured on texts that it was not learned from."),
     )

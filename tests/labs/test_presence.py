@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from clipexplore.errors import InputError
-from clipexplore.labs.presence import ALIKE, calibrate, said_in, signs
+from clipexplore.labs.presence import ALIKE, calibrate, said_in, says, signs
 from clipexplore.vectors import normalize
 
 SCALE = 30.0
@@ -66,6 +66,23 @@ def test_nothing_is_said_where_nothing_can_be_learned(world):
         calibrate(same, same)
     with pytest.raises(InputError, match="too few"):
         calibrate(same[:39], same[:39])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("cat", True),
+        ("The Cats", True),
+        ("a cat in the snow", True),
+        ("snow cat", True),
+        ("catfish", False),
+        ("three cats", False),
+        ("the", False),
+        ("", False),
+    ],
+)
+def test_a_caption_says_a_text_of_whose_words_none_is_missing(text, said):
+    assert says("A cat, in snow", text) is said
 
 
 def test_what_captions_say():

@@ -169,13 +169,21 @@ def test_only_what_is_carried_can_be_carried(key):
 def test_a_line_is_drawn_under_the_last_that_matches():
     app, found = open_page("search", {"q": "zebra"}), search(Space.open(), "zebra")
     assert pictures(app, "search") == [hit.id for hit in found.matches] and 0 < len(found.matches) < 24
-    assert pictures(app, "search-below") == [hit.id for hit in found.hits[len(found.matches) :]]
+    assert pictures(app, "search-below") == [hit.id for hit in found.hits if hit not in found.matches]
     said = markdown(app)
     assert f"From here on nothing counts as a match any more: the cosine is below {found.least:.3f}" in said
     assert f"wrong in {100 * found.presence.false:.0f} of 100" in captions(app)
     app.toggle(key="matching").set_value(True).run()
     assert pictures(app, "search") == [hit.id for hit in found.matches] and not pictures(app, "search-below")
     assert pictures(follow(app, "search"), "search") == pictures(app, "search")
+
+
+@pytest.mark.parametrize("q", ["cat", "a cat in the snow"])
+def test_what_captions_say_is_here_whatever_its_cosine(q):
+    found, app = search(Space.open(), q), open_page("search", {"q": q})
+    said = [hit for hit in found.hits if set(q.split()) - {"a", "the"} <= set(hit.caption.split())]
+    assert said and set(said) <= set(found.matches) and any(hit.cosine <= found.least for hit in said)
+    assert pictures(app, "search") == [hit.id for hit in found.matches] and "Nothing here matches" not in markdown(app)
 
 
 def test_what_is_not_here_is_said_and_what_is_nearest_shown():
