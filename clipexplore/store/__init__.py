@@ -5,6 +5,8 @@ database, items, stored
     and pictures; their vectors and maps.
 published
     The same as files that never change, which ship and which others read.
+mapped, texts
+    What both hold: matrices in mapped files, and columns of texts in Arrow's memory.
 collection, absent, opening
     What every page explores, whichever of the two it lies in; what it says of what it lacks; and how a model sees it.
 importing, embedding
